@@ -211,6 +211,11 @@ class FeedSource:
         held = self._argument
         return f'{self._source.source(held)}["{name}"]' if isinstance(held, ast.Name | ast.Attribute) else ""
 
+    @property
+    def node(self) -> ast.Call:
+        """The call that is given the feeds."""
+        return self._call
+
     def sessions(self) -> list[tuple[str, Any]]:
         """Return the sessions of onnxruntime that the user's names hold."""
         held = self._source.names.items()

@@ -123,6 +123,23 @@ def test_the_size_is_changed_where_the_program_writes_it(
     assert first_that_runs(run, text, suggestions)[0] == fix
 
 
+def test_other_axes_and_another_size_are_one_suggestion(run: Run, tmp_path: Path) -> None:
+    source = "SIZE = 7\npicture = np.ones((SIZE, 6, 3), 'float32')\n"
+    text, _, suggestions = failed(
+        run,
+        f'{EXPORT}{source}y = session.run(None, {{"x": picture}})\n',
+        tmp_path,
+        forward="return self.fc(x)",
+        example="1, 3, 5, 6",
+        axes="",
+    )
+    line, one = first_that_runs(run, text, suggestions)
+    assert (line, len(one.edits), one.cause) == ("SIZE = 5", 2, "channels-last")
+    assert edited(text, one.edits).splitlines()[-1] == (
+        'y = session.run(None, {"x": np.expand_dims(picture.transpose(2, 0, 1), 0)})'
+    )
+
+
 def test_another_session_has_to_run_first(run: Run, tmp_path: Path) -> None:
     assert "onnxruntime" in sys.modules
     body = 'export("{path}")\nfirst = session\n'

@@ -73,7 +73,9 @@ class OnnxDebugger(Debugger):
                 and isinstance(feed, dict)
                 and program is not None
             ):
-                fed = feeding.Fed(session, feed, None, str(error), None)
+                site = user_source(error.__traceback__, _PACKAGES)
+                source = None if site is None else written_feed(site, feed)
+                fed = feeding.Fed(session, feed, source, str(error), None)
                 refused = feeding.is_of_feed(str(error))
                 return [*(fed.suggestions(program) if refused else baked.suggestions(fed, program))]
         return ()

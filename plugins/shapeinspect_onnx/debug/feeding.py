@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from shapeinspect.ir import Layer, Model
@@ -40,6 +40,9 @@ NUMBERS = 4_000_000
 #: At most so many feeds of one edit are run; of more of them, the first and the last.
 _FEEDS = 4
 _AS = ", as the model declares it"
+
+#: Lengths up to this one are those of batches and channels.
+_SMALL = 4
 
 #: An edit, and what the session is run on with it: a feed, or several one after the other.
 _Way: TypeAlias = "tuple[Edit, list[dict[str, Any]]]"
@@ -148,12 +151,29 @@ class Fed:
                 axes[one.name] = [axis for axis, (old, new) in pairs if type(new) is int and old != new]
                 sizes += [(old, new) for _, (old, new) in pairs if type(new) is int and old != new]
         if not sizes:
+            yield from self._arranged(program, wrong)
             return
         of_batch = all(found == [0] for found in axes.values())
         ranks = {one.name: len(one.shape or ()) for one in inputs}
         for place, new in enumerate(resized(program, sizes)):
             yield suggestion(program, new, (0.7 if of_batch else 0.1) + 0.02 * place, self._cause(wrong))
         yield from reexported(program, axes, ranks, (), 0.2 if of_batch else 0.9)
+
+    def _arranged(self, program: Program, wrong: Sequence[Input]) -> Iterator[Suggestion]:
+        """Suggest other axes and other sizes together, for one array that has neither."""
+        source = self.source
+        if len(wrong) != 1 or source is None or wrong[0].shape is None:
+            return
+        one, array = wrong[0], self.feed[wrong[0].name]
+        free = tuple(None if type(n) is int and n > _SMALL else n for n in one.shape or ())
+        for edit in replace(one, shape=free).edits(array):
+            text = "" if edit is None else source.call({one.name: edit.text(self._name(one.name))})
+            if edit is None or edit.alters or not text:
+                continue
+            pairs = zip(edit.of(array).shape, one.shape or (), strict=True)
+            sizes = [(old, new) for old, new in pairs if type(new) is int and old != new]
+            for place, new in enumerate(resized(program, sizes)):
+                yield suggestion(program, {**new, source.node: text}, 0.15 + 0.02 * place, edit.cause)
 
     def _rewriting(
         self,
