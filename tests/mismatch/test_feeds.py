@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from shapeinspect.api.debugging import explain_error
-from shapeinspect.mismatch import Diagnosis
+from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect_onnx.debug import feeding
 
 
@@ -57,3 +57,24 @@ def test_of_many_parts_the_first_and_the_last_are_run(
     assert found.fixes[0].claim.what == "session.run on the first and the last part"
     assert found.fixes[0].claim.rest == "the parts between them were not run"
     assert len(fed) < 10
+
+
+def test_a_node_that_no_rule_refuses_is_told_by_its_own_message(tmp_path: Path) -> None:
+    import numpy as np
+    from onnx import numpy_helper
+
+    weights = [numpy_helper.from_array(np.ones(shape, "float32"), name) for shape, name in
+               (((3, 24, 6), "w"), ((1, 24, 8), "r"))]  # fmt: skip
+    fed = helper.make_tensor_value_info("x", TensorProto.FLOAT, ("t", "n", 6))
+    made = helper.make_tensor_value_info("h", TensorProto.FLOAT, None)
+    node = helper.make_node("GRU", ["x", "w", "r"], ["", "h"], name="reader", hidden_size=8)
+    graph = helper.make_graph([node], "g", [fed], [made], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    run = onnxruntime.InferenceSession(onnx.ModelProto.SerializeToString(model))
+    with pytest.raises(Exception, match="must have shape") as caught:
+        run.run(None, {"x": np.ones((5, 2, 6), "float32")})
+    found = explain_error(caught.value)
+    assert found is not None
+    assert (found.layer.path, found.cause) == ("reader", "stored")
+    assert "expected  Input W of shape (1, 24, 6)" in describe(found)
+    assert "got       (3, 24, 6)" in describe(found)

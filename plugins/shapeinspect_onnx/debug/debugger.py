@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import prod
@@ -35,7 +35,9 @@ class OnnxDebugger(Debugger):
 
     packages = ("onnxruntime", "onnx")
 
-    def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
+    def recover(
+        self, error: BaseException, model: object | None
+    ) -> Rerun | Recorded | Iterator[Rerun | Recorded] | None:
         """Find the failed run; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         frames = traceback_frames(error.__traceback__)
         where = user_line(frames, _PACKAGES)
@@ -102,9 +104,10 @@ def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
 
 def _run(
     session: Any, feed: dict[str, Any], message: str, where: str | None, site: UserSource | None
-) -> Rerun | Recorded | None:
+) -> Rerun | Recorded | Iterator[Rerun | Recorded] | None:
     """Recover a run: what is fed may be refused as such, or by a layer."""
     from shapeinspect_onnx.debug import baked, feeding
+    from shapeinspect_onnx.debug.nodes import of_node
 
     source = None if site is None else written_feed(site, feed)
     fed = feeding.Fed(session, feed, source, message, where)
@@ -112,15 +115,13 @@ def _run(
         return fed.refused()
     read = _of_session(session)
     if read is None:
-        from shapeinspect_onnx.debug.nodes import of_node
-
         return of_node(fed)
     shapes = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
     recorded = _recorded(read, shapes, message, where, contract=False)
     fact = feeding.looked_up(message, feed, recorded.model)
     confirm = functools.partial(runs_on_zeros, session, feed)
     found = baked.of_graph(fed) if fact is None else baked.NOTHING
-    return replace(
+    recorded = replace(
         recorded,
         fact=fact,
         confirm=confirm,
@@ -128,6 +129,8 @@ def _run(
         told=found.told,
         cause="baked-code" if found.sizes and _FIXING.search(message) else "",
     )
+    node = of_node(fed)  # for what no rule refuses
+    return recorded if node is None else iter((recorded, node))
 
 
 #: The nodes that hold a length as a number.

@@ -26,6 +26,9 @@ _KINDS |= dict.fromkeys(("Add", "Sub", "Mul", "Div", "Where"), "elementwise")
 _RESHAPE = re.compile(r"Input shape:\{(?P<has>[\d,]*)\}, requested shape:\{(?P<wants>[-\d,]*)\}")
 #: So many samples are fed one after the other on trial.
 _SAMPLES = 64
+_STATED = re.compile(
+    r"(?P<name>Input \w+) must have shape \{(?P<wants>[\d,]+)\}\W*Actual:\{(?P<has>[\d,]+)\}"
+)
 _BROADCAST = re.compile(r"(?P<a>\d+) by (?P<b>\d+)")
 
 
@@ -66,6 +69,10 @@ def _read(said: str) -> tuple[str, tuple[str, ...], str]:
             (f"{show(has)}: {prod(has)} elements",),
             "reshape",
         )
+    stated = _STATED.search(said)
+    if stated is not None:
+        wants, has = (tuple(int(part) for part in stated[name].split(",")) for name in ("wants", "has"))
+        return f"{stated['name']} of shape {show(wants)}", (f"{show(has)}",), "stored"
     lengths = _BROADCAST.search(said)
     if lengths is not None and "broadcast" in said:
         return (
