@@ -124,7 +124,7 @@ def test_terms_that_double_with_every_step_stay_small() -> None:
     """A graph may read each of its values twice: the term of the last one would have 2**80 operations."""
     from shapeinspect_tensorflow.graph.flow import Ref, Step
     from shapeinspect_tensorflow.graph.nodes import Node
-    from shapeinspect_tensorflow.graph.terms import Terms
+    from shapeinspect_tensorflow.graph.recurrence.terms import Terms
 
     def step(ref: Ref) -> Step:
         before = Ref(str(int(ref.path) - 1))

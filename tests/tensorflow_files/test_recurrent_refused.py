@@ -10,7 +10,7 @@ import pytest
 from shapeinspect import inspect
 from shapeinspect_tensorflow.graph.flow import Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node
-from shapeinspect_tensorflow.graph.terms import Terms
+from shapeinspect_tensorflow.graph.recurrence.terms import Terms
 
 KINDS = ("lstm", "gru", "rnn")
 CASES = {

@@ -35,7 +35,16 @@ _OUTPUTS: dict[str, tuple[str, ...]] = {
     "Merge": ("output", "value_index"),
     "Svd": ("s", "u", "v"),
     "Qr": ("q", "r"),
-    "SelfAdjointEigV2": ("e", "v"),
+    **dict.fromkeys(("Eig", "SelfAdjointEigV2"), ("e", "v")),
+    "Lu": ("lu", "p"),
+    "LogMatrixDeterminant": ("sign", "log_abs_determinant"),
+    "ListDiff": ("out", "idx"),
+    "DecodeWav": ("audio", "sample_rate"),
+    "QuantizeV2": ("output", "output_min", "output_max"),
+    "StatelessRandomGetKeyCounter": ("key", "counter"),
+    **dict.fromkeys(
+        ("SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2"), ("begin", "size", "bboxes")
+    ),
     **dict.fromkeys(("BlockLSTM", "BlockLSTMV2", "LSTMBlockCell"), ("i", "cs", "f", "o", "ci", "co", "h")),
     "GRUBlockCell": ("r", "u", "c", "h"),
     "CudnnRNN": ("output", "output_h", "output_c", "reserve_space"),
@@ -53,8 +62,8 @@ _OUTPUTS: dict[str, tuple[str, ...]] = {
         "empty_row_indicator",
         "reverse_index_map",
     ),
-    "UniqueWithCounts": ("y", "idx", "count"),
-    "LookupTableExport": ("keys", "values"),
+    **dict.fromkeys(("UniqueWithCounts", "UniqueWithCountsV2"), ("y", "idx", "count")),
+    **dict.fromkeys(("LookupTableExport", "LookupTableExportV2"), ("keys", "values")),
     "SoftmaxCrossEntropyWithLogits": ("loss", "backprop"),
     "SparseSoftmaxCrossEntropyWithLogits": ("loss", "backprop"),
 }

@@ -20,7 +20,7 @@ from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.nodes import Tensor
 from shapeinspect_tensorflow.graph.ops import COMPARISONS, OPS, SETTINGS, UNKNOWN_OP, Op
-from shapeinspect_tensorflow.graph.recurrent import Unrolled, recurrent
+from shapeinspect_tensorflow.graph.recurrence.loops import Unrolled, recurrent
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
@@ -467,6 +467,8 @@ def _integers(shape: Sequence[Dim]) -> list[int]:
 def _dtype(step: Step) -> str | None:
     if step.node.op in COMPARISONS:
         return "bool"
+    if step.node.op in ("Shape", "ShapeN", "Size", "Rank"):
+        return dtypes.name(step.node.attributes.get("out_type", 3))
     if step.node.op in ("ArgMax", "ArgMin"):
         return dtypes.name(step.node.attributes.get("output_type", 9))
     codes = (step.node.attributes.get(name) for name in _DTYPES)

@@ -142,7 +142,8 @@ _ELEMENTWISE = {
     "StringStrip": "strip", "StaticRegexReplace": "replace", "RegexReplace": "replace",
     "StringToHashBucketFast": "hash", "StringToHashBucketStrong": "hash", "StringToHashBucket": "hash",
     "StringToNumber": "number", "AsString": "text", "Bucketize": "bucketize", "FFT": "fft", "IFFT": "ifft",
-    "FFT2D": "fft", "IFFT2D": "ifft", "FakeQuantWithMinMaxVars": "fake_quant",
+    "FFT2D": "fft", "IFFT2D": "ifft", "FakeQuantWithMinMaxVars": "fake_quant", "NextAfter": "nextafter",
+    "Polygamma": "polygamma", "Zeta": "zeta", "Igamma": "igamma", "Igammac": "igammac", "Cross": "cross",
 }  # fmt: skip
 
 #: Operators whose outputs are booleans.
@@ -173,6 +174,9 @@ _SIGNATURES = {
     "MatrixDiag": "... n -> ... n n", "BatchMatrixDiag": "... n -> ... n n",
     "MatrixDiagPart": "... n n -> ... n", "Rank": "* -> ", "L2Loss": "* -> ",
     "Cholesky": "... n n -> ... n n", "MatrixInverse": "... n n -> ... n n",
+    "MatrixSolve": "... n n, ... n k -> ... n k", "MatrixTriangularSolve": "... n n, ... n k -> ... n k",
+    "SelfAdjointEigV2": "... n n -> ... n; ... n n", "LogMatrixDeterminant": "... n n -> ...; ...",
+    "LowerBound": "n m, n k -> n k", "UpperBound": "n m, n k -> n k",
     "MatrixDeterminant": "... n n -> ...", "StringLength": "... -> ...", "DecodeJpeg": "* -> ? ? ?",
     "DecodeImage": "* -> ? ? ?", "LinSpace": "* -> ?", "ListDiff": "* -> ?; ?", "Unique": "n -> ?; n",
     "UniqueV2": "n, * -> ?; n", "InTopKV2": "n c, n -> n", "Bincount": "* -> ?",
@@ -190,7 +194,7 @@ _ALONG = {
 _KEPT: dict[str, tuple[str, tuple[int, ...]]] = {
     "ReverseSequence": ("reverse", ()), "MatrixBandPart": ("band", (1, 2)),
     "MatrixSetDiag": ("diagonal", ()), "MatrixSetDiagV3": ("diagonal", (2,)),
-    "InvertPermutation": ("argsort", ()), "RandomShuffle": ("shuffle", ()),
+    "InvertPermutation": ("argsort", ()), "RandomShuffle": ("shuffle", ()), "Roll": ("roll", (1, 2)),
 }  # fmt: skip
 _SCATTERS = frozenset(
     {"TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub", "TensorScatterMax", "TensorScatterMin"}

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect_tensorflow.graph.cells import stacked_cells
 from shapeinspect_tensorflow.graph.flow import Ref, Step
-from shapeinspect_tensorflow.graph.gates import Cell
 from shapeinspect_tensorflow.graph.nodes import Node
 from shapeinspect_tensorflow.graph.nodes import Tensor as Constant
-from shapeinspect_tensorflow.graph.terms import Term, Terms
+from shapeinspect_tensorflow.graph.recurrence.cells import stacked_cells
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell
+from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.loop_lists import parted, swapped_axes
 

@@ -8,8 +8,8 @@ from math import isclose
 from typing import TypeAlias
 
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Ref, Step
-from shapeinspect_tensorflow.graph.functions import cut_of, product_of, quotient_of
 from shapeinspect_tensorflow.graph.nodes import Tensor
+from shapeinspect_tensorflow.graph.recurrence.functions import cut_of, product_of, quotient_of
 
 #: The name of an operation, and what it is applied to.
 Term: TypeAlias = "tuple[object, ...]"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shapeinspect_tensorflow.graph.flow import Ref
-from shapeinspect_tensorflow.graph.gates import Cell, function_of, state_update, summands, value_of
-from shapeinspect_tensorflow.graph.terms import Term, inside
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell, function_of, state_update, summands, value_of
+from shapeinspect_tensorflow.graph.recurrence.terms import Term, inside
 
 #: The order of the gates without a number, by the place of the candidate.
 _CANDIDATE = 2

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect_tensorflow.graph.cells import stacked_cells
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Loop, Ref, Step
-from shapeinspect_tensorflow.graph.gates import Cell
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
-from shapeinspect_tensorflow.graph.terms import Term, Terms, inside
+from shapeinspect_tensorflow.graph.recurrence.cells import stacked_cells
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell
+from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms, inside
 
 LOOPS = frozenset({"While", "StatelessWhile"})
 _ZEROS = frozenset({"Fill", "ZerosLike", "Const", "Tile", "ExpandDims", "BroadcastTo", "Cast"})

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shapeinspect_tensorflow.graph.flow import Ref
-from shapeinspect_tensorflow.graph.gates import (
+from shapeinspect_tensorflow.graph.recurrence.gates import (
     Cell,
     function_of,
     gathered,
@@ -19,8 +19,8 @@ from shapeinspect_tensorflow.graph.gates import (
     summands,
     value_of,
 )
-from shapeinspect_tensorflow.graph.gates_of_maps import conv_lstm
-from shapeinspect_tensorflow.graph.terms import Term, inside, replaced
+from shapeinspect_tensorflow.graph.recurrence.gates_of_maps import conv_lstm
+from shapeinspect_tensorflow.graph.recurrence.terms import Term, inside, replaced
 
 #: What the cells below another one return, while that one is looked at.
 _BELOW: Term = ("element", ("value", Ref("the cell below")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shapeinspect_tensorflow.graph.flow import Ref
-from shapeinspect_tensorflow.graph.terms import Term, inside
+from shapeinspect_tensorflow.graph.recurrence.terms import Term, inside
 
 
 @dataclass(frozen=True, slots=True)
