@@ -50,6 +50,8 @@ _BODIES = ("cond", "body", "then_branch", "else_branch", "init")
 _ENDS = re.compile(r"/(BatchToSpaceND|Squeeze)\d*$")
 #: A tensor of more bytes is no state that a loop begins with.
 _MOST_ZEROS = 1 << 22
+#: The types of what is never trained.
+_COUNTS = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
 #: How many settings may be computed from one another.
 _MAX_DEPTH = 50
 _STARTS = frozenset({"WHILE", "ASSIGN_VARIABLE"})
@@ -453,7 +455,9 @@ def _shape_computations(graph: Subgraph) -> frozenset[int]:
 
 
 def _is_setting(tensor: Tensor) -> bool:
-    return tensor.numbers is not None or prod(tensor.shape or ()) <= 1
+    """Tell whether a stored operand is no weight: a mask, a table of indices, one number."""
+    counts = tensor.dtype in _COUNTS and tensor.quantization is None
+    return counts or tensor.numbers is not None or prod(tensor.shape or ()) <= 1
 
 
 def _layout(operator: Operator, role: str, shape: tuple[int, ...], view: View) -> Any:
