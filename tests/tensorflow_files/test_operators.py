@@ -13,6 +13,7 @@ from shapeinspect import inspect
 #: What is computed, the shapes that are declared, and those that are fed.
 CASES: dict[str, tuple[Callable[..., Any], list[tuple[int | None, ...]], list[tuple[int, ...]]]] = {
     "roll": (lambda tf, x: tf.roll(x, (-2, 1), (1, 2)), [(None, 7, None)], [(3, 7, 5)]),
+    "softmax": (lambda tf, x: tf.nn.softmax(x, axis=1), [(None, 7, None)], [(3, 7, 5)]),
     "igamma": (lambda tf, x, y: tf.math.igamma(x, y), [(None, 1, 7), (None, 7)], [(3, 1, 7), (5, 7)]),
     "cross": (lambda tf, x, y: tf.linalg.cross(x, y), [(None, 3), (None, 3)], [(5, 3), (5, 3)]),
     "solve": (lambda tf, x, y: tf.linalg.solve(x, y), [(None, 4, 4), (None, 4, 7)], [(3, 4, 4), (3, 4, 7)]),

@@ -25,7 +25,9 @@ _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-_OTHERS = frozenset({"Pack", "ConcatV2", "Cast", "StridedSlice", "Reshape", "Prod", "GatherV2", "Gather"})
+_OTHERS = frozenset(
+    {"Pack", "ConcatV2", "Cast", "StridedSlice", "Reshape", "Prod", "GatherV2", "Gather", "Range"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ class Evaluator(Generic[K]):
             return step.numbers
         if op == "Shape" and inputs and inputs[0] is not None:
             return self._shape_of(inputs[0])
+        if op == "Rank" and inputs and inputs[0] is not None:
+            shape = self._shape_of(inputs[0])
+            return None if shape is None else (len(shape),)
         if op not in _ARITHMETIC and op not in _OTHERS:
             return None
         parts = [None if ref is None else self.numbers(ref, depth + 1) for ref in inputs]
@@ -115,6 +120,8 @@ class Evaluator(Generic[K]):
             return _picked(parts)
         if op == "ConcatV2":
             return _joined(parts[:-1])
+        if op == "Range":
+            return _counted(parts)
         if op == "StridedSlice":
             whole = None if inputs[0] is None else self._tensor(inputs[0], depth + 1)
             return None if whole is None else _cut(step.attributes, whole, parts[1:])
@@ -127,6 +134,15 @@ def _picked(parts: list[Numbers | None]) -> Numbers | None:
         return None
     places = [place for place in parts[1] if isinstance(place, int) and 0 <= place < len(parts[0])]
     return tuple(parts[0][place] for place in places) if len(places) == len(parts[1]) else None
+
+
+def _counted(parts: list[Numbers | None]) -> Numbers | None:
+    """Return the numbers from the first to before the second, in steps of the third."""
+    ends = [part[0] for part in parts if part is not None and len(part) == 1 and isinstance(part[0], int)]
+    if len(ends) != 3 or len(parts) != 3 or not ends[2]:
+        return None
+    counted = range(*(end for end in ends if isinstance(end, int)))
+    return None if counted[_MAX_NUMBERS:] else tuple(counted)  # its length may be no integer of C
 
 
 def _packed(parts: list[Numbers | None]) -> Numbers | None:
