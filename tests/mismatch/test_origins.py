@@ -15,6 +15,11 @@ from shapeinspect.plugin_api.origins.words import Words
 
 _WORDS = {
     "default": ("def net(width=32): return width", "net()", "32 is the default of width in net, line 1"),
+    "one of a default": (
+        "def net(widths=(32, 48)): return widths[1]",
+        "net()",
+        "48 is one of widths in net by default, line 1",
+    ),
     "keyword": ("net = dict", "net(width=32)['width']", "32 is width in net(…), line 2"),
     "item": ("config = {'width': 32}", "config['width']", '32 is "width" of config, line 1'),
     "variable": ("width = 32", "width", "32 is width, line 1"),

@@ -330,7 +330,7 @@ def _written(
 ) -> Iterator[Candidate]:
     """Write the edits that give literals another value."""
     one = literals[sites[0]]
-    if one.role == "default":
+    if one.role == "default" and one.alone:
         for file, call in sources.calls_without(one.owner, one.name):
             yield from _passed(file, call, one, value, order, sources)
     changes = [(literals[site].start, literals[site].end, str(value)) for site in sites]

@@ -43,6 +43,7 @@ class Literal:
         owner: the function or class of a default or field, the function called for an argument.
         code: the smallest piece of source around it that tells what it is.
         position: of an argument its place in the call, else -1.
+        alone: whether it is the whole value there, and not one of several.
     """
 
     value: int
@@ -55,6 +56,7 @@ class Literal:
     owner: str
     code: str
     position: int = -1
+    alone: bool = True
 
 
 class _Reading(ast.NodeTransformer):
@@ -88,8 +90,11 @@ class _Reading(ast.NodeTransformer):
         position = self._position(node) if role == "argument" else -1
         known = self._parameters.get(owner, ())
         name = known[position] if 0 <= position < len(known) else name
+        single = not isinstance(self._above[-2], ast.Tuple | ast.List | ast.Set)
         self._literals.append(
-            Literal(node.value, self._file, node.lineno, start, end, role, name, owner, code, position)
+            Literal(
+                node.value, self._file, node.lineno, start, end, role, name, owner, code, position, single
+            )
         )
         return ast.copy_location(ast.Name(_NAME.format(len(self._literals) - 1), ast.Load()), node)
 

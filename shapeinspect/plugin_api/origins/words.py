@@ -63,12 +63,15 @@ class Words:
         """
         one = self._literals[site]
         code = one.code if len(one.code) <= _LONGEST else f"{one.code[: _LONGEST - 20].rstrip()}…"
+        of = "" if one.alone else "one of "
+        whose = f"{one.name} in {one.owner}"
+        default = f"the default of {whose}" if one.alone else f"one of {whose} by default"
         text = {
-            "default": f"the default of {one.name} in {one.owner}",
-            "field": f"{one.name} of {one.owner}",
+            "default": default,
+            "field": f"{of}{one.name} of {one.owner}",
             "option": f"the default of {one.name}",
-            "keyword": f"{one.name} in {one.owner}(…)",
-            "item": f'"{one.name}"' + (f" of {one.owner}" if one.owner else ""),
+            "keyword": f"{of}{one.name} in {one.owner}(…)",
+            "item": f'{of}"{one.name}"' + (f" of {one.owner}" if one.owner else ""),
             "variable": one.name or (f"written in {code}" if code else "written there"),
             "argument": (
                 f"{one.name} in {one.owner}(…)" if one.name else f"written in {code or one.owner + '(…)'}"
@@ -183,8 +186,8 @@ def _doing(symbol: str) -> str:
 
 
 def _of(origin: Origin) -> str:
-    values = " and ".join(str(part.value) for part in origin.parts[:3])
-    return f" of {values}" if values else ""
+    values = " and ".join(str(part.value) for part in origin.parts)
+    return f" of {values}" if 0 < len(origin.parts) < 3 else ""
 
 
 def _leaves(origin: Origin) -> Iterator[Origin]:
