@@ -139,14 +139,21 @@ def named_sizes(trace: Trace, pairs: Sequence[Pair]) -> Iterator[Suggestion]:
         if not own or not trace.ran(call):
             continue
         for one in arguments(trace, call):
-            if not one.written or isinstance(one.node, ast.Constant | ast.Starred):
+            if not one.written or isinstance(one.node, ast.Starred) or _is_number(one.node):
                 continue
             values = trace.values(one.node)
             for wanted, had in pairs:
                 for old, new, back in ((wanted, had, 0.0), (had, wanted, 0.3)):
                     if old in values and type(old) is int:
                         text = _scaled(trace, one.node, old, new)
-                        yield replaced(trace.span(one.node), text, near + back)
+                        made = not text.isdigit()  # a product of what the function has says why
+                        yield replaced(trace.span(one.node), text, -0.1 if made else near + back)
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Tell whether an expression is made of numbers alone; these are edited one by one."""
+    parts = (one for one in ast.walk(node) if isinstance(one, ast.expr))
+    return all(isinstance(one, ast.Constant | ast.BinOp | ast.UnaryOp) for one in parts)
 
 
 def _scaled(trace: Trace, node: ast.expr, old: int, new: int) -> str:

@@ -143,7 +143,7 @@ def resized(trace: Trace, pairs: Sequence[Pair], lengths: Sequence[int]) -> Iter
     for number in found:
         near = _is_in(trace, number.node, inner)
         linked = near or _is_in(trace, number.node, chain)
-        place = 0.1 if near else 0.5 if linked else 0.9
+        place = 0.02 if near else 0.5 if linked else 0.9
         for wanted, had in pairs:
             for old, new, back in ((wanted, had, 0.0), (had, wanted, 0.3)):
                 value = _solved(trace, number, old, new)
