@@ -143,12 +143,13 @@ def resized(trace: Trace, pairs: Sequence[Pair], lengths: Sequence[int]) -> Iter
     for number in found:
         near = _is_in(trace, number.node, inner)
         linked = near or _is_in(trace, number.node, chain)
-        place = 0.02 if near else 0.5 if linked else 0.9
+        place = -0.05 if near else 0.5 if linked else 0.9
         for wanted, had in pairs:
             for old, new, back in ((wanted, had, 0.0), (had, wanted, 0.3)):
                 value = _solved(trace, number, old, new)
                 if value is not None:
-                    yield _edit(trace, number, value, place + back)
+                    far = abs(math.log2(value / number.value)) / 100 + math.log2(number.value) / 1000
+                    yield _edit(trace, number, value, place + back + far)
     factors = ratios(pairs)
     for number in found:
         for order, factor in enumerate(factors):
