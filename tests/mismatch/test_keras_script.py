@@ -164,7 +164,13 @@ def test_the_second_run_changes_nothing_outside(run: Run, tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="Concatenate") as caught:
         run("import keras\nkeras.config.set_floatx('float32')\n" + text)
     run_of_state["before"] = state()
-    explain_error(caught.value)
+    lines = [frame.lineno for frame in caught.traceback]
+    try:
+        raise caught.value
+    except ValueError as error:  # as in the block of debug(), where the second run's error gets this context
+        explain_error(error)
+    assert [frame.lineno for frame in caught.traceback][-len(lines) :] == lines
+    assert caught.value.__traceback__ is not None
     assert state() == run_of_state["before"]
     assert target.read_text() == "x"
 

@@ -52,7 +52,7 @@ def _undone(scene: Scene, node: ast.Call, prior: float) -> Iterator[Candidate]:
     if subject is None or (owner is not None and not (module or deep) and name == "expand_dims"):
         return
     causes = {"expand_dims": "extra-axis", "squeeze": "missing-axis"}
-    why, cause = _added(scene, node, subject), causes.get(name, "swapped-axes")
+    why, cause = _added(scene, node, subject), causes.get(name, "")
     yield Candidate((Replacement(node, scene.program.source(subject)),), prior + 0.2, cause, why)
 
 

@@ -120,9 +120,10 @@ def _survey(error: BaseException) -> Survey | None:
         return None
     messages = tuple(dict.fromkeys([str(outcome.error), str(error)]))
     owner = owner_of(outcome.error)
-    for item in (outcome.error, outcome.error.__cause__, outcome.error.__context__):
-        if item is not None:
-            item.__traceback__ = None  # its frames hold what the run has made
+    item: BaseException | None = outcome.error
+    while item is not None and item is not error:  # the user's own exception may be the context of this one
+        item.__traceback__ = None  # its frames hold what the run has made
+        item = item.__context__
     return Survey(program, outcome, outcome.lines, messages, owner)
 
 
