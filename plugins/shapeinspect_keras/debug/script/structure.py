@@ -19,7 +19,7 @@ def inserted(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    for node in scene.near if scene.spatial or scene.clues.ranks else ():
+    for node in scene.near if scene.spatial else ():
         if not isinstance(node, ast.Call) or called(node) not in _HEADS:
             continue
         prefix = _prefix(scene, node)
