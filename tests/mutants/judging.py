@@ -37,7 +37,7 @@ judge = _load("judge", UNSEEN)
 PLAIN = re.compile(
     r"values to unpack|unsupported operand|positional argument|unexpected keyword|cannot unpack"
     r"|not subscriptable|not iterable|not callable|multiple values|list index|tuple index|object is not"
-    r"|has no len|invalid literal"
+    r"|has no len|invalid literal|but got (?:module|function|type|method|str|builtin)"
     r"|math domain|empty range|'NoneType'|must be str|only integer|bad operand|object cannot be interpreted"
     r"|list indices must|tuple indices must|local variable|range\(\) arg"
 )

@@ -31,15 +31,15 @@ CUT = {
     "torch": (
         "torch_audio-delete-30-8227ad86",
         "torch_cnn_flatten-axis-26-c6ce3434",
+        "torch_cnn_flatten-constant-21-2e4ff8d8",
+        "torch_dqn-axis-50-906e5595",
         "torch_dqn-line-36-27e48c78",
         "torch_graph-constant-44-0f84855c",
-        "torch_lstm_tagger-delete-60-83c6d5e1",
-        "torch_pointnet-delete-48-83840e9c",
-        "torch_siamese-delete-23-262a2fc8",
-        "torch_transformer-loss-53-43162fb2",
+        "torch_graph-data-58-75c7664e",
+        "torch_seq2seq-loss-81-30e80472",
     ),
     "keras": (),
-    "onnx": (),
+    "onnx": ("onnx_lora_state-items-58-4ef0bd5f", "onnx_torch_export-delete-33-e34abd25"),
 }
 
 
