@@ -155,11 +155,11 @@ def _folded(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[st
     if len(counts) < 2 or counts[0] == counts[1]:
         return
     del problem
-    for operand in failure.inputs[:2]:
+    for operand, count in zip(failure.inputs, counts, strict=False):
         for layer, before, after in lineage.steps(operand):
             if layer.kind not in ("reshape", "flatten") or not before or not after:
                 continue
-            if before[0] in batches and after[0] not in batches and after[0] == lineage.shape(operand)[0]:
+            if before[0] in batches and after[0] not in batches and after[:1] == count:
                 folded = f"{show(before)} to {show(after)}"
                 yield f"{lineage.place(layer)} makes {after[0]} rows of {before[0]} samples: {folded}"
                 return

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from shapeinspect.api.debugging import explain_error
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.mismatch import Diagnosis, describe, to_dict
+from shapeinspect.mismatch.reasons import reasons
+from shapeinspect.mismatch.requirements import problem_of
+from shapeinspect.plugin_api.rerun import Failure
 
 HEAD = """
 import torch
@@ -228,6 +232,16 @@ def test_an_index_outside_of_a_tensor(tmp_path: Path) -> None:
     assert found.cause == "index-range"
     assert "indices from 0 to 5: there are 6 entries" in describe(found)
     assert "19, in (4,)" in describe(found)
+
+
+def test_a_number_without_axes_among_the_operands_of_a_loss() -> None:
+    flat, total = Layer("flat", "reshape", "reshape"), Layer("total", "reduce", "sum")
+    calls = (Call("flat", ("x",), ("rows",)), Call("total", ("rows",), ("sum",)))
+    shapes = {"x": (4, 5), "rows": (20,), "sum": (), "y": (7,)}
+    values = Frozen({name: Value(name, shape) for name, shape in shapes.items()})
+    model = Model("", "live", "keras", "keras-live", (flat, total), calls, values, inputs=("x", "y"))
+    failure = Failure(model, Layer("mse", "loss", "mse"), ("sum", "y"), "")
+    assert not any("rows of" in text for text in reasons(failure, problem_of(failure)))
 
 
 def _explained(tmp_path: Path, body: str) -> Diagnosis:
