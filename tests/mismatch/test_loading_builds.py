@@ -111,3 +111,9 @@ def test_a_size_is_changed_on_the_side_of_the_module_only(run: Run, given: str) 
             continue
         ways.append(next(b for a, b in zip(text.splitlines(), new.splitlines(), strict=True) if a != b))
     assert ways[0] == "config = Config(rank=8)"
+
+
+def test_leaving_out_what_does_not_load_is_no_setting_to_try() -> None:
+    from shapeinspect_torch.debug.edit_words import WORDS
+
+    assert not any("strict" in value for values in WORDS.settings.values() for value in values)

@@ -21,7 +21,6 @@ WORDS = EditWords(
         ),
         **dict.fromkeys(("mean", "sum", "max", "min", "norm", "std", "var", "argmax"), _KEPT),
         "DataLoader": ("drop_last=True",),
-        "load_state_dict": ("strict=False",),
         "stft": ("center=False",),
     },
     words={"same": ("valid",), "valid": ("same",), "none": ("mean",)},
