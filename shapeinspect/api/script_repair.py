@@ -131,6 +131,8 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     first = bool(own) and own[0].claim.level is Level.WHOLE and not own[0].fix.alters
     first = first and _is_code(own[0].text) and all(one.fix.rank > _NEAR or one.fix.alters for one in found)
     kept = [one for one in found if not one.fix.alters] or [*found]
+    own = tuple(one for place, one in enumerate(own) if (first and not place) or one.text not in _texts(kept))
+    kept = [one for one in kept if not first or one.text != own[0].text]
     fixes = [*own[:1], *kept, *own[1:]] if first else [*kept, *own]
     told = replace(diagnosis, fixes=tuple(fixes[:_SHOWN]))
     if not kept or fixes[0] is not kept[0]:
@@ -138,6 +140,10 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     fix = kept[0].fix
     because = tuple(dict.fromkeys([*fix.why, *diagnosis.because]))[:_REASONS]
     return replace(told, cause=fix.cause or diagnosis.cause, because=because)
+
+
+def _texts(fixes: Sequence[Tried]) -> set[str]:
+    return {one.text for one in fixes}
 
 
 def _is_code(text: str) -> bool:

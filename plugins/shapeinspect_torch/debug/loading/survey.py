@@ -111,8 +111,7 @@ def survey(
             tried.append((Repair(plan.cause, statement.code(plan), rank), outcome.text()))
     rebuild = _built(construction, sides, turned, left, turns, statement, module, state)
     if rebuild is not None:
-        dropped = " and ".join(turn.drops for turn in turns if turn.drops)
-        tried = _ordered(rebuild, tried, plans, dropped)
+        tried = _ordered(rebuild, tried, plans, [turn for turn in turns if turn.drops])
     plain = sides.base.state("s") == "s"
     stored = () if rebuild is not None or not plain else _stored(left, sides)
     fact = _fact(cause, own, shapes_of(state) if isinstance(state, Mapping) else {}, want, why)
@@ -335,15 +334,18 @@ def _ordered(
     built: tuple[Repair, str, bool],
     tried: list[tuple[Repair, str]],
     plans: list[tuple[int, Plan]],
-    dropped: str,
+    dropping: list[values.Turn],
 ) -> list[tuple[Repair, str]]:
     """Put the other arguments behind what the user may have meant with those that are written, else first.
 
     What leaves out a part of the stored numbers comes last.
     """
     repair, text, written = built
-    if dropped:
-        cut = [(replace(one, alters=f"what is loaded: {dropped}"), said) for one, said in tried]
+    if dropping:
+        cut = []
+        for one, said in tried:
+            drops = " and ".join(turn.drops for turn in dropping if turn.expression in one.code)
+            cut.append((replace(one, alters=f"what is loaded: {drops or 'whole keys are left out'}"), said))
         return [(replace(repair, rank=0), text), *cut]
     meant = bool(plans) and plans[0][1].cause in ("other-classes", *_ADAPTABLE)
     complete = bool(plans) and plans[0][0] == 0 and not plans[0][1].partial
