@@ -54,6 +54,7 @@ ONLY_TENSORFLOW = {
     "audio",
     "speech_commands",
     "detection",
+    "windows",
 }
 
 

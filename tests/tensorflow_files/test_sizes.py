@@ -1,6 +1,6 @@
 """Networks of many kinds at three sizes: the shapes of a real call, and what TensorFlow and TFLite refuse.
 
-The long run holds every network of ``networks.py``; the fast cut those that are marked there.
+The long run holds every network of ``networks.py`` and ``more_networks.py``; the fast cut those marked there.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import pytest
 from shapeinspect import inspect
 from shapeinspect.api.debugging import fits
 
-from . import networks
+from . import more_networks, networks
 
 Shape = tuple[int, ...]
 
-FAST = [name for name, one in networks.NETWORKS.items() if one.fast]
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in networks.NETWORKS if name not in FAST]
+FAST = [name for name, one in more_networks.NETWORKS.items() if one.fast]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in more_networks.NETWORKS if name not in FAST]
 
 
 @pytest.fixture(scope="module")
