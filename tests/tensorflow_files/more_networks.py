@@ -43,3 +43,19 @@ def pooled_by_attention() -> Any:
     x = keras.Input((None, 5))
     w = k.Softmax(axis=1)(k.Dense(1)(x))
     return keras.Model(x, ops.sum(x * w, 1))
+
+
+@network([(1, 30, 8)], [(2, 41, 8)], [(3, 50, 8)])
+def gated_dilations() -> Any:
+    import keras
+    from keras import layers as k
+
+    x = keras.Input((None, 8))
+    y, ends = k.Conv1D(6, 1)(x), []
+    for rate in (1, 2, 4):
+        given = {"dilation_rate": rate, "padding": "causal"}
+        gates = [k.Conv1D(6, 2, activation=name, **given)(y) for name in ("tanh", "sigmoid")]
+        z = k.Multiply()(gates)
+        ends.append(k.Conv1D(7, 1)(z))
+        y = k.Add()([y, k.Conv1D(6, 1)(z)])
+    return keras.Model(x, k.Conv1D(9, 1)(k.ReLU()(k.Add()(ends))))

@@ -63,20 +63,30 @@ class _Joiner:
         self._readers.update(graph.outputs)
 
     def joined(self, find: Callable[[_Joiner, Operator], list[Operator] | None]) -> Subgraph:
-        instead: dict[int, Operator] = {}
-        gone: set[int] = set()
+        chains = {id(last): chain for last in self._graph.operators if (chain := find(self, last))}
+        ends = [operator for operator in self._graph.operators if id(operator) in chains]
+        gone = self._gone([one for chain in chains.values() for one in chain[1:]], ends)
+        placed: set[int] = set()
+        operators: list[Operator] = []
         for operator in self._graph.operators:
-            chain = find(self, operator)
-            if chain is not None:
-                one, *inner = chain
-                instead[id(operator)] = replace(one, instead=(*reversed(inner), operator))
-                gone.update(map(id, inner))
-        operators = tuple(
-            instead.get(id(operator), operator)
-            for operator in self._graph.operators
-            if id(operator) not in gone
-        )
-        return replace(self._graph, tensors=tuple(self._tensors), operators=operators)
+            if id(operator) in chains:
+                one, *inner = chains[id(operator)]
+                parts = [part for part in reversed(inner) if id(part) in gone - placed]
+                placed.update(map(id, parts))
+                operators.append(replace(one, instead=(*parts, operator)))
+            elif id(operator) not in gone:
+                operators.append(operator)
+        return replace(self._graph, tensors=tuple(self._tensors), operators=tuple(operators))
+
+    def _gone(self, inner: list[Operator], ends: list[Operator]) -> set[int]:
+        """Return the operators of chains that nothing else reads; chains may share their first ones."""
+        gone = {id(one): one for one in inner}
+        read = Counter(index for one in (*gone.values(), *ends) for index in one.inputs)
+        for one in inner:  # what is read stands behind what reads it
+            if id(one) in gone and self._readers[one.outputs[0]] > read[one.outputs[0]]:
+                del gone[id(one)]
+                read.subtract(one.inputs)
+        return {*gone}
 
     def dilated(self, last: Operator) -> list[Operator] | None:
         """Return the convolution that ends in a BATCH_TO_SPACE_ND, and its other operators from the end."""
@@ -86,10 +96,10 @@ class _Joiner:
         conv = self._before(squeezed or last, DILATED)
         if conv is None or len(conv.inputs) not in (2, 3):
             return None
-        wide = None if squeezed is None else self._before(conv, _WIDENS)
+        wide = None if squeezed is None else self._before(conv, _WIDENS, shared=True)
         if squeezed is not None and (wide is None or not self._is_narrow(wide, conv, squeezed)):
             return None
-        first = self._before(wide or conv, {"SPACE_TO_BATCH_ND"})
+        first = self._before(wide or conv, {"SPACE_TO_BATCH_ND"}, shared=True)
         if first is None or len(first.inputs) != 3 or not self._stored(conv.inputs[1]):
             return None
         _, stored, bias = (*conv.inputs, -1)[:3]
@@ -107,12 +117,13 @@ class _Joiner:
         inputs = (wide.inputs[0], self._flat(conv.inputs[1]), *conv.inputs[2:])
         return [Operator(NARROW[conv.op], "", inputs, last.outputs, conv.options), conv, wide]
 
-    def _before(self, operator: Operator, ops: object) -> Operator | None:
-        """Return what makes the first input of an operator, if nothing else reads that."""
+    def _before(self, operator: Operator, ops: object, *, shared: bool = False) -> Operator | None:
+        """Return what makes the first input of an operator, if nothing else reads that or others may."""
         index = operator.inputs[0] if operator.inputs else -1
         maker = self._makers.get(index)
         known = maker is not None and isinstance(ops, dict | frozenset | set) and maker.op in ops
-        return maker if known and maker and maker.inputs and self._readers[index] == 1 else None
+        alone = shared or self._readers[index] == 1
+        return maker if known and maker and maker.inputs and alone and len(maker.outputs) == 1 else None
 
     def _stored(self, index: int) -> bool:
         return index >= 0 and self._graph.tensors[index].stored and index not in self._graph.inputs
