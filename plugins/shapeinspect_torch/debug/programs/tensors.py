@@ -109,16 +109,17 @@ def _forms(
         yield "{}.flatten(0, 1)", 0.6, ""
     yield from _parts(name, shape, pairs)
     for form in WORDS.wraps["torch.Tensor"]:
-        yield form, 1.3 if "argmax" in form else 0.9, ""
+        yield form, 1.3 if "argmax" in form else 0.9, "which entries are read" if form == "{}[0]" else ""
 
 
 def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator[tuple[str, float, str]]:
     """Yield what takes a part of a tensor, or repeats it."""
     rank = len(shape)
+    one = "which entries of the first axis are read" if shape[:1] != (1,) else ""
     if rank > 2:
         yield "{}[:, -1]", 0.8, ""
-        yield "{}[-1]", 0.82, ""
-        yield "{}[-1].unsqueeze(1)", 0.84, ""
+        yield "{}[-1]", 0.82, one
+        yield "{}[-1].unsqueeze(1)", 0.84, one
         if shape[-1] <= 4:
             yield "{}[..., 0]", 0.86, ""
     read = f"how much of `{name}` is read" if name.isidentifier() else "how much is read"
