@@ -115,6 +115,7 @@ def _scaled_at(scene: Scene, node: ast.expr, old: int, new: int, prior: float) -
         written = f"{text} // {old // new}"
     elif abs(new - old) <= 2:
         written = f"{text} {'+' if new > old else '-'} {abs(new - old)}"
+        prior += 1.5  # two sizes are often that close by chance
     if written is not None:
         why = f"{old} = `{text}` at {scene.at(node)}, where {new} is needed"
         inside = isinstance(scene.program.parents.get(node), ast.BinOp)
