@@ -2,6 +2,8 @@
 
 First scores, before any change was made for these programs, of the first mutants of the seeded order:
 torch, 106 mutants: printed 95 %, layer 95 %, cause 65 %, first fix works pasted 45 %, meaning kept 44 %.
+When scripts were already run with changes: torch, the first 22: 95, 95, 73, 64 and 55 %; onnx, 11: 82, 82,
+73, 73 and 64 %; keras, 10: 80, 70, 30, 10 and 10 %. No claim was proven false in any of these runs.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ CUT = {
         "torch_graph-data-58-75c7664e",
         "torch_seq2seq-loss-81-30e80472",
     ),
-    "keras": (),
+    "keras": ("keras_seq2seq-slice-15-78743815", "keras_tabular-layer-14-92805be1"),
     "onnx": ("onnx_lora_state-items-58-4ef0bd5f", "onnx_torch_export-delete-33-e34abd25"),
 }
 
@@ -55,7 +57,7 @@ def judged(framework: str, *arguments: str) -> list[dict[str, Any]]:
     return results
 
 
-@pytest.mark.parametrize("framework", [f for f, keys in CUT.items() if keys])
+@pytest.mark.parametrize("framework", sorted(CUT))
 def test_a_cut_of_the_mutants(framework: str) -> None:
     keys = CUT[framework]
     results = judged(framework, "-n", str(len(keys)), *(word for key in keys for word in ("--mutant", key)))
