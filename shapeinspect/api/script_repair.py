@@ -23,6 +23,7 @@ from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.frames import Place, traceback_frames
 from shapeinspect.trials.candidates import Candidate, File, suggested
 from shapeinspect.trials.client import Script, available
+from shapeinspect.trials.marks import Running, is_empty
 from shapeinspect.trials.search import Repair, Search, Wrong, sizes_of
 
 #: A script that takes longer up to its failure is not run again, in seconds of processor time.
@@ -81,6 +82,7 @@ def repaired(
         for frame, line in traceback_frames(error.__traceback__)
         if os.path.abspath(frame.f_code.co_filename).startswith(folder + os.sep)
         and "-packages" not in frame.f_code.co_filename
+        and not frame.f_code.co_filename.startswith("<")  # code without a file
     ]
     files = [*_files(path, folder)]
     if not frames or not files:
@@ -93,7 +95,6 @@ def repaired(
         os.path.relpath(os.getcwd(), folder),
         tuple(argv),
         began,
-        tuple(line for file, line in places if file == name),
         max(_MEMORY, 2 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
         any("../" in file.text or '".."' in file.text or ".parent" in file.text for file in files),
     )
@@ -106,6 +107,7 @@ def repaired(
         _arrays(frames),
         _modules(frames),
         _in_data(diagnosis),
+        _running(frames, folder),
     )
     suggested = [*_suggested(error, files, folder)]
     search = Search(
@@ -266,6 +268,18 @@ def _arrays(frames: Sequence[Place]) -> dict[str, str]:
                     if hasattr(type(held), "shape") and hasattr(type(held), "__getitem__"):
                         found[f"self.{attribute}"] = _class(held)
     return found
+
+
+def _running(frames: Sequence[Place], folder: str) -> tuple[Running, ...]:
+    return tuple(
+        Running(
+            os.path.relpath(frame.f_code.co_filename, folder),
+            line,
+            frame.f_code.co_name,
+            tuple(name for name, value in frame.f_locals.items() if is_empty(value)),
+        )
+        for frame, line in frames
+    )
 
 
 def _class(value: Any) -> str:

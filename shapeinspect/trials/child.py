@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import os
 import resource
@@ -13,11 +14,13 @@ import traceback
 import types
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 from shapeinspect.plugin_api import landlock
 from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
+from shapeinspect.trials.marks import NAME, Running, is_empty, marked
 from shapeinspect.trials.mirror import beside, mirror
 
 #: Devices that a script may write to, where they are there.
@@ -38,15 +41,20 @@ def run(order: dict[str, Any], result: int) -> None:
             is mirrored, the folder in it to start in, a new folder for the trial), ``argv``, ``changed``
             (texts by path in the folder), ``since`` (seconds since 1970), ``limit`` (seconds of processor
             time), ``memory`` (bytes),
-            ``beside`` (whether what stands beside the folder is seen), ``passed`` (lines of the script:
-            the statements whose end counts).
+            ``beside`` (whether what stands beside the folder is seen), ``running`` (the places whose
+            statements have to run to their end, as :class:`Running` takes them).
         result: the descriptor that the result is written to, as JSON.
     """
-    ended: dict[str, Any] = {"status": "refused", "message": "", "frames": [], "passed": False}
+    ended: dict[str, Any] = {"status": "refused", "message": "", "frames": []}
+    running = [Running(**place) for place in order["running"]]
+    passed: set[int] = set()
     lock = threading.Lock()
 
     def tell() -> None:
         with lock:
+            every = ended["status"] == "passed"  # what goes on may still be in the statements further out
+            needed = {number for number, place in enumerate(running) if every or place.inner}
+            ended["passed"] = needed <= passed
             ended["seconds"] = _used()
             with suppress(OSError):
                 os.write(result, json.dumps(ended).encode())
@@ -78,7 +86,7 @@ def run(order: dict[str, Any], result: int) -> None:
 
     threading.Thread(target=stop, daemon=True).start()
     try:
-        _execute(os.path.join(root, order["script"]), order["passed"], ended)
+        _execute(os.path.join(root, order["script"]), root, running, passed)
         ended["status"] = "passed"
     except SystemExit as end:
         ended["status"] = "failed" if end.code else "passed"
@@ -146,43 +154,29 @@ def _confine(place: str, memory: int) -> None:
     sys.addaudithook(audit)
 
 
-def _execute(script: str, passed: Sequence[int], ended: dict[str, Any]) -> None:
-    with open(script, "rb") as file:
-        tree = ast.parse(file.read(), script)
+def _execute(script: str, root: str, running: Sequence[Running], passed: set[int]) -> None:
+    def reached(number: int, value: object = None) -> object:
+        if number in passed:
+            return value
+        names = sys._getframe(1).f_locals
+        empty = running[number].empty
+        if not is_empty(value) and not any(is_empty(one) for name, one in names.items() if name not in empty):
+            passed.add(number)
+        return value
 
-    def reached() -> None:
-        ended["passed"] = True
+    def compiled(_: object, data: Any, path: Any, **options: Any) -> types.CodeType:
+        places = [each for each in enumerate(running) if os.path.join(root, each[1].file) == os.fspath(path)]
+        tree = ast.parse(data, path)
+        return compile(marked(tree, places) if places else tree, path, "exec", dont_inherit=True)
 
+    setattr(builtins, NAME, reached)
+    SourceFileLoader.source_to_code = compiled  # type: ignore[method-assign, assignment]  # till this process ends
     main = types.ModuleType("__main__")
-    main.__dict__.update(
-        __file__=script, __cached__=None, __builtins__=__builtins__, __shapeinspect_passed__=reached
-    )
+    main.__dict__.update(__file__=script, __cached__=None, __builtins__=builtins)
     sys.modules["__main__"] = main
-    code = compile(ast.fix_missing_locations(_Marked(passed).visit(tree)), script, "exec")
+    with open(script, "rb") as file:
+        code = compiled(None, file.read(), script)
     exec(code, main.__dict__)  # noqa: S102  # the user's own script, which the user has just run
-
-
-class _Marked(ast.NodeTransformer):
-    """Puts a call behind the innermost statement of each line, that tells that the statement ended."""
-
-    def __init__(self, lines: Sequence[int]) -> None:
-        self._lines = set(lines)
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        for name in ("body", "orelse", "finalbody"):
-            body = getattr(node, name, None)
-            if isinstance(body, list) and any(isinstance(one, ast.stmt) for one in body):
-                setattr(node, name, [each for one in body for each in self._with_mark(one)])
-        return node
-
-    def _with_mark(self, statement: ast.stmt) -> list[ast.stmt]:
-        simple = isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr)
-        lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-        if not simple or not self._lines.intersection(lines):
-            return [statement]
-        call = ast.Call(ast.Name("__shapeinspect_passed__", ast.Load()), [], [])
-        return [statement, ast.copy_location(ast.Expr(call), statement)]
 
 
 def _places(frames: Any, root: str) -> list[tuple[str, int]]:

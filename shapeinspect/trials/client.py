@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from shapeinspect.plugin_api import landlock
 from shapeinspect.trials.copy_of_process import Copy
+from shapeinspect.trials.marks import Running
 
 T = TypeVar("T")
 
@@ -29,7 +30,6 @@ class Script:
         cwd: the path in that folder of the folder that it was started in.
         argv: its arguments.
         since: when it began, in seconds since 1970.
-        lines: the lines of the script that were running when it failed, the outermost first.
         memory: how much memory a trial may take, in bytes.
         beside: whether it may read what stands beside the folder.
     """
@@ -39,7 +39,6 @@ class Script:
     cwd: str
     argv: tuple[str, ...]
     since: float
-    lines: tuple[int, ...]
     memory: int
     beside: bool = True
 
@@ -51,7 +50,8 @@ class Result:
     Args:
         status: ``passed`` (the script ran to its end), ``failed``, ``running`` (it was stopped at its limit),
             ``refused`` (it would have acted on something outside) or ``crashed``.
-        passed: whether the statement of the script that had failed ran to its end.
+        passed: whether the statement that had failed ran to its end, with data; where the script ran to its
+            end, whether those around it did, too.
         error: the class of the exception.
         message: its message.
         frames: file and line of the user's frames, the outermost first.
@@ -85,6 +85,21 @@ def imported(folder: str) -> list[str]:
         if "-packages" in file and not os.path.abspath(file).startswith(folder + os.sep):
             names.append(name)
     return names
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Generic[T]):
+    """A trial to run.
+
+    Args:
+        key: what is tried.
+        changed: the changed texts by their path in the script's folder.
+        running: the places whose statements have to run to their end.
+    """
+
+    key: T
+    changed: Mapping[str, str]
+    running: tuple[Running, ...] = ()
 
 
 class Trials(Generic[T]):
@@ -123,13 +138,12 @@ class Trials(Generic[T]):
             self._process.wait()
 
     def run(
-        self, orders: Iterator[tuple[T, Mapping[str, str]]], limit: float, late: Callable[[], bool]
+        self, orders: Iterator[Order[T]], limit: float, late: Callable[[], bool]
     ) -> Iterator[tuple[T, Result]]:
         """Run a trial for each order, several at a time, and yield each with its result.
 
         Args:
-            orders: what is tried, and the changed texts by their path in the script's folder. The next is
-                asked for when there is room for it.
+            orders: the trials. The next is asked for when there is room for it.
             limit: how long a trial may take, in seconds of processor time.
             late: whether no more trial is to be started or waited for.
         """
@@ -138,7 +152,7 @@ class Trials(Generic[T]):
             while more and len(self._waiting) < self._at_once and not late():
                 order = next(orders, None)
                 more = order is not None
-                if order is not None and not self._send(order[0], order[1], limit):
+                if order is not None and not self._send(order, limit):
                     return
             if late():
                 return
@@ -147,25 +161,25 @@ class Trials(Generic[T]):
             if self._process.poll() is not None:
                 return
 
-    def _send(self, key: T, changed: Mapping[str, str], limit: float) -> bool:
+    def _send(self, order: Order[T], limit: float) -> bool:
         self._number += 1
-        self._waiting[self._number] = key
+        self._waiting[self._number] = order.key
         script = self._script
-        order = {
+        told = {
             "id": self._number,
             "script": script.path,
             "folder": script.folder,
             "cwd": script.cwd,
             "argv": script.argv,
-            "changed": dict(changed),
+            "changed": dict(order.changed),
             "since": script.since,
             "limit": limit,
             "memory": script.memory,
             "beside": script.beside,
-            "passed": script.lines,
+            "running": [asdict(place) for place in order.running],
         }
         try:
-            self._process.stdin.write(json.dumps(order).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+            self._process.stdin.write(json.dumps(told).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
             self._process.stdin.flush()  # type: ignore[union-attr]  # a pipe
         except OSError:
             return False

@@ -6,13 +6,14 @@ import heapq
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import combinations, count
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import REFUSED
 from shapeinspect.trials.candidates import SUM, Candidate, Edit, File, Sizes, candidates
-from shapeinspect.trials.client import Result, Script, Trials
+from shapeinspect.trials.client import Order, Result, Script, Trials
+from shapeinspect.trials.marks import Running, moved
 
 #: Processor time and time of the user's that all trials of a failure may take, in seconds.
 _SECONDS = 40.0
@@ -48,6 +49,7 @@ class Wrong:
         arrays: the class of each array that a name stands for in the statements that were running.
         modules: the names that stand for modules.
         in_data: whether the likeliest mistake is in what is fed, and not in the model; None for unknown.
+        running: what is known of the places of the frames, where more is known than these.
     """
 
     frames: tuple[tuple[str, int], ...]
@@ -57,6 +59,7 @@ class Wrong:
     arrays: Mapping[str, str]
     modules: frozenset[str]
     in_data: bool | None = None
+    running: tuple[Running, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,24 @@ class _State:
     alters: str = ""
     cause: str = ""
     why: tuple[str, ...] = ()
-    tried: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
+    base: _State | None = None
+
+    def running(self, changed: Mapping[str, str]) -> tuple[Running, ...]:
+        """Return the places of all failures so far, as they stand in a changed source."""
+        own = self.wrong.running or [Running(*frame) for frame in self.wrong.frames]
+        last = len(own) - 1
+        texts = {file.path: file.text for file in self.files}
+        here = tuple(
+            replace(
+                one,
+                line=moved(texts[one.file], changed.get(one.file, texts[one.file]), one.line)
+                if one.file in texts
+                else one.line,
+                inner=place == last,
+            )
+            for place, one in enumerate(own)
+        )
+        return here if self.base is None else (*here, *self.base.running(changed))
 
 
 def numbers(message: str) -> list[int]:
@@ -212,7 +232,7 @@ class Search:
     def _late(self) -> bool:
         return self._used > _SECONDS or time.monotonic() > self._end
 
-    def _orders(self) -> Iterator[tuple[_Attempt, Mapping[str, str]]]:
+    def _orders(self) -> Iterator[Order[_Attempt]]:
         while self._trials < _TRIALS:
             spent = self._used > _FIRST * _SECONDS or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
             if not self._found and self._further and (spent or self._further_is_likelier()):
@@ -228,7 +248,7 @@ class Search:
                     return
             self._trials += 1
             self._tell(self._trials)
-            yield attempt, attempt.texts
+            yield Order(attempt, attempt.texts, attempt.base.running(attempt.texts))
 
     def _fill(self, state: _State) -> None:
         wrong = state.wrong
@@ -266,7 +286,7 @@ class Search:
 
     def _take(self, attempt: _Attempt, result: Result) -> None:
         one, state = attempt.candidate, attempt.base
-        if result.status == "passed" or (result.status == "running" and result.passed):
+        if result.status in ("passed", "running") and result.passed:
             alters = state.alters or one.alters
             cause, why = state.cause or one.cause, (*state.why, *([one.why] if one.why else []))
             self._found.append(Repair(attempt.written, result, attempt.rank, alters, cause, why))
@@ -316,11 +336,12 @@ class Search:
             error=result.error,
             message=result.message,
             sizes=sizes_of(result.message),
+            running=(),
         )
         base, one = attempt.base, attempt.candidate
         alters, cause = base.alters or one.alters, base.cause or one.cause
         why = (*base.why, *([one.why] if one.why else []))
-        state = _State(files, wrong, attempt.written, rank + 1.0, alters, cause, why)
+        state = _State(files, wrong, attempt.written, rank + 1.0, alters, cause, why, base)
         self._states.append(state)
         self._fill(state)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shapeinspect.trials.client import Result, Script, Trials, available
+from shapeinspect.trials.client import Order, Result, Script, Trials, available
+from shapeinspect.trials.marks import Running
 
 pytestmark = pytest.mark.skipif(not available(), reason="trials need Landlock")
 
@@ -17,11 +18,12 @@ def trial(
 ) -> Result:
     """Run a script once, changed to this text."""
     began = time.time() + 1 if since is None else since
-    script = Script(str(folder), "script.py", ".", ("--size", "3"), began, lines, 1 << 29)
+    script = Script(str(folder), "script.py", ".", ("--size", "3"), began, 1 << 29)
+    order = Order(
+        "once", {"script.py": text}, tuple(Running("script.py", line, inner=True) for line in lines)
+    )
     with Trials[str](script) as trials:
-        return next(
-            result for _, result in trials.run(iter([("once", {"script.py": text})]), limit, lambda: False)
-        )
+        return next(result for _, result in trials.run(iter([order]), limit, lambda: False))
 
 
 @pytest.fixture
@@ -141,8 +143,9 @@ def test_memory_is_limited(folder: Path) -> None:
 
 
 def test_a_crash_ends_one_trial_alone(folder: Path) -> None:
-    script = Script(str(folder), "script.py", ".", (), time.time() + 1, (), 1 << 29)
-    orders = iter([("crash", {"script.py": "import os; os.abort()\n"}), ("run", {"script.py": "x = 1\n"})])
+    script = Script(str(folder), "script.py", ".", (), time.time() + 1, 1 << 29)
+    texts = {"crash": "import os; os.abort()\n", "run": "x = 1\n"}
+    orders = (Order(key, {"script.py": text}) for key, text in texts.items())
     with Trials[str](script, at_once=1) as trials:
         ended = {key: result.status for key, result in trials.run(orders, 5.0, lambda: False)}
     assert ended == {"crash": "crashed", "run": "passed"}
