@@ -192,7 +192,7 @@ def _files(path: str, folder: str) -> Iterator[File]:
         if not one.startswith(folder + os.sep) or _own(one):
             continue
         try:
-            with open(one, encoding="utf-8", newline="") as file:
+            with open(one, encoding="utf-8-sig") as file:  # as the plug-ins read it: each line ends in \n
                 text = file.read(_BYTES + 1)
             if len(text) <= _BYTES:
                 yield File.parsed(os.path.relpath(one, folder), text)

@@ -61,9 +61,9 @@ class UserSource:
         return raw.decode()
 
     def _offset(self, node: Any, prefix: str) -> int:
-        lines = self.text.splitlines(keepends=True)
+        lines = self.text.encode().splitlines(keepends=True)
         line = getattr(node, f"{prefix}lineno")
-        before = sum(len(text.encode()) for text in lines[: line - 1])
+        before = sum(map(len, lines[: line - 1]))
         return before + int(getattr(node, f"{prefix}col_offset"))
 
     def assigned(self, name: str) -> ast.Assign | None:

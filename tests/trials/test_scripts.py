@@ -18,16 +18,21 @@ pytestmark = pytest.mark.skipif(not available(), reason="trials need Landlock")
 def screen(folder: Path, text: str, name: str = "program.py") -> str:
     """Return what the debugger prints of a script, its lines joined."""
     (folder / name).write_text(dedent(text).lstrip())
-    run = subprocess.run(
-        [sys.executable, "-m", "shapeinspect", name],
+    return run(folder, name)
+
+
+def run(folder: Path, *words: str) -> str:
+    """Return what the debugger prints of a script, its lines joined."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "shapeinspect", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert run.returncode == 1
-    return " ".join(run.stderr.partition("shapeinspect:")[2].split())
+    assert ended.returncode == 1
+    return " ".join(ended.stderr.partition("shapeinspect:")[2].split())
 
 
 def test_the_number_that_is_wrong_is_changed_where_it_stands(tmp_path: Path) -> None:
@@ -89,3 +94,23 @@ def test_a_loop_that_goes_on_is_not_said_to_end(tmp_path: Path) -> None:
     assert "size = 17 instead of size = 24" in found
     assert "the failing statement runs to its end with it; the script was stopped" in found
     assert "the whole script" not in found
+
+
+@pytest.mark.parametrize(
+    ("mark", "ends"), [("", "\r\n"), ("\ufeff", "\n"), ("", "\n\f")], ids=["CRLF", "byte order mark", "pages"]
+)
+def test_a_source_of_another_editor_is_edited_where_it_stands(tmp_path: Path, mark: str, ends: str) -> None:
+    lines = [
+        'note = "Größe\u2028 – 寸法"',
+        "import numpy as np",
+        "size = 24",
+        "kernel = np.zeros((17, 3))",
+        "if True:",
+        "\ty = np.zeros((5, size)) @ kernel",
+        "print(y.shape)",
+        "",
+    ]
+    (tmp_path / "program.py").write_bytes((mark + ends.join(lines)).encode())
+    found = run(tmp_path, "program.py")
+    assert "size = 17 instead of size = 24" in found
+    assert "the whole script runs to its end with it; the change is in program.py:3" in found

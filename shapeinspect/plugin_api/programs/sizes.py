@@ -27,7 +27,7 @@ def suggestion(program: Program, new: New, rank: float, cause: str, why: str = "
         why: what is known then; by default where the first expression stands.
     """
     first = min(new, key=lambda node: (node.lineno, node.col_offset))
-    line = program.text.splitlines()[first.lineno - 1].strip()
+    line = program.text.split("\n")[first.lineno - 1].strip()
     told = why or f"{program.place(first.lineno)}  {line}"
     return Suggestion(program.file, replacements(program, new), rank, cause, told)
 

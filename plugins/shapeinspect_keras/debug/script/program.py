@@ -53,8 +53,8 @@ class Program:
     @cached_property
     def _starts(self) -> list[int]:
         starts = [0]
-        for line in self.text.splitlines(keepends=True):
-            starts.append(starts[-1] + len(line.encode()))
+        for line in self.text.encode().splitlines(keepends=True):
+            starts.append(starts[-1] + len(line))
         return starts
 
     def source(self, node: ast.AST) -> str:

@@ -125,11 +125,12 @@ def run(program: Program, failed: int, seconds: float, eager: bool) -> Outcome:
     """
     seen, passed = Seen(), [0]
     name = f"{program.file}#"
-    linecache.cache[name] = (len(program.text), None, program.text.splitlines(keepends=True), name)
+    source = [f"{line}\n" for line in program.text.split("\n")]
+    linecache.cache[name] = (len(program.text), None, source, name)
     tree = _marked(program, failed)
     if eager:
         tree = _noting(program, tree)
-    code = compile(ast.fix_missing_locations(tree), name, "exec")
+    code = compile(ast.fix_missing_locations(tree), name, "exec", dont_inherit=True)
     module = types.ModuleType("__main__")
     module.__dict__.update({"__file__": program.file, _NOTE: _plain(seen.note)})
     module.__dict__[_PASS] = _plain(functools.partial(_count, passed))

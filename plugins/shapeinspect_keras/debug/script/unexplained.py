@@ -57,7 +57,7 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     shapes: dict[str, Any] = {}
     if told is not None:
         line = told.lines[-1]
-        text = told.program.text.splitlines()[line - 1].strip()
+        text = told.program.text.split("\n")[line - 1].strip()
         where = f"{os.path.basename(told.program.file)}:{line}  {text}"
         shapes = told.operands
     words = (message if told is None else told.messages[0]) + "\n" + message
