@@ -15,6 +15,7 @@ from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.sequences import Sequences
 from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.rules import Shapes, has_rule, output_shapes
+from shapeinspect.rules.kinds.axes import taken_to_stay
 from shapeinspect.rules.kinds.elementwise import taken_equal
 from shapeinspect.rules.kinds.reshape import taken_for_one_size
 from shapeinspect.rules.rounding import Product
@@ -136,6 +137,9 @@ class _Walk:
         if fixed is not None:
             text = f"it fits only where {fixed[0]} = {fixed[1]}: its lengths are fixed"
             self._equal.setdefault(frozenset(fixed), Note(text, layer.path))
+        for length in taken_to_stay(fact.attributes, fact.inputs) if layer.kind == "squeeze" else ():
+            text = f"it drops the axis of length {length} where {length} = 1"
+            self._equal.setdefault(frozenset((length, 1)), Note(text, layer.path))
         return outputs
 
     def fill(self, fact: CallFacts, outputs: Shapes) -> None:

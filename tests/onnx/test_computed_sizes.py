@@ -224,3 +224,23 @@ def test_pools_of_every_padding(build, opset: int, auto_pad: str, ceil_mode: int
     score = held(build.model({"x": ("N", 3, "H", "W")}, names, opset=opset), sizes=((2, 20, 17), (1, 21, 26)))
     assert score.wrong == []
     assert ceil_mode or not score.unknown
+
+
+def test_a_squeeze_of_all_axes_keeps_a_symbol_and_says_so(tmp_path: Any) -> None:
+    """What was declared for a batch of 1 does not hold for 3: onnxruntime gives (3,)."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Squeeze", ["r"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
+    )
+    path = tmp_path / "squeeze.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    report = inspect(path)
+    assert [str(n) for n in report[-1].output_shape] == ["N"]
+    assert any("drops the axis of length N where N = 1" in note.text for note in report.model.notes)
+    session = onnxruntime.InferenceSession(path)
+    assert session.run(None, {"x": np.ones((3, 1), np.float32)})[0].shape == (3,)

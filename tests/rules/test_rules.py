@@ -71,7 +71,8 @@ def test_as_much_is_known_as_the_input_tells() -> None:
         (N, T - 1, 3),
     )
     assert output_shapes("split", {"axis": 1, "chunks": 2}, ((N, 6),)) == ((N, 3), (N, 3))
-    assert output_shapes("squeeze", {}, ((N, 1, 3),)) == (None,)
+    assert output_shapes("squeeze", {}, ((UNKNOWN, 1, 3),)) == (None,)
+    assert output_shapes("squeeze", {}, ((N, 1, 3),)) == ((N, 3),)
 
 
 def test_a_kind_without_a_rule_or_a_setting_makes_something_unknown() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from shapeinspect.dims import UNKNOWN, Shape, Unknown, known
+from shapeinspect.dims import UNKNOWN, Expr, Shape, Unknown
 from shapeinspect.rules.attributes import AXIS, REQUIRED
 from shapeinspect.rules.fields import SAME_POSITION, Field
 from shapeinspect.rules.formula_text import (
@@ -80,7 +80,27 @@ def _dropped(attributes: Attributes, shape: Shape) -> frozenset[int] | None:
         return None
     if axes is not None:
         return frozenset(normalize_axis(axis, len(shape)) for axis in _tuple(axes))
-    return frozenset(axis for axis, n in enumerate(shape) if n == 1) if known(shape) else None
+    if any(isinstance(n, Unknown) for n in shape):
+        return None
+    return frozenset(axis for axis, n in enumerate(shape) if n == 1)  # a symbol may be 1, and is rarely
+
+
+def taken_to_stay(attributes: Attributes, inputs: Shapes) -> tuple[Expr, ...]:
+    """Return the lengths of a squeeze of all axes whose axes are taken to stay: a symbol may be 1.
+
+    Args:
+        attributes: the settings.
+        inputs: the shape that is read.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> [str(length) for length in taken_to_stay({}, ((symbol("N"), 1, 3),))]
+        ['N']
+    """
+    shape = first(inputs)
+    if shape is None or attributes.get("axes") is not None or _dropped(attributes, shape) is None:
+        return ()
+    return tuple(dict.fromkeys(n for n in shape if isinstance(n, Expr)))
 
 
 def _squeeze(attributes: Attributes, inputs: Shapes) -> Shapes:
