@@ -326,8 +326,8 @@ def _tried(repair: Repair) -> Tried:
     if repair.result.status == "passed":
         claim = Claim(Level.WHOLE, "the whole script", f"the change is in {places}")
     else:
-        seconds = repair.result.seconds
-        rest = f"the script was stopped {seconds:.0f} s later; the change is in {places}"
+        seconds = max(round(repair.result.seconds), 1)
+        rest = f"the script was stopped after {seconds} s; the change is in {places}"
         claim = Claim(Level.WHOLE, "the failing statement", rest)
     fix = Fix(repair.cause, (), round(repair.rank), text, alters=repair.alters, why=repair.why)
     return Tried(fix, text, claim)

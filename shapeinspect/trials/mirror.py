@@ -47,6 +47,8 @@ class _Order:
     def is_entered(self, name: str, folder: os.DirEntry[str]) -> bool:
         """Tell whether a folder is mirrored entry by entry."""
         inside = any((one + os.sep).startswith(name + os.sep) for one in self.needed)
+        if not os.access(folder.path, os.R_OK | os.X_OK):  # nobody lists it, the script no more than a trial
+            return False
         return inside or self.left[0] > 0 or _written(folder, self.since)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import io
 import re
 import time
+import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, count
@@ -426,7 +428,7 @@ def _written(file: File, one: Candidate) -> Written:
     new = _applied(
         part, [replace(edit, first=edit.first - first, last=edit.last - first) for edit in one.edits]
     )
-    return Written(_joined(new), _joined(old), file.path, file.text.encode()[:first].count(b"\n") + 1)
+    return Written(joined(new), joined(old), file.path, file.text.encode()[:first].count(b"\n") + 1)
 
 
 def _line(file: File, first: int, last: int) -> tuple[int, int, str]:
@@ -437,5 +439,30 @@ def _line(file: File, first: int, last: int) -> tuple[int, int, str]:
     return begin, begin + len(bare.encode()), bare
 
 
-def _joined(text: str) -> str:
-    return " ".join(text.split())
+def joined(text: str) -> str:
+    r"""Return code on one line, without comments; a text in it stays as it is.
+
+    Args:
+        text: the code.
+
+    Example:
+        >>> joined("f(\n    3,  # rows\n    'a  b',\n)")
+        "f(3, 'a  b',)"
+    """
+    if "\n" not in text:
+        return text.strip()
+    lines = f"({text}\n)".split("\n")
+    said, row, column = "", 1, 1
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline):
+            if token.type in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
+                continue
+            if token.start[0] == row:
+                said += lines[row - 1][column : token.start[1]]
+            elif said[-1:] not in "([{" and token.string not in (*")]}",):
+                said += " "
+            said += token.string
+            row, column = token.end
+    except (tokenize.TokenError, IndentationError):
+        return " ".join(text.split())
+    return said[1:-1].strip()

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.trials.candidates import Edit, File, Sizes, candidates
-from shapeinspect.trials.search import numbers, sizes_of
+from shapeinspect.trials.search import joined, numbers, sizes_of
 
 WORDS = EditWords(
     settings={"Recurrent": ("batch_first=True",)},
@@ -90,3 +90,10 @@ def test_numbers_of_a_message() -> None:
     assert sizes_of("a (8) and b (9)", [(7, 5)]).pairs == ((7, 5), (8, 9))
     said = "operand 1, axis 0: size 30 is different from 21"
     assert sizes_of(said, [], [(7, 21), (30, 5), (21, 30)], [5, 21, 30, 7]).pairs[0] == (21, 30)
+
+
+def test_code_of_several_lines_is_told_on_one() -> None:
+    assert joined("f(\n    3,  # rows\n    'a  b',\n)") == "f(3, 'a  b',)"
+    assert joined("return a + (\n    b)") == "return a + (b)"
+    assert joined("a if b \\\n    else c") == "a if b else c"
+    assert joined("if x:\n    y = 1") == "if x: y = 1"

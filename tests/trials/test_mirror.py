@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shapeinspect.trials.mirror import beside, mirror
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def made(folder: Path) -> None:
@@ -57,3 +61,12 @@ def test_what_stands_beside_is_linked(tmp_path: Path) -> None:
     (tmp_path / "parent/shared.txt").write_text("shared")
     beside(str(tmp_path / "parent/own"), str(tmp_path / "m"))
     assert kinds(tmp_path / "m") == {"shared.txt": "link"}
+
+
+def test_a_folder_that_nobody_may_list_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path / "own")
+    closed = str(tmp_path / "own/package")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != closed and bool(mode))
+    mirror(str(tmp_path / "own"), str(tmp_path / "m"), {}, time.time() + 60)
+    found = kinds(tmp_path / "m")
+    assert (found["package"], found["data"]) == ("link", "folder")
