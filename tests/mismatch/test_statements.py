@@ -79,6 +79,11 @@ def test_a_sum_that_would_become_a_table_of_pairs_is_no_fix(tmp_path: Path) -> N
     [
         ("delta.unsqueeze(1)", "value.backward(delta) instead of value.backward(delta.unsqueeze(1))"),
         (
+            "torch.unsqueeze(delta, 1)",
+            "value.backward(torch.unsqueeze(delta, 1).squeeze(1)) instead of "
+            "value.backward(torch.unsqueeze(delta, 1))",
+        ),
+        (
             "delta[:, None]",
             "value.backward(delta[:, None].squeeze(1)) instead of value.backward(delta[:, None])",
         ),

@@ -71,6 +71,17 @@ def _passed(node: ast.Call) -> Any:
     )
 
 
+def _adds(passed: Any, axis: int, axes: int) -> bool:
+    """Tell whether an expression is a call ``x.unsqueeze(n)`` that adds this axis of so many."""
+    if not isinstance(passed, ast.Call) or getattr(passed.func, "attr", "") != "unsqueeze":
+        return False
+    try:
+        given = [ast.literal_eval(one) for one in (*passed.args, *(word.value for word in passed.keywords))]
+    except ValueError:
+        return False
+    return len(given) == 1 and isinstance(given[0], int) and given[0] % axes == axis
+
+
 def _edits(
     node: ast.Call, source: UserSource, has: tuple[int, ...], wanted: tuple[int, ...]
 ) -> Iterator[str]:
@@ -82,8 +93,7 @@ def _edits(
     for axis in range(len(has)):
         if has[axis] != 1 or (*has[:axis], *has[axis + 1 :]) != wanted:
             continue
-        added = isinstance(passed, ast.Call) and getattr(passed.func, "attr", "") == "unsqueeze"
-        inner = passed.func.value if added else None
+        inner = passed.func.value if _adds(passed, axis, len(has)) else None
         new = f"{source.source(passed)}.squeeze({axis})" if inner is None else source.source(inner)
         yield f"{source.edited(node, [(passed, new)])} instead of {whole}"
     for axis in range(len(wanted)):
