@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.plugin_api.fed_arrays import Input
@@ -25,6 +26,10 @@ _COMMON = (
     48, 64, 80, 96, 100, 112, 128, 160, 192, 224, 256, 299, 300, 320, 384, 400, 416, 448, 480, 512, 640,
     768, 800, 1000, 1024, 2048, 16000,
 )  # fmt: skip
+
+
+#: A longer size is tried only where what was fed is nearly as long: a graph may take its square in memory.
+_LARGEST, _LONGER = 1024, 4
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,11 @@ def _taken(fed: Fed, places: list[tuple[str, int]], length: int, end: float) -> 
     for size in _sizes(length):
         if time.monotonic() > end or len(taken) == 3:
             break
+        feed = _resized(fed, places, size)
+        if feed is None or size > max(_LARGEST, length * _LONGER):
+            continue
         tried += 1
-        if _runs(fed, places, size):
+        if runs(fed.session, feed):
             taken.append(size)
     return taken, tried
 
@@ -120,16 +128,17 @@ def _sizes(length: int) -> Iterator[int]:
             yield size
 
 
-def _runs(fed: Fed, places: list[tuple[str, int]], size: int) -> bool:
+def _resized(fed: Fed, places: list[tuple[str, int]], size: int) -> dict[str, Any] | None:
+    """Return a feed in which a length is another one; None where that is too large to be run."""
     import numpy as np
 
     from shapeinspect_onnx.debug.feeding import NUMBERS
 
-    feed: dict[str, Any] | Mapping[str, Any] = dict(fed.feed)
+    feed = dict(fed.feed)
     for name, axis in places:
         array = feed[name]
         shape = (*array.shape[:axis], size, *array.shape[axis + 1 :])
-        if array.size == 0 or np.prod(shape) > NUMBERS:
-            return False
-        feed[name] = np.resize(array, shape)  # type: ignore[index]  # it is a dict of its own
-    return runs(fed.session, feed)
+        if array.size == 0 or prod(shape) > NUMBERS:
+            return None
+        feed[name] = np.resize(array, shape)
+    return feed
