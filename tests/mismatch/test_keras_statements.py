@@ -129,3 +129,19 @@ def test_a_generator_is_not_run_again(tmp_path: Path) -> None:
     assert diagnosis is not None
     assert diagnosis.layer.path == "loss"
     assert len(space["batches"]) == space["count"]
+
+
+BETWEEN = (
+    "model = keras.Sequential([layers.Input((15,)), layers.Embedding(9, 11)])\n"
+    "model.add({first})\n"
+    "model.add(layers.Dropout(0.2))\n"
+    "model.add(layers.LSTM(6))\n"
+)
+
+
+@pytest.mark.parametrize("first", ["layers.Bidirectional(layers.LSTM(8))", "layers.GRU(8)"])
+def test_a_layer_that_is_built_claims_no_call_of_the_model(tmp_path: Path, first: str) -> None:
+    diagnosis = found(tmp_path, BETWEEN.format(first=first))
+    assert "return_sequences=True" in diagnosis.fixes[0].text
+    assert diagnosis.cause == "return-sequences"
+    assert {(tried.claim.level, tried.claim.what) for tried in diagnosis.fixes} == {(Level.PART, "the layer")}

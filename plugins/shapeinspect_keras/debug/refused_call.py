@@ -13,7 +13,7 @@ from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
 from shapeinspect.plugin_api.frames import passed_arguments, traceback_frames
-from shapeinspect.plugin_api.rerun import Recorded
+from shapeinspect.plugin_api.rerun import CALLED, Recorded
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.confirm import Confirm
 from shapeinspect_keras.debug.input_specs import wanted
@@ -112,6 +112,9 @@ _NAMED = re.compile(
 #: Keras names the layer; what the model around it is fed is not known.
 _ALONE = Claim(Level.UNTRIED, rest="the arithmetic of shapes finds nothing in the layer that refuses it")
 _LAYER = Claim(Level.PART, "the layer", "what the model was called on is not known")
+#: A call on symbols computes nothing; a call inside of a model is only a part of it.
+_BUILT = Claim(Level.PART, "the layer", "the model is only being built")
+_INSIDE = Claim(Level.PART, "the layer", "it is a part of the model's call")
 
 
 def of_words(model: Any, raised: Raised) -> Recorded | None:
@@ -345,6 +348,7 @@ def _one_call(refused: _Refused, owner: Any, symbols: Sequence[Any], raised: Rai
         [*_variables(owner), *_variables(refused.operation)],
     )
     takes = wanted(refused.operation, symbols)
+    whole = data and refused.operation is owner
     return Recorded(
         model,
         Frozen(),
@@ -354,6 +358,7 @@ def _one_call(refused: _Refused, owner: Any, symbols: Sequence[Any], raised: Rai
         batched=True,
         fact=takes,
         refused=walk.first_paths[id(refused.operation)] if takes else "",
+        confirmed=CALLED if whole else _INSIDE if data else _BUILT,
         confirm=redrawn,
     )
 

@@ -95,7 +95,15 @@ class Redrawn:
         changed = settings.get(str(operation.name), {})
         if operation is self.operation and operation.built and not changed:
             return operation  # type: ignore[no-any-return]  # its sizes were fixed before
-        return type(operation).from_config({**operation.get_config(), **changed})  # type: ignore[no-any-return]  # a layer
+        config = operation.get_config()
+        if isinstance(operation, keras.layers.Bidirectional):  # the settings are those of the layers inside
+            for part in ("layer", "backward_layer"):
+                inner = config.get(part)
+                if isinstance(inner, dict):
+                    config[part] = {**inner, "config": {**inner["config"], **changed}}
+        else:
+            config |= changed
+        return type(operation).from_config(config)  # type: ignore[no-any-return]  # a layer
 
 
 def _moved(symbol: Any, steps: tuple[Step, ...]) -> Any:

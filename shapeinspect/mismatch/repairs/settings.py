@@ -17,6 +17,9 @@ from shapeinspect.plugin_api.facts import IndexOutside, Refusal, RowsCompared
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.spatial import pairs, per_axis
 
+#: What may stand between a recurrent layer and the next one, and changes no shape.
+_BETWEEN = frozenset({"activation", "batch_norm", "dropout", "identity", "layer_norm"})
+
 
 def settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     """Propose other settings of the layer that failed.
@@ -44,6 +47,8 @@ def settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     if isinstance(failure.fact, IndexOutside):
         yield from _tables(failure, failure.fact, own)
     shapes = [lengths_of(failure, name) for name in failure.inputs]
+    if failure.inputs:
+        yield from _steps_kept(failure)
     if shapes and shapes[0] is not None:
         yield from _by_kind(failure, shapes[0], shapes, layer.path in own)
 
@@ -54,7 +59,6 @@ def _by_kind(
     """Propose settings by what the failed layer does."""
     layer = failure.layer
     yield from _norms(failure, first, own)
-    yield from _steps_kept(failure)
     yield from _last_step(failure, shapes)
     yield from _widths(failure, shapes)
     yield from _classes(layer, shapes)
@@ -140,11 +144,16 @@ def _dotted(left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
 
 def _steps_kept(failure: Failure) -> Iterator[Fix]:
     """Propose that the recurrent layer before returns all its steps, or only the last."""
-    shape = lengths_of(failure, failure.inputs[0])
+    read = failure.inputs[0]
+    value = failure.model.values.get(read)
+    shape = None if value is None else value.shape
     layers = {layer.path: layer for layer in failure.model.layers}
     for call in reversed(failure.model.calls):
         layer = layers.get(call.layer)
-        if layer is None or failure.inputs[0] not in call.outputs or shape is None:
+        if layer is None or read not in call.outputs or shape is None:
+            continue
+        if layer.kind in _BETWEEN and call.inputs:
+            read = call.inputs[0]
             continue
         if len(shape) == 2 and layer.attributes.get("return_sequences") is False:
             yield Fix(

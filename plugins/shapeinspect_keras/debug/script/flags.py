@@ -100,13 +100,13 @@ def settings(scene: Scene) -> Iterator[Candidate]:
         if isinstance(node, ast.Call):
             given = {keyword.arg for keyword in node.keywords}
             name = called(node)
-            if not scene.spatial:
+            if not scene.spatial and scene.clues.rank <= 0:
                 continue
             if name in _RECURRENT and "return_sequences" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} returns its last step only"
                 prior = 1.6 + scene.far(node)
                 yield _with(scene, node, "return_sequences=True", prior, "return-sequences", why)
-            if name in _WINDOWS and "padding" not in given and None not in given:
+            if scene.spatial and name in _WINDOWS and "padding" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} shrinks its input, without padding"
                 yield _with(scene, node, 'padding="same"', 2.4 + scene.far(node), "space", why)
         if isinstance(node, ast.keyword) and node.arg == "axis":
