@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from shapeinspect import registry
 from shapeinspect.api.report import inspect as inspect_model
@@ -28,6 +28,9 @@ from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.origins.program import is_second_run, started
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source, with_inputs
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: Where an exception keeps its diagnosis.
 _MARK = "__shapeinspect__"
@@ -306,22 +309,45 @@ def _run(words: list[str], began: float, used: float) -> None:
     import runpy
     import time
 
+    from shapeinspect.trials.client import end
+
+    server: subprocess.Popen[bytes] | None = None
+    took = 0.0
     try:
         with debug():
-            runpy.run_path(words[0], run_name="__main__")
+            try:
+                runpy.run_path(words[0], run_name="__main__")
+            except Exception as error:
+                took = time.process_time() - used
+                server = _server(error, words[0], took)
+                raise
     except Exception as error:
-        _repair(error, words, began, time.process_time() - used)
+        _repair(error, words, began, took, server)
         raise
+    finally:
+        if server is not None:
+            end(server)
 
 
-def _repair(error: Exception, words: list[str], began: float, used: float) -> None:
+def _server(error: Exception, script: str, took: float) -> subprocess.Popen[bytes] | None:
+    from shapeinspect.api.script_repair import server
+
+    try:
+        return server(error, script, took)
+    except Exception:  # noqa: BLE001  # trials start one themselves then, if they can
+        return None
+
+
+def _repair(
+    error: Exception, words: list[str], began: float, used: float, server: subprocess.Popen[bytes] | None
+) -> None:
     """Add to a diagnosis the changes of the source with which the whole script was run."""
     from shapeinspect.api.script_repair import merged, repaired
 
     known = getattr(error, _MARK, None)
     diagnosis = known if isinstance(known, Diagnosis) else None
     try:
-        found = repaired(error, diagnosis, words[0], words[1:], began, used)
+        found = repaired(error, diagnosis, words[0], words[1:], began, used, server)
     except (Exception, SystemExit):  # noqa: BLE001  # no fault of the search hides the user's exception
         return
     if not found:

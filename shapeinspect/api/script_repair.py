@@ -6,6 +6,7 @@ import ast
 import linecache
 import os
 import re
+import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.frames import Place, traceback_frames
 from shapeinspect.trials.candidates import Candidate, File, suggested
-from shapeinspect.trials.client import Script, available
+from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.marks import Running, is_empty
 from shapeinspect.trials.search import Repair, Search, Wrong, sizes_of
 
@@ -50,6 +51,22 @@ _REASONS = 4
 _NEAR = 5
 
 
+def server(error: BaseException, script: str, used: float) -> subprocess.Popen[bytes] | None:
+    """Start what runs trials while the failure is still being explained, where that takes long to start.
+
+    Args:
+        error: what ended the script.
+        script: the script's path.
+        used: how much processor time it took, in seconds.
+
+    Returns:
+        The process, which the caller ends; None where trials need no process of their own, or are unlikely.
+    """
+    if used > _LONGEST or not available() or not _may_be_of_shapes(error) or _prepared() is not None:
+        return None
+    return started(_folder(os.path.abspath(script)))
+
+
 def repaired(
     error: BaseException,
     diagnosis: Diagnosis | None,
@@ -57,6 +74,7 @@ def repaired(
     argv: Sequence[str],
     began: float,
     used: float,
+    begun: subprocess.Popen[bytes] | None = None,
 ) -> tuple[Tried, ...]:
     """Look for changes of a script's source with which it runs to its end.
 
@@ -67,6 +85,7 @@ def repaired(
         argv: its arguments.
         began: when it began, in seconds since 1970.
         used: how much processor time it took, in seconds.
+        begun: what :func:`server` has started.
 
     Returns:
         The fixes, the likeliest first; none where nothing was found or the script cannot be run again.
@@ -110,9 +129,8 @@ def repaired(
         _running(frames, folder),
     )
     suggested = [*_suggested(error, files, folder)]
-    search = Search(
-        order, files, wrong, _words(), max(_LEAST, _TIMES * used), _progress(), suggested, _prepared()
-    )
+    limit = max(_LEAST, _TIMES * used)
+    search = Search(order, files, wrong, _words(), limit, _progress(), suggested, _prepared(), begun)
     try:
         found = search.repairs()
     except KeyboardInterrupt:

@@ -110,16 +110,23 @@ class Trials(Generic[T]):
         at_once: how many trials run at a time.
         prepare: what the frameworks need in a copy of this process; None where they cannot run in one, so
             that a process of its own imports them anew.
+        begun: such a process, where it has been started before.
     """
 
-    def __init__(self, script: Script, at_once: int = 2, prepare: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        at_once: int = 2,
+        prepare: Callable[[], object] | None = None,
+        begun: subprocess.Popen[bytes] | None = None,
+    ) -> None:
         self._script = script
         self._at_once = at_once
         self._waiting: dict[int, T] = {}
         self._number = 0
         self._input = b""
         self._process: subprocess.Popen[bytes] | Copy = (
-            _started(script.folder) if prepare is None else Copy(script.folder, prepare)
+            Copy(script.folder, prepare) if prepare is not None else begun or started(script.folder)
         )
 
     def __enter__(self) -> Trials[T]:
@@ -195,7 +202,12 @@ class Trials(Generic[T]):
         return [_result(json.loads(line)) for line in lines]
 
 
-def _started(folder: str) -> subprocess.Popen[bytes]:
+def started(folder: str) -> subprocess.Popen[bytes]:
+    """Start a server that imports what is imported here; it ends with this process.
+
+    Args:
+        folder: the user's folder, of which it imports nothing.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     start = f"import sys; sys.path.insert(0, {home!r}); from shapeinspect.trials.server import serve; serve()"
@@ -212,6 +224,19 @@ def _started(folder: str) -> subprocess.Popen[bytes]:
         process.stdin.write(json.dumps(hello).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
         process.stdin.flush()  # type: ignore[union-attr]  # a pipe
     return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a server.
+
+    Args:
+        process: the server.
+    """
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        with suppress(OSError):
+            stream.close()  # type: ignore[union-attr]  # both are pipes
 
 
 def _result(told: dict[str, Any]) -> tuple[int, Result]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import io
 import re
+import subprocess
 import time
 import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -193,6 +194,7 @@ class Search:
         tell: called with the number of trials so far.
         suggested: changes that the plug-ins suggest.
         prepare: what the frameworks need in a copy of this process; None where they cannot run in one.
+        begun: the server that has been started then; None for none.
     """
 
     def __init__(
@@ -205,8 +207,9 @@ class Search:
         tell: Callable[[int], None],
         suggested: Sequence[Candidate] = (),
         prepare: Callable[[], object] | None = None,
+        begun: subprocess.Popen[bytes] | None = None,
     ) -> None:
-        self._suggested, self._prepare = suggested, prepare
+        self._suggested, self._prepare, self._begun = suggested, prepare, begun
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
@@ -225,7 +228,7 @@ class Search:
             else:
                 self._push(self._states[0], one, one.rank)
         self._fill(self._states[0])
-        with Trials[_Attempt](self._script, prepare=self._prepare) as trials:
+        with Trials[_Attempt](self._script, prepare=self._prepare, begun=self._begun) as trials:
             for attempt, result in trials.run(self._orders(), self._limit, self._late):
                 self._used += result.seconds
                 self._take(attempt, result)
