@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-from shapeinspect.ir import Frozen
+from shapeinspect.ir import Frozen, Layer, Value
 from shapeinspect.plugin_api.array_statement import ArrayStatement
+from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.frames import traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.statement_edits import Dialect
 from shapeinspect.plugin_api.statement_runs import Arrays
-from shapeinspect.plugin_api.user_source import called_from, user_source
+from shapeinspect.plugin_api.user_source import UserSource, called_from, user_source
 from shapeinspect.sources.source import Source
 from shapeinspect_numpy.edit_words import WORDS
 
@@ -25,8 +28,9 @@ _OF_SHAPES = re.compile(
     r"operands could not be broadcast|all the input array|all input arrays must have the same shape"
     r"|cannot reshape array|matmul: |not aligned|boolean index did not match|could not broadcast input array"
     r"|zero-dimensional arrays cannot be concatenated|axes don't match array|shape mismatch|einstein sum"
-    r"|axis \d+ is out of bounds|arrays used as indices"
+    r"|axis \d+ is out of bounds|arrays used as indices|is out of bounds for axis"
 )
+_OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)")
 #: What functions and methods of NumPy do.
 _KINDS = {
     "concatenate": "concat", "hstack": "concat", "vstack": "concat", "column_stack": "concat",
@@ -54,6 +58,10 @@ class NumpyDebugger(Debugger):
         if source is None or (below is not None and not _is_numpy(below.f_globals.get("__name__"))):
             return None
         where = user_line(traceback_frames(error.__traceback__), _PACKAGES)
+        far = _OUTSIDE.search(str(error))
+        if far is not None:
+            index, axis, size = (int(number) for number in far.groups())
+            return _indexed(source, index, axis, size, str(error), where)
         statement = ArrayStatement(source, _arrays(), _DIALECT, _KINDS, "numpy", str(error), where)
         return statement.explained()
 
@@ -68,6 +76,29 @@ class NumpyDebugger(Debugger):
 
         model = ADAPTER.read(replace(source, inputs=()))
         return Recorded(model, Frozen(), "", None, in_numpy, computed=True, steps=frozenset(IN_NUMPY))
+
+
+def _indexed(
+    source: UserSource, index: int, axis: int, size: int, message: str, where: str | None
+) -> Rewriting | None:
+    """Explain an index of the user's own that is outside of its axis."""
+    import numpy as np
+
+    failed = source.failed
+    if not isinstance(failed, ast.Subscript):
+        return None
+    text = source.source(failed.value)
+    array = source.names.get(failed.value.id) if isinstance(failed.value, ast.Name) else None
+    known = isinstance(array, np.ndarray) and array.ndim > axis and array.shape[axis] == size
+    of_shape = f" of shape {tuple(array.shape)}" if known and array is not None else ""
+    expected = {0: "no index: there is no entry", 1: "index 0"}.get(size, f"an index from 0 to {size - 1}")
+    fact = Explained(
+        "index-outside", (f"{expected} on axis {axis} of {text}",), (f"index {index}, {text}{of_shape}",)
+    )
+    stored = isinstance(failed.ctx, ast.Store)
+    layer = Layer("setitem" if stored else "getitem", "index", "index")
+    values = [Value(text, tuple(array.shape))] if known and array is not None else []
+    return Rewriting(outside(layer, values, "numpy", message, where, fact))
 
 
 def _is_numpy(module: Any) -> bool:

@@ -31,6 +31,7 @@ CAUSES: dict[str, str] = {
     "groups": "the number of channels is not divisible by the number of groups",
     "in-place": "an in-place operation overwrote a value that the gradient needs",
     "index-range": "an index is out of range for the table",
+    "index-outside": "an index is outside of its axis",
     "inner": "the inner dimensions of the product differ",
     "input-size": "the input size does not lead to the number of features that the layer expects",
     "kernel": "the stored kernel has another size than the settings say",

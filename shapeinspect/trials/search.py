@@ -413,6 +413,7 @@ def _written(file: File, one: Candidate) -> Written:
         code = isinstance(node, ast.stmt | ast.expr)
         named = code and not isinstance(node, ast.Constant | ast.Name | ast.UnaryOp)
         around = file.parents.get(node)
+        named = named and not (isinstance(around, ast.Subscript) and around.slice is node)
         if isinstance(around, ast.Call) and around.func is node:  # a method alone is no code to paste
             node = around
             continue

@@ -1,0 +1,34 @@
+"""An index of the user's own that is outside of its axis."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from shapeinspect.api.debugging import explain_error
+from shapeinspect.mismatch import describe
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python tells no expression of a line before 3.11")
+@pytest.mark.parametrize(
+    ("statement", "index", "expected"),
+    [
+        ("counts[5, 0, 2] = 1.0", 5, "an index from 0 to 3 on axis 0 of counts"),
+        ("print(counts[0, -4])", -4, "an index from 0 to 2 on axis 1 of counts"),
+        ("print(counts[:, :1][0, 1])", 1, "index 0 on axis 1 of counts[:, :1]"),
+    ],
+)
+def test_the_array_and_the_axis_are_named(tmp_path: Path, statement: str, index: int, expected: str) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(f"import numpy as np\ncounts = np.zeros((4, 3, 7))\n{statement}\n")
+    with pytest.raises(IndexError) as caught:
+        exec(compile(path.read_text(), str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    text = describe(diagnosis)
+    assert "an index is outside of its axis" in text
+    assert expected in text
+    assert f"index {index}, " in text
+    assert "program.py:3" in text
