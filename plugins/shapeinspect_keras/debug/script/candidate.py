@@ -138,6 +138,26 @@ def called(node: ast.AST) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
+def default_of(arguments: ast.arguments, node: ast.AST) -> str:
+    """Return the argument whose default a node is; empty for none.
+
+    Args:
+        arguments: those of a function.
+        node: the node.
+
+    Example:
+        >>> given = ast.parse("def build(width, depth=3, *, rate=7): pass").body[0].args
+        >>> [default_of(given, node) for node in (*given.defaults, *given.kw_defaults)]
+        ['depth', 'rate']
+    """
+    named = [*arguments.posonlyargs, *arguments.args]
+    if node in arguments.defaults:
+        return named[len(named) - len(arguments.defaults) + arguments.defaults.index(node)].arg
+    if node in arguments.kw_defaults:
+        return arguments.kwonlyargs[arguments.kw_defaults.index(node)].arg
+    return ""
+
+
 def show(shape: tuple[int | None, ...]) -> str:
     """Write a shape.
 

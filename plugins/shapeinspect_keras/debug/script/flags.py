@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from shapeinspect_keras.debug.script.axes import OF_LOSSES
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, default_of
 from shapeinspect_keras.debug.script.program import Replacement
 
 #: Flags that say nothing of shapes.
@@ -80,11 +80,7 @@ def _name(scene: Scene, node: ast.AST) -> str:
     if isinstance(outer, ast.keyword):
         return outer.arg or ""
     if isinstance(outer, ast.arguments):
-        names = [*outer.posonlyargs, *outer.args]
-        if node in outer.defaults:
-            return names[len(names) - len(outer.defaults) + outer.defaults.index(node)].arg
-        if node in outer.kw_defaults:
-            return outer.kwonlyargs[outer.kw_defaults.index(node)].arg
+        return default_of(outer, node)
     if isinstance(outer, ast.Assign) and isinstance(outer.targets[0], ast.Name):
         return outer.targets[0].id
     return ""
@@ -104,7 +100,9 @@ def settings(scene: Scene) -> Iterator[Candidate]:
                 continue
             if name in _RECURRENT and "return_sequences" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} returns its last step only"
-                prior = 1.6 + scene.far(node)
+                # what lacks an axis is made before the statement that fails
+                lacks = 1.0 + 0.1 * (scene.reach.of(node) == 0)
+                prior = lacks if scene.clues.rank > 0 else 1.6 + scene.far(node)
                 yield _with(scene, node, "return_sequences=True", prior, "return-sequences", why)
             if scene.spatial and name in _WINDOWS and "padding" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} shrinks its input, without padding"

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, default_of
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
 
@@ -149,6 +149,10 @@ def _penalty(scene: Scene, node: ast.AST) -> float | None:
 
 
 def _context(scene: Scene, node: ast.AST) -> str:
+    outer_of = scene.program.parents.get(node)
+    if isinstance(outer_of, ast.arguments):
+        name = default_of(outer_of, node)
+        return f"{name}={scene.text(node)}" if name else scene.text(node)
     for outer in scene.program.around(node):
         if isinstance(outer, ast.Call | ast.Assign | ast.keyword | ast.stmt):
             if isinstance(outer, ast.FunctionDef | ast.ClassDef | ast.For | ast.If | ast.With):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.script.candidate import Scene, called, show
+from shapeinspect_keras.debug.script.candidate import Scene, called, default_of, show
 from shapeinspect_keras.debug.script.running import Shaped
 
 #: A smaller number stands for many things.
@@ -89,11 +89,9 @@ def _is_size(scene: Scene, node: ast.AST) -> bool:
 
 def _context(scene: Scene, node: ast.expr) -> str:
     outer_of = scene.program.parents.get(node)
-    if isinstance(outer_of, ast.arguments):
-        names = [*outer_of.posonlyargs, *outer_of.args]
-        if node in outer_of.defaults:
-            name = names[len(names) - len(outer_of.defaults) + outer_of.defaults.index(node)].arg
-            return f"{name}={scene.text(node)}"
+    name = default_of(outer_of, node) if isinstance(outer_of, ast.arguments) else ""
+    if name:
+        return f"{name}={scene.text(node)}"
     inner: ast.AST = node
     for outer in scene.program.around(node):
         if isinstance(outer, ast.FunctionDef | ast.ClassDef | ast.For | ast.If | ast.With | ast.Return):

@@ -110,7 +110,16 @@ def exchanged(scene: Scene) -> Iterator[Candidate]:
         why = f"{one} stands before {other} at {scene.at(node)}"
         runs = called(node) in ("fit", "evaluate", "train_on_batch", "test_on_batch")
         swap = (Replacement(items[0], texts[1]), Replacement(items[1], texts[0]))
-        yield Candidate(swap, 2.0 + scene.far(node) + runs, "exchanged", why)
+        # the second one is what the first should be
+        wanted = scene.clues.shapes
+        fits = any(_alike(shapes[1], one) and not _alike(shapes[0], one) for one in wanted)
+        prior = 1.0 if runs and fits else 2.0 + scene.far(node) + runs
+        yield Candidate(swap, prior, "exchanged", why)
+
+
+def _alike(shape: tuple[int | None, ...] | None, wanted: tuple[int | None, ...]) -> bool:
+    """Tell whether a shape is a wanted one, apart from the batch."""
+    return shape is not None and len(shape) == len(wanted) > 1 and shape[1:] == wanted[1:]
 
 
 def neighbors(scene: Scene) -> Iterator[Candidate]:
@@ -131,7 +140,8 @@ def neighbors(scene: Scene) -> Iterator[Candidate]:
                 if (sign and other < 1) or other < 0:
                     continue
                 new = f"-{other}" if sign else str(other)
-                why = f"`{scene.text(node)}` at {scene.at(node)} is not the one that fits"
+                read = f"`{scene.text(node)}` at {scene.at(node)} reads entry {sign * '-'}{number.value}"
+                why = f"{read}; the script runs with entry {new}"
                 prior = 2.4 + scene.far(node) + 0.3 * shape_of
                 yield Candidate((Replacement(index, new),), prior, "", why)
     yield from _named(scene)
