@@ -24,6 +24,7 @@ from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.frames import Place, traceback_frames
 from shapeinspect.trials.candidates import Candidate, File, suggested
 from shapeinspect.trials.client import Script, available, started
+from shapeinspect.trials.coincidences import given_warnings
 from shapeinspect.trials.marks import Running, is_empty
 from shapeinspect.trials.search import Repair, Search, Wrong, sizes_of
 
@@ -127,6 +128,7 @@ def repaired(
         _modules(frames),
         _in_data(diagnosis),
         _running(frames, folder),
+        given_warnings([frame for frame, _ in frames]),
     )
     suggested = [*_suggested(error, files, folder)]
     limit = max(_LEAST, _TIMES * used)

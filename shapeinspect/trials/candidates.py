@@ -95,6 +95,8 @@ class File:
         tree: the same, parsed.
         units: its statements.
         parents: the node around each node.
+        starts: the offset of each line's first byte.
+        numbers: the whole numbers that are written in it, by their value.
     """
 
     path: str
@@ -103,6 +105,7 @@ class File:
     units: list[Unit]
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     starts: list[int] = field(default_factory=list)
+    numbers: dict[int, list[ast.Constant]] = field(default_factory=dict)
 
     @classmethod
     def parsed(cls, path: str, text: str) -> File:
@@ -120,7 +123,11 @@ class File:
         starts = [0]
         for line in text.encode().splitlines(keepends=True):
             starts.append(starts[-1] + len(line))
-        return cls(path, text, tree, units(tree), parents, starts)
+        numbers: dict[int, list[ast.Constant]] = {}
+        for node in parents:
+            if isinstance(node, ast.Constant) and type(node.value) is int:
+                numbers.setdefault(node.value, []).append(node)
+        return cls(path, text, tree, units(tree), parents, starts, numbers)
 
     def source(self, node: Any) -> str:
         """Return the text of a node.
@@ -150,6 +157,30 @@ class File:
             new: the text in its place.
         """
         return Edit(self.path, *self.span(node), new)
+
+    def is_batch(self, node: ast.AST) -> bool:
+        """Tell whether a number says how many samples there are.
+
+        Args:
+            node: the number.
+        """
+        parent = self.parents.get(node)
+        names = [parent.arg] if isinstance(parent, ast.keyword) else []
+        if isinstance(parent, ast.Assign):
+            names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
+        if any("batch" in (name or "").lower() for name in names):
+            return True
+        listed = isinstance(parent, ast.Tuple | ast.List)
+        call = self.parents.get(parent) if listed and parent is not None else parent
+        if not isinstance(call, ast.Call) or _last(call) not in _MAKERS or self._in_class(call):
+            return False
+        parts = parent.elts if isinstance(parent, ast.Tuple | ast.List) else call.args
+        return (len(parts) > 1 or listed) and parts[0] is node
+
+    def _in_class(self, node: ast.AST | None) -> bool:
+        while node is not None and not isinstance(node, ast.ClassDef):
+            node = self.parents.get(node)
+        return node is not None
 
 
 def suggested(file: File, one: Suggestion) -> Candidate:
@@ -286,7 +317,7 @@ class _Site:
         if whole is not node:
             value = -value
         known: set[int] = {value}
-        said = "how many samples there are" if self._is_batch(node) else ""
+        said = "how many samples there are" if self.file.is_batch(node) else ""
         for rank, new in self._values(value):
             if new not in known:
                 known.add(new)
@@ -368,26 +399,6 @@ class _Site:
                         done.add(new)
                         edits = tuple(self.file.edit(part, str(new)) for part in same)
                         yield self._edited(edits, top, RATIO - 0.25)
-
-    def _is_batch(self, node: ast.AST) -> bool:
-        """Tell whether a number says how many samples there are."""
-        parent = self.file.parents.get(node)
-        names = [parent.arg] if isinstance(parent, ast.keyword) else []
-        if isinstance(parent, ast.Assign):
-            names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
-        if any("batch" in (name or "").lower() for name in names):
-            return True
-        listed = isinstance(parent, ast.Tuple | ast.List)
-        call = self.file.parents.get(parent) if listed and parent is not None else parent
-        if not isinstance(call, ast.Call) or _last(call) not in _MAKERS or self._in_class(call):
-            return False
-        parts = parent.elts if isinstance(parent, ast.Tuple | ast.List) else call.args
-        return len(parts) > 1 and parts[0] is node
-
-    def _in_class(self, node: ast.AST | None) -> bool:
-        while node is not None and not isinstance(node, ast.ClassDef):
-            node = self.file.parents.get(node)
-        return node is not None
 
     def _is_axis(self, node: ast.AST) -> bool:
         parent = self.file.parents.get(node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import json
 import os
 import resource
@@ -12,6 +13,7 @@ import threading
 import time
 import traceback
 import types
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
@@ -20,6 +22,7 @@ from typing import Any
 
 from shapeinspect.plugin_api import landlock
 from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
+from shapeinspect.trials.coincidences import of_sizes
 from shapeinspect.trials.marks import NAME, Running, is_empty, marked
 from shapeinspect.trials.mirror import beside, mirror
 
@@ -45,7 +48,7 @@ def run(order: dict[str, Any], result: int) -> None:
             statements have to run to their end, as :class:`Running` takes them).
         result: the descriptor that the result is written to, as JSON.
     """
-    ended: dict[str, Any] = {"status": "refused", "message": "", "frames": []}
+    ended: dict[str, Any] = {"status": "refused", "message": "", "frames": [], "warned": []}
     running = [Running(**place) for place in order["running"]]
     passed: set[int] = set()
     lock = threading.Lock()
@@ -85,6 +88,7 @@ def run(order: dict[str, Any], result: int) -> None:
         tell()
 
     threading.Thread(target=stop, daemon=True).start()
+    _keep_warnings(ended["warned"])
     try:
         _execute(os.path.join(root, order["script"]), root, running, passed)
         ended["status"] = "passed"
@@ -102,6 +106,28 @@ def run(order: dict[str, Any], result: int) -> None:
             frames=frames,
         )
     tell()
+
+
+def _keep_warnings(texts: list[str]) -> None:
+    """Keep the texts of warnings about sizes, those that the script does not want to see among them."""
+
+    def keep(text: object) -> None:
+        said = str(text)[:_MESSAGE]
+        if of_sizes(said) and said not in texts:
+            texts.append(said)
+
+    warn = warnings.warn
+
+    @functools.wraps(warn)
+    def kept(message: Any, category: Any = None, stacklevel: int = 1, *more: Any, **named: Any) -> None:
+        keep(message)
+        warn(message, category, stacklevel + 1, *more, **named)
+
+    def shown(message: object, *_: object, **__: object) -> None:  # those of compiled code come this way
+        keep(message)
+
+    warnings.warn = kept
+    warnings.showwarning = shown
 
 
 def _used() -> float:

@@ -56,6 +56,7 @@ class Result:
         message: its message.
         frames: file and line of the user's frames, the outermost first.
         seconds: how much processor time it took.
+        warned: the warnings about sizes that differ.
     """
 
     status: str
@@ -64,6 +65,7 @@ class Result:
     message: str
     frames: tuple[tuple[str, int], ...]
     seconds: float
+    warned: tuple[str, ...] = ()
 
 
 def available() -> bool:
@@ -248,4 +250,5 @@ def _result(told: dict[str, Any]) -> tuple[int, Result]:
         told["message"],
         frames,
         float(told["seconds"]),
+        tuple(told.get("warned", ())),
     )

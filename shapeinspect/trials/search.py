@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import io
+import math
 import re
 import subprocess
 import time
@@ -16,6 +17,7 @@ from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import REFUSED
 from shapeinspect.trials.candidates import SUM, Candidate, Edit, File, Sizes, candidates
 from shapeinspect.trials.client import Order, Result, Script, Trials
+from shapeinspect.trials.coincidences import applied, behind, longer
 from shapeinspect.trials.marks import Running, moved
 
 #: Processor time and time of the user's that all trials of a failure may take, in seconds.
@@ -34,6 +36,8 @@ _BEHIND = 1.5
 _MORE = 8
 #: At most so many changes together.
 _TOGETHER = 3
+#: What is shown around numbers alone, for a name, is no longer than this.
+_LONGEST = 100
 #: A message with more numbers than this says nothing of which of them differ.
 _NUMBERS = 8
 #: What stands in a message as a size.
@@ -53,6 +57,7 @@ class Wrong:
         modules: the names that stand for modules.
         in_data: whether the likeliest mistake is in what is fed, and not in the model; None for unknown.
         running: what is known of the places of the frames, where more is known than these.
+        warned: the warnings about sizes that the run had given.
     """
 
     frames: tuple[tuple[str, int], ...]
@@ -63,6 +68,7 @@ class Wrong:
     modules: frozenset[str]
     in_data: bool | None = None
     running: tuple[Running, ...] = ()
+    warned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,17 @@ class Repair:
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     texts: Mapping[str, str]
-    written: tuple[Written, ...]
     rank: float
     candidate: Candidate
     base: _State
+    #: The repair that is checked with a longer batch.
+    checks: Repair | None = None
+
+    def written(self) -> tuple[Written, ...]:
+        """Return the changes as they are shown."""
+        one = self.candidate
+        file = _file(self.base.files, one.file)
+        return _together(self.base.before, [_written(file, part) for part in _by_statement(file, one)])
 
 
 @dataclass(eq=False, slots=True)
@@ -245,15 +258,18 @@ class Search:
             if not self._queue:
                 return
             rank, _, attempt = heapq.heappop(self._queue)
-            if len(self._found) >= _FOUND or (self._found and rank > self._found[0].rank + _BEHIND):
+            if attempt.checks is None and self._is_enough(rank):
                 return
-            if any(not one.alters for one in self._found):
-                self._more -= 1
-                if self._more < 0:
-                    return
             self._trials += 1
             self._tell(self._trials)
             yield Order(attempt, attempt.texts, attempt.base.running(attempt.texts))
+
+    def _is_enough(self, rank: float) -> bool:
+        """Tell whether no change of this rank is worth a trial any more."""
+        if len(self._found) >= _FOUND or (self._found and rank > self._found[0].rank + _BEHIND):
+            return True
+        self._more -= any(not one.alters for one in self._found)
+        return self._more < 0
 
     def _fill(self, state: _State) -> None:
         wrong = state.wrong
@@ -272,9 +288,7 @@ class Search:
         if key in self._seen:
             return
         self._seen.add(key)
-        file = _file(state.files, one.file)
-        written = _together(state.before, [_written(file, part) for part in _by_statement(file, one)])
-        attempt = _Attempt(texts, written, rank + state.rank, one, state)
+        attempt = _Attempt(texts, rank + state.rank + behind(state.files, one), one, state)
         heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
 
     def _further_is_likelier(self) -> bool:
@@ -283,7 +297,7 @@ class Search:
     def _key(self, state: _State, one: Candidate) -> tuple[tuple[tuple[str, str], ...], Mapping[str, str]]:
         """Return the texts with a change, and the same as a key."""
         texts = {file.path: file.text for file in state.files if file.text != self._text(file.path)}
-        texts[one.file] = _applied(_file(state.files, one.file).text, one.edits)
+        texts[one.file] = applied(_file(state.files, one.file).text, one.edits)
         return tuple(sorted(texts.items())), texts
 
     def _text(self, path: str) -> str:
@@ -292,10 +306,13 @@ class Search:
     def _take(self, attempt: _Attempt, result: Result) -> None:
         one, state = attempt.candidate, attempt.base
         if result.status in ("passed", "running") and result.passed:
-            alters = state.alters or one.alters
-            cause, why = state.cause or one.cause, (*state.why, *([one.why] if one.why else []))
-            self._found.append(Repair(attempt.written, result, attempt.rank, alters, cause, why))
-            self._found.sort(key=lambda found: found.rank)
+            self._passed(attempt, result)
+            return
+        if attempt.checks is not None:
+            if result.status == "failed":
+                self._checked(
+                    attempt.checks, f"{attempt.checks.alters}; with one sample more, the script fails"
+                )
             return
         if result.status != "failed" or result.error in ("SyntaxError", "NameError", "ImportError"):
             return
@@ -304,6 +321,29 @@ class Search:
             heapq.heappush(self._further, entry)
         elif one.number is not None and result.frames == state.wrong.frames:
             self._solve(attempt, result)
+
+    def _passed(self, attempt: _Attempt, result: Result) -> None:
+        """Keep a repair; one that makes a number as long as the batch is run with a longer batch, too."""
+        one, state = attempt.candidate, attempt.base
+        if not state.wrong.warned.issuperset(result.warned):
+            return
+        if attempt.checks is not None:
+            self._checked(attempt.checks, "")
+            return
+        alters = state.alters or one.alters
+        cause, why = state.cause or one.cause, (*state.why, *([one.why] if one.why else []))
+        batch = None if alters else longer(state.files, one)
+        if batch is not None:
+            alters = f"a size to that of this batch, {batch[0]}"
+        repair = Repair(attempt.written(), result, attempt.rank, alters, cause, why)
+        if batch is not None:
+            check = replace(attempt, texts={**attempt.texts, **batch[1]}, rank=-math.inf, checks=repair)
+            heapq.heappush(self._queue, (check.rank, next(self._order), check))
+        self._found.append(repair)
+        self._found.sort(key=lambda found: found.rank)
+
+    def _checked(self, repair: Repair, alters: str) -> None:
+        self._found = [replace(one, alters=alters) if one is repair else one for one in self._found]
 
     def _solve(self, attempt: _Attempt, result: Result) -> None:
         """Solve for the number with which two sizes would be equal, where they move along a line."""
@@ -328,7 +368,7 @@ class Search:
     def _go_on(self) -> None:
         """Make candidates for the source with a change that gets further."""
         rank, _, attempt, result = heapq.heappop(self._further)
-        if len(attempt.written) >= _TOGETHER:
+        if len(attempt.written()) >= _TOGETHER:
             return
         files = tuple(
             File.parsed(file.path, attempt.texts[file.path]) if file.path in attempt.texts else file
@@ -346,7 +386,7 @@ class Search:
         base, one = attempt.base, attempt.candidate
         alters, cause = base.alters or one.alters, base.cause or one.cause
         why = (*base.why, *([one.why] if one.why else []))
-        state = _State(files, wrong, attempt.written, rank + 1.0, alters, cause, why, base)
+        state = _State(files, wrong, attempt.written(), rank + 1.0, alters, cause, why, base)
         self._states.append(state)
         self._fill(state)
 
@@ -360,13 +400,6 @@ def _is_further(wrong: Wrong, result: Result) -> bool:
 
 def _file(files: Sequence[File], path: str) -> File:
     return next(file for file in files if file.path == path)
-
-
-def _applied(text: str, edits: Sequence[Edit]) -> str:
-    raw = text.encode()
-    for edit in sorted(edits, key=lambda one: one.first, reverse=True):
-        raw = raw[: edit.first] + edit.new.encode() + raw[edit.last :]
-    return raw.decode()
 
 
 def _by_statement(file: File, one: Candidate) -> list[Candidate]:
@@ -406,6 +439,7 @@ def _written(file: File, one: Candidate) -> Written:
 
     node = one.node
     low, high = min(edit.first for edit in one.edits), max(edit.last for edit in one.edits)
+    alone: tuple[int, int] | None = None  # the smallest piece, where it says no name
     while True:
         first, last = file.span(node)
         old = file.source(node)
@@ -420,16 +454,20 @@ def _written(file: File, one: Candidate) -> Written:
         while around is not None and not hasattr(around, "lineno"):
             around = file.parents.get(around)
         if (inside and named and file.text.count(old) == 1) or around is None:
-            break
+            if around is None or re.search(r"[A-Za-z_]", old):
+                break
+            alone = alone or (first, last)
         if isinstance(around, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             line = _line(file, node.lineno, node.end_lineno)
             if file.text.count(line[2]) == 1 and line[0] <= low and high <= line[1]:
                 first, last, old = line
             break
         node = around
+    if alone is not None and len(joined(old)) > _LONGEST:
+        first, last = alone
     raw = file.text.encode()
-    part = raw[first:last].decode()
-    new = _applied(
+    part = old = raw[first:last].decode()
+    new = applied(
         part, [replace(edit, first=edit.first - first, last=edit.last - first) for edit in one.edits]
     )
     return Written(joined(new), joined(old), file.path, file.text.encode()[:first].count(b"\n") + 1)

@@ -114,3 +114,26 @@ def test_a_source_of_another_editor_is_edited_where_it_stands(tmp_path: Path, ma
     found = run(tmp_path, "program.py")
     assert "size = 17 instead of size = 24" in found
     assert "the whole script runs to its end with it; the change is in program.py:3" in found
+
+
+def test_a_change_after_which_sizes_are_broadcast_with_a_warning_is_no_repair(tmp_path: Path) -> None:
+    found = screen(
+        tmp_path,
+        """
+        import warnings
+
+        import numpy as np
+
+        def distance(a, b):
+            if a.shape != b.shape:
+                warnings.warn(f"a target size {b.shape} is different to the input size {a.shape}")
+            return ((a - b) ** 2).sum()
+
+        columns = 7
+        scores = np.zeros((5, columns))
+        labels = np.zeros(5)
+        print(distance(scores, labels))
+        """,
+    )
+    assert "columns = 5" not in found
+    assert "columns = 1" not in found
