@@ -343,12 +343,16 @@ def _tried(repair: Repair) -> Tried:
         for one in repair.written
     )
     places = " and ".join(dict.fromkeys(f"{os.path.basename(one.file)}:{one.line}" for one in repair.written))
+    rest = f"the change is in {places}"
+    if repair.result.refused:
+        rest += f"; what it does outside was refused: {' and '.join(repair.result.refused[:2])}"
     if repair.result.status == "passed":
-        claim = Claim(Level.WHOLE, "the whole script", f"the change is in {places}")
+        claim = Claim(Level.WHOLE, "the whole script", rest)
     else:
         seconds = max(round(repair.result.seconds), 1)
-        rest = f"the script was stopped after {seconds} s; the change is in {places}"
-        claim = Claim(Level.WHOLE, "the failing statement", rest)
+        claim = Claim(
+            Level.WHOLE, "the failing statement", f"the script was stopped after {seconds} s; {rest}"
+        )
     fix = Fix(repair.cause, (), round(repair.rank), text, alters=repair.alters, why=repair.why)
     return Tried(fix, text, claim)
 

@@ -49,6 +49,7 @@ def run(order: dict[str, Any], result: int) -> None:
         result: the descriptor that the result is written to, as JSON.
     """
     ended: dict[str, Any] = {"status": "refused", "message": "", "frames": [], "warned": []}
+    refused: list[str] = []
     running = [Running(**place) for place in order["running"]]
     passed: set[int] = set()
     lock = threading.Lock()
@@ -58,6 +59,7 @@ def run(order: dict[str, Any], result: int) -> None:
             every = ended["status"] == "passed"  # what goes on may still be in the statements further out
             needed = {number for number, place in enumerate(running) if every or place.inner}
             ended["passed"] = needed <= passed
+            ended["refused"] = [*dict.fromkeys(refused)]
             ended["seconds"] = _used()
             with suppress(OSError):
                 os.write(result, json.dumps(ended).encode())
@@ -69,11 +71,9 @@ def run(order: dict[str, Any], result: int) -> None:
         beside(order["folder"], around) if order["beside"] else os.mkdir(around)
         entered = (os.path.dirname(order["script"]), order["cwd"])
         mirror(order["folder"], root, order["changed"], order["since"], entered)
-        temporary = os.path.join(order["place"], "tmp")
-        os.mkdir(temporary)
         _silence()
-        _leave(order, root, temporary)
-        _confine(order["place"], order["memory"])
+        _leave(order, root)
+        _confine(order["place"], order["memory"], refused)
     except OSError as problem:
         ended["message"] = str(problem)
         tell()
@@ -142,10 +142,12 @@ def _silence() -> None:
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(empty), mode) for mode in ("r", "w", "w"))
 
 
-def _leave(order: dict[str, Any], root: str, temporary: str) -> None:
+def _leave(order: dict[str, Any], root: str) -> None:
     """Take the script's place: its folder, arguments, paths and temporary files."""
     import tempfile
 
+    temporary = os.path.join(order["place"], "tmp")
+    os.mkdir(temporary)
     script = os.path.join(root, order["script"])
     sys.argv = [script, *order["argv"]]
     sys.path[0] = os.path.dirname(script)
@@ -155,7 +157,7 @@ def _leave(order: dict[str, Any], root: str, temporary: str) -> None:
     sys.dont_write_bytecode = True
 
 
-def _confine(place: str, memory: int) -> None:
+def _confine(place: str, memory: int, refused: list[str]) -> None:
     held = resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[5])
     resource.setrlimit(resource.RLIMIT_DATA, (held + memory, held + memory))
     landlock.restrict([place, *_DEVICES])
@@ -175,6 +177,7 @@ def _confine(place: str, memory: int) -> None:
         else:
             path = ""
         if not path.startswith(inside):
+            refused.append(REFUSED[event])
             raise ConfinedError(REFUSED[event])
 
     sys.addaudithook(audit)

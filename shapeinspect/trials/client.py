@@ -57,6 +57,7 @@ class Result:
         frames: file and line of the user's frames, the outermost first.
         seconds: how much processor time it took.
         warned: the warnings about sizes that differ.
+        refused: what it would have done outside and went on without, a clause each.
     """
 
     status: str
@@ -66,6 +67,7 @@ class Result:
     frames: tuple[tuple[str, int], ...]
     seconds: float
     warned: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def available() -> bool:
@@ -251,4 +253,5 @@ def _result(told: dict[str, Any]) -> tuple[int, Result]:
         frames,
         float(told["seconds"]),
         tuple(told.get("warned", ())),
+        tuple(told.get("refused", ())),
     )

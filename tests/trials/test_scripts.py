@@ -137,3 +137,22 @@ def test_a_change_after_which_sizes_are_broadcast_with_a_warning_is_no_repair(tm
     )
     assert "columns = 5" not in found
     assert "columns = 1" not in found
+
+
+def test_what_a_trial_went_on_without_is_told(tmp_path: Path) -> None:
+    found = screen(
+        tmp_path,
+        """
+        import subprocess
+        import numpy as np
+
+        size = 24
+        try:
+            subprocess.run(["true"])
+        except OSError:
+            pass
+        print(np.zeros((5, size)) @ np.zeros((17, 3)))
+        """,
+    )
+    assert "size = 17 instead of size = 24" in found
+    assert "program.py:4; what it does outside was refused: it starts a process" in found
