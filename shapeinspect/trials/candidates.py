@@ -333,9 +333,11 @@ class _Site:
         else:
             near, rank = (), NEAR
         for new in near:
+            if not new and said:  # nothing fails without samples
+                continue
             if new not in known and (new >= 0 or value < 0 or self._is_axis(whole)):
                 known.add(new)
-                yield self._one(whole, str(new), rank, number=(value, new))
+                yield self._one(whole, str(new), rank, said, number=(value, new))
 
     def _values(self, value: int) -> Iterator[tuple[float, int]]:
         if value >= 2:

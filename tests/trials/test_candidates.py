@@ -97,3 +97,19 @@ def test_code_of_several_lines_is_told_on_one() -> None:
     assert joined("return a + (\n    b)") == "return a + (b)"
     assert joined("a if b \\\n    else c") == "a if b else c"
     assert joined("if x:\n    y = 1") == "if x: y = 1"
+
+
+def test_no_number_of_samples_becomes_zero() -> None:
+    for source in ("x = zeros(1, 5)\n", "x = zeros((1, 5))\n", "batch = 1\n", "f(batch_size=1)\n"):
+        found = texts(source, 1)
+        assert source.strip().replace("1", "2") in found
+        assert source.strip().replace("1", "0") not in found
+    assert "x = layer(3, padding=0)" in texts("x = layer(3, padding=1)\n", 1)
+
+
+def test_another_number_of_samples_is_said_to_alter_the_program() -> None:
+    file = File.parsed("a.py", "x = zeros((4, 5))\n")
+    found = candidates([file], [("a.py", 1)], Sizes(((4, 7),)), WORDS, {}, frozenset())
+    first = [one for one in found if one.number is not None and one.number[0] == 4]
+    assert {one.number[1] for one in first if one.number is not None} >= {3, 5, 7, 8}
+    assert {one.alters for one in first} == {"how many samples there are"}
