@@ -125,6 +125,21 @@ class Program:
         found, literals = outcome.found
         return Outcome(outcome.ended, outcome.error, outcome.places, found), literals
 
+    def depends_on(self, literal: Literal, prepare: Callable[[], None]) -> bool:
+        """Tell whether the failure is another one where a literal is one more.
+
+        Args:
+            literal: the literal.
+            prepare: what the framework needs in a copy of this process.
+        """
+
+        def run() -> Outcome:
+            prepare()
+            error = _executed(self, lambda text, file: _with_one_more(text, file, literal))
+            return _outcome(error, self.file, self.packages, None)
+
+        return not self.repeats(_in_child(run, self.seconds))
+
     def repeats(self, outcome: Outcome) -> bool:
         """Tell whether a second run ended as the first one did.
 
@@ -214,6 +229,13 @@ def _remembering(text: str, file: str, literals: list[Literal]) -> Any:
     tree = remembering(text, file, literals)
     install(literals, known)
     return compile(tree, file, "exec", dont_inherit=True)
+
+
+def _with_one_more(text: str, file: str, literal: Literal) -> Any:
+    if file == literal.file:
+        raw = text.encode()
+        text = (raw[: literal.start] + b"%d" % (literal.value + 1) + raw[literal.end :]).decode()
+    return compile(text, file, "exec", dont_inherit=True)
 
 
 def _executed(program: Program, compiled: Callable[[str, str], Any]) -> BaseException | None:

@@ -26,6 +26,12 @@ class Words:
 
     def __init__(self, literals: Sequence[Literal], file: str) -> None:
         self._literals, self._file = literals, file
+        self._said: list[int] = []
+
+    def said(self) -> tuple[int, ...]:
+        """Return the literals that were named since this was last asked, by their numbers."""
+        named, self._said = tuple(dict.fromkeys(self._said)), []
+        return named
 
     def told(self, origin: Origin) -> str:
         """Return where a number comes from as a sentence; empty where nothing is known.
@@ -61,6 +67,7 @@ class Words:
         Args:
             site: its number.
         """
+        self._said.append(site)
         one = self._literals[site]
         code = one.code if len(one.code) <= _LONGEST else f"{one.code[: _LONGEST - 20].rstrip()}…"
         of = "" if one.alone else "one of "

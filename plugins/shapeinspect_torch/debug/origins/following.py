@@ -60,6 +60,14 @@ class Found:
     idle: tuple[tuple[str, int, int], ...] = ()
 
 
+def as_before() -> None:
+    """Let torch run in a copy of this process, with the same draws as in the first run."""
+    import torch
+
+    torch.set_num_threads(1)  # threads do not survive a fork
+    torch.manual_seed(torch.initial_seed())
+
+
 class TorchFollower(Follower):
     """Follows lengths through torch."""
 
@@ -82,8 +90,7 @@ class TorchFollower(Follower):
         import torch
 
         self._literals = literals
-        torch.set_num_threads(1)  # threads do not survive a fork
-        torch.manual_seed(torch.initial_seed())  # the same draws as in the first run
+        as_before()
         with ExitStack() as stack:
             _patch(self, torch)
             watchers.append(seen)

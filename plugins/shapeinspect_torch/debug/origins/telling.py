@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,12 +14,14 @@ from shapeinspect.plugin_api.origins.program import Program, program_of
 from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.origins.words import Words
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect_torch.debug.origins.following import Found, TorchFollower
+from shapeinspect_torch.debug.origins.following import Found, TorchFollower, as_before
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 #: At most so many edits are listed, and so many sentences.
 _EDITS, _SENTENCES = 12, 4
+#: At most so many literals are checked by a run of their own.
+_LITERALS = 6
 #: Functions that stand for data in a program.
 _DATA = ("rand", "randn", "randint", "random", "normal", "uniform", "sample")
 #: Where an exception keeps what a second run has told.
@@ -79,8 +81,21 @@ def told(program: Program) -> Story:
         return Story()
     literals = [_named(one) for one in literals]
     words, pairs = Words(literals, program.file), compared(found)
-    because = list(dict.fromkeys(text for text in _sentences(pairs, found, words) if text))[:_SENTENCES]
+    held = _held(_sentences(pairs, found, words), program, words, literals)
+    because = list(dict.fromkeys(held))[:_SENTENCES]
     return Story(tuple(because), tuple(_edits(found, pairs, literals)), found)
+
+
+def _held(said: Iterable[str], program: Program, words: Words, literals: Sequence[Literal]) -> Iterator[str]:
+    """Leave out the sentences that name a literal on which the failure does not depend."""
+    held: dict[int, bool] = {}
+    for sentence in said:
+        named = words.said()
+        for site in named if sentence else ():
+            if site not in held and len(held) < _LITERALS:
+                held[site] = program.depends_on(literals[site], as_before)
+        if sentence and all(held.get(site, True) for site in named):
+            yield sentence
 
 
 def _named(literal: Literal) -> Literal:
