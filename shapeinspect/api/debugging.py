@@ -26,7 +26,7 @@ from shapeinspect.plugin_api.confined import confined
 from shapeinspect.plugin_api.frames import traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.origins.program import is_second_run, started
-from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.sources.source import Source, with_inputs
 
 if TYPE_CHECKING:
@@ -177,12 +177,10 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     _busy.explaining = True
     try:
         with confined():
-            found = _recover(error, model)
-            if found is None:
+            rerun = _recover(error, model)
+            if rerun is None:
                 return None
-            diagnosis = _diagnose(found[0])
-            if not diagnosis.because:
-                diagnosis = replace(diagnosis, because=_because(error, found[1], diagnosis))
+            diagnosis = _diagnose(rerun)
             text = describe(diagnosis)
     except (Exception, SystemExit) as problem:  # noqa: BLE001  # no fault of the diagnosis hides the user's exception
         add_diagnosis(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
@@ -366,17 +364,7 @@ def _repair(
     add_diagnosis(error, text, diagnosis)
 
 
-def _because(error: BaseException, debugger: Debugger, diagnosis: Diagnosis) -> tuple[str, ...]:
-    """Ask the plug-in that found a failed call where the sizes come from that do not fit."""
-    demand = diagnosis.problem.demand
-    sizes = [(demand.had, demand.wanted)] if demand is not None and isinstance(demand.had, int) else []
-    try:
-        return debugger.because(error, sizes)
-    except Exception:  # noqa: BLE001  # the diagnosis stands without it
-        return ()
-
-
-def _recover(error: BaseException, model: object | None) -> tuple[Rerun, Debugger] | None:
+def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Locate the failed call by the debuggers of the imported frameworks."""
     fault: Exception | None = None
     for debugger in registry.debuggers():
@@ -385,13 +373,13 @@ def _recover(error: BaseException, model: object | None) -> tuple[Rerun, Debugge
             for call in recovered if isinstance(recovered, Iterator) else (recovered,):
                 rerun = walk_again(call) if isinstance(call, Recorded) else call
                 if rerun is not None:
-                    return rerun, debugger
+                    return rerun
         except Exception as problem:  # noqa: BLE001  # another framework's debugger may know the error
             fault = fault or problem
     for debugger in registry.debuggers():
         known = debugger.unexplained(error)
         if known is not None:
-            return known, debugger
+            return known
     if fault is not None:
         raise fault
     return None

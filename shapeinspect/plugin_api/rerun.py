@@ -267,16 +267,6 @@ class Debugger(ABC):
         del error
         return None
 
-    def because(self, error: BaseException, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-        """Say where the sizes of a failure come from in the user's script, a clause each.
-
-        Args:
-            error: the exception, with its traceback.
-            sizes: two sizes each that differ and should not, as far as they are known.
-        """
-        del error, sizes
-        return ()
-
     @abstractmethod
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Examine a saved or live model before anything has failed.

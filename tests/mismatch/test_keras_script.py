@@ -117,7 +117,7 @@ def test_a_fixed_batch_in_a_step_of_ones_own_is_named_with_its_number(run: Run) 
     assert "inputs = (4, 5)" in text
     assert "scale = (7, 1)" in text
     assert "train.py:12  return inputs * scale" in text
-    assert "7 is written at line 6, `BATCH = 7`" in diagnosis.because
+    assert not any("is written" in text for text in diagnosis.because)  # an equal number proves nothing
     first = DEBUGGER.suggestions(error)[0]
     assert first.cause == "fixed-batch"
     run(with_edit(FIXED_BATCH, first))

@@ -164,19 +164,6 @@ class KerasDebugger(Debugger):
 
         return unexplained(error, _PACKAGES)
 
-    def because(self, error: BaseException, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-        """Run the user's script once more; see ``shapeinspect.plugin_api.rerun.Debugger``.
-
-        Args:
-            error: the exception, with its traceback.
-            sizes: pairs of sizes that differ.
-        """
-        from shapeinspect_keras.debug.script.survey import survey
-        from shapeinspect_keras.debug.script.telling import reasons
-
-        found = survey(error)
-        return () if found is None else reasons(found, sizes)
-
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
         """Suggest edits by what one more run has told; see ``shapeinspect.plugin_api.rerun.Debugger``.
 

@@ -65,7 +65,8 @@ def _constants(scene: Scene, old: int, new: int, prior: float) -> Iterator[Candi
             penalty = _penalty(scene, node)
             if penalty is None or isinstance(scene.program.parents.get(node), ast.BinOp):
                 continue
-            why = f"{old} at {scene.at(node)}, `{_context(scene, node)}`, where {new} is needed"
+            place = f"{scene.at(node)}, `{_context(scene, node)}`"
+            why = f"{old} is written at {place}; with {new} there the sizes fit"
             yield Candidate((Replacement(node, str(new)),), prior + penalty, "", why)
         if isinstance(node, ast.BinOp) and old in scene.values(node):
             yield from _in_sum(scene, node, old, new, prior + 0.1)
@@ -90,7 +91,7 @@ def _in_sum(scene: Scene, node: ast.BinOp, old: int, new: int, prior: float) -> 
         elif isinstance(node.op, ast.FloorDiv) and part is node.right and type(rest) is int:
             number = rest // new if rest // max(rest // new, 1) == new else None
         if number is not None and number > 0:
-            why = f"{old} = `{scene.text(node)}` at {scene.at(node)}, where {new} is needed"
+            why = f"{old} = `{scene.text(node)}` at {scene.at(node)}; with {new} there the sizes fit"
             yield Candidate((Replacement(part, str(number)),), prior + penalty, "", why)
 
 
@@ -117,7 +118,7 @@ def _scaled_at(scene: Scene, node: ast.expr, old: int, new: int, prior: float) -
         written = f"{text} {'+' if new > old else '-'} {abs(new - old)}"
         prior += 1.5  # two sizes are often that close by chance
     if written is not None:
-        why = f"{old} = `{text}` at {scene.at(node)}, where {new} is needed"
+        why = f"{old} = `{text}` at {scene.at(node)}; with {new} there the sizes fit"
         inside = isinstance(scene.program.parents.get(node), ast.BinOp)
         replacement = Replacement(node, f"({written})" if inside else written)
         yield Candidate((replacement,), prior + penalty, "", why)

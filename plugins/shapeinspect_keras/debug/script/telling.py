@@ -1,4 +1,4 @@
-"""What the second run of a script tells the core: where sizes come from, and edits worth a trial."""
+"""What the second run of a script tells the core: edits that are worth a trial."""
 
 from __future__ import annotations
 
@@ -6,23 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect_keras.debug.script.origins import origins
 from shapeinspect_keras.debug.script.survey import Survey
 
 #: At most so many edits are suggested.
 _MOST = 60
 #: Edits that follow from what was seen are tried before those that anybody could guess.
 _EVIDENCE = 1.0
-
-
-def reasons(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-    """Say where the sizes of a failure come from, a clause each.
-
-    Args:
-        survey: the survey.
-        sizes: two sizes each that differ and should not, as far as the core knows them.
-    """
-    return origins(_with(survey, sizes).scene)
 
 
 def suggestions(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[Suggestion, ...]:
