@@ -127,7 +127,7 @@ def _mark(tree: ast.Module, chain: tuple[ast.stmt, ...], number: int) -> None:
     elif isinstance(node, ast.Match):
         node.subject = _call(number, node.subject)
     elif isinstance(node, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith | ast.Try):
-        node.body.insert(0, ast.Expr(_call(number)))
+        node.body.insert(0, ast.copy_location(ast.Expr(_call(number)), node))
     else:
         around = [tree.body] if len(chain) == 1 else [*_blocks(chain[-2])]
         block = next(block for block in around if any(one is node for one in block))

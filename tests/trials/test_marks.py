@@ -83,6 +83,18 @@ def test_a_failure_that_is_swallowed_further_out_does_not_count(tmp_path: Path) 
     assert not trial(tmp_path, text, outer, inner).passed
 
 
+def test_several_places_of_a_file_are_marked(tmp_path: Path) -> None:
+    text = """
+    def f(n):
+        for x in range(n):
+            f(n - 1)
+    for n in range(3):
+        f(n)
+    """
+    places = [Running("script.py", line) for line in (4, 5, 2, 3, 3)]
+    assert trial(tmp_path, text, *places, Running("script.py", 3, inner=True)).passed
+
+
 def test_places_in_other_files_count(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("def f(x):\n    return x + 1\ndef g(x):\n    return x + 2\n")
     found = [
