@@ -78,6 +78,7 @@ CAUSES: dict[str, str] = {
     "return-sequences": "the recurrent layer before returns only its last step",
     "rounding": "an odd size was floor-divided on one branch only, so the skip connection no longer matches",
     "samples": "inputs and targets have different numbers of samples",
+    "unequal-samples": "the inputs have different numbers of samples",
     "saved-model": "a SavedModel is opened otherwise than a model file",
     "scalar": "the tensor is a scalar, with no axes left",
     "several-inputs": "the model takes several inputs but got one array",

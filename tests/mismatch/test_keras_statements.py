@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from shapeinspect.api.debugging import explain_error
+from shapeinspect.mismatch import describe
 from shapeinspect.mismatch.diagnose import Diagnosis
 from shapeinspect.plugin_api.claims import Level
 
@@ -145,3 +146,21 @@ def test_a_layer_that_is_built_claims_no_call_of_the_model(tmp_path: Path, first
     assert "return_sequences=True" in diagnosis.fixes[0].text
     assert diagnosis.cause == "return-sequences"
     assert {(tried.claim.level, tried.claim.what) for tried in diagnosis.fixes} == {(Level.PART, "the layer")}
+
+
+COUNTED = (
+    "one, other = keras.Input((5,)), keras.Input((7,))\n"
+    "model = keras.Model([one, other], layers.Dense(3)(layers.Concatenate()([one, other])))\n"
+    "model.compile('sgd', loss='mse')\n"
+    "first, second = np.ones((12, 5)), np.ones((12, 8))\n"
+    "cut = second[:-1]\n"
+    "model.fit([first, cut], np.ones((12, 3)), verbose=0)\n"
+)
+
+
+def test_inputs_of_unequal_counts_are_named(tmp_path: Path) -> None:
+    diagnosis = found(tmp_path, COUNTED)
+    text = describe(diagnosis)
+    assert diagnosis.cause == "unequal-samples"
+    assert "first of (12, 5)" in text
+    assert "cut of (11, 8)" in text

@@ -280,4 +280,31 @@ def _order(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tup
     return (0, *(1 + shape[1:].index(length) for length in wanted[1:]))
 
 
-OPERATORS = (dropped, added, batched, transposed)
+def sliced(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a slice that leaves samples out: of the next axis instead, or of none.
+
+    Args:
+        scene: the failed run.
+    """
+    if "cardinality is ambiguous" not in scene.message:
+        return
+    for node in scene.near:
+        if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+            continue
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        first, shape = items[0], scene.shape(node.value)
+        cuts = isinstance(first, ast.Slice) and (first.lower is not None or first.upper is not None)
+        if not cuts or shape is None:
+            continue
+        text = scene.program.source(node.value)
+        why = f"`{scene.text(node)}` at {scene.at(node)} leaves samples out: {show(shape)} becomes "
+        why += show(scene.shape(node) or ())
+        if len(items) == 1 and len(shape) > 1:
+            new = f"{text}[:, {scene.program.source(first)}]"
+            yield Candidate((Replacement(node, new),), 0.8 + 0.2 * scene.far(node), "unequal-samples", why)
+        rest = ", ".join([":", *(scene.program.source(item) for item in items[1:])])
+        new = text if len(items) == 1 else f"{text}[{rest}]"
+        yield Candidate((Replacement(node, new),), 1.0 + 0.2 * scene.far(node), "unequal-samples", why)
+
+
+OPERATORS = (dropped, added, batched, transposed, sliced)

@@ -47,11 +47,24 @@ def explanation(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     site = site_of(frames, packages)
     if site is None:
         return None
-    for explain in (_of_mask, _of_layer, _of_inputs, _of_run, _by_hand, _of_operation):
+    for explain in (_of_counts, _of_mask, _of_layer, _of_inputs, _of_run, _by_hand, _of_operation):
         with suppress(Exception):  # what this cannot explain, the recorded call still may
             result = explain(error, frames, site)
             if result is not None:
                 return result
+    return None
+
+
+def _of_counts(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
+    """Explain inputs of a run that have different numbers of samples."""
+    if "Data cardinality is ambiguous" not in str(error):
+        return None
+    for name, _, args, kwargs in _handled(frames):
+        found = samples.unequal(name, args, kwargs, site)
+        if found is not None:
+            fact, shapes = found
+            return alone(name, "statement", shapes, fact, str(error), site.where)
+        return None
     return None
 
 

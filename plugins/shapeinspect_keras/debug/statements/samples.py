@@ -48,6 +48,33 @@ def explained(
     return None
 
 
+def unequal(
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], site: Site
+) -> tuple[Explained, dict[str, Any]] | None:
+    """Explain several inputs that have different numbers of samples.
+
+    Args:
+        name: the method that is called.
+        args: the positional arguments.
+        kwargs: the others.
+        site: the user's statement.
+    """
+    given = args[0] if args else kwargs.get("x")
+    if not isinstance(given, list | tuple) or not all(getattr(item, "shape", ()) for item in given):
+        return None
+    shapes = [tuple(item.shape) for item in given]
+    if len({shape[0] for shape in shapes}) < 2:
+        return None
+    listed = [call.args[0] for call in site.calls(name) if call.args]
+    node = next((item for item in listed if isinstance(item, ast.List | ast.Tuple)), None)
+    texts = [site.text(item) for item in node.elts] if node is not None else []
+    if len(texts) != len(shapes) or len(set(texts)) < len(texts):
+        texts = [f"x[{place}]" for place in range(len(shapes))]
+    got = [f"{text} of {show(shape)}" for text, shape in zip(texts, shapes, strict=True)]
+    fact = Explained("unequal-samples", ("as many samples, on the first axis, of each input",), tuple(got))
+    return fact, dict(zip(texts, shapes, strict=True))
+
+
 def _one(
     owner: Any, wanted: tuple[Any, ...], given: Any, args: Sequence[Any], site: Site
 ) -> tuple[Explained, dict[str, Any]] | None:
