@@ -46,6 +46,8 @@ _OF_SHAPES = re.compile(
 _CALLS = re.compile(
     r"required positional|unexpected keyword|positional argument|not callable|required keyword"
 )
+#: So few changes are tried where a fix ran already to the end of the program.
+_FEW = 6
 #: Sentences on what is wrong.
 _REASONS = 4
 #: A change that stands further behind comes after a fix that the debugger has run.
@@ -131,8 +133,12 @@ def repaired(
         given_warnings([frame for frame, _ in frames]),
     )
     suggested = [*_suggested(error, files, folder)]
+    settled = diagnosis is not None and _is_settled(diagnosis)
+    if settled:  # only what is known to make the sizes equal may be better
+        suggested = [one for one in suggested if one.rank < 1][:_FEW]
     limit = max(_LEAST, _TIMES * used)
     search = Search(order, files, wrong, _words(), limit, _progress(), suggested, _prepared(), begun)
+    search.alone = settled
     try:
         found = search.repairs()
     except KeyboardInterrupt:
@@ -162,6 +168,16 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     fix = kept[0].fix
     because = tuple(dict.fromkeys([*fix.why, *diagnosis.because]))[:_REASONS]
     return replace(told, cause=fix.cause or diagnosis.cause, because=because)
+
+
+def _is_settled(diagnosis: Diagnosis) -> bool:
+    """Tell whether the first fix ran to the program's end, alters nothing and says where it is written."""
+    if not diagnosis.fixes:
+        return False
+    first = diagnosis.fixes[0]
+    placed = " instead of " in first.text or re.fullmatch(r'\w+=[^ ]+ in "[^"]+"', first.text) is not None
+    ran = first.claim.level is Level.WHOLE and first.claim.to_end
+    return ran and placed and not first.fix.alters and _is_code(first.text)
 
 
 def _texts(fixes: Sequence[Tried]) -> set[str]:

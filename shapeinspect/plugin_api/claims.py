@@ -29,6 +29,7 @@ class Claim:
         rest: of ``PART`` why what follows was not run, of ``FURTHER`` what fails next, of ``UNTRIED`` why
             nothing was run or what is known instead; of ``WHOLE`` what of the program was not run. A clause
             of its own; empty for nothing to add.
+        to_end: whether all that follows in the program was run, too.
 
     Example:
         >>> Claim().text
@@ -46,6 +47,7 @@ class Claim:
     level: Level = Level.WHOLE
     what: str = "the model call"
     rest: str = ""
+    to_end: bool = False
 
     @property
     def text(self) -> str:

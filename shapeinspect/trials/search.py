@@ -223,6 +223,8 @@ class Search:
         begun: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._suggested, self._prepare, self._begun = suggested, prepare, begun
+        #: Whether only what is suggested is tried.
+        self.alone = False
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
@@ -240,7 +242,8 @@ class Search:
                 self._seen.add(self._key(self._states[0], one)[0])
             else:
                 self._push(self._states[0], one, one.rank)
-        self._fill(self._states[0])
+        if not self.alone:
+            self._fill(self._states[0])
         with Trials[_Attempt](self._script, prepare=self._prepare, begun=self._begun) as trials:
             for attempt, result in trials.run(self._orders(), self._limit, self._late):
                 self._used += result.seconds
@@ -253,7 +256,12 @@ class Search:
     def _orders(self) -> Iterator[Order[_Attempt]]:
         while self._trials < _TRIALS:
             spent = self._used > _FIRST * _SECONDS or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
-            if not self._found and self._further and (spent or self._further_is_likelier()):
+            if (
+                not self.alone
+                and not self._found
+                and self._further
+                and (spent or self._further_is_likelier())
+            ):
                 self._go_on()
             if not self._queue:
                 return

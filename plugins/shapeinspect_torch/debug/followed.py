@@ -77,7 +77,9 @@ class Followed(Rerun):
             return behind
         if claim.level is Level.WHOLE:
             said = "what follows was not run" if error is not None else self._words(others)
-            self._claims[changes] = _with(claim, said)
+            self._claims[changes] = replace(
+                _with(claim, said), to_end=error is None and self._rest.left is None
+            )
         return None
 
     def _words(self, others: dict[str, Any]) -> str:
