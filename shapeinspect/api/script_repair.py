@@ -22,6 +22,7 @@ from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.frames import Place, traceback_frames
+from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
 from shapeinspect.trials.candidates import Candidate, File, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings
@@ -34,8 +35,6 @@ _LONGEST = 12.0
 _TIMES, _LEAST = 3.0, 1.0
 #: At most so many files, of so many bytes, are changed.
 _FILES, _BYTES = 12, 200_000
-#: A trial may take twice the memory that the script took, and at least so many bytes.
-_MEMORY = 1 << 31
 _SHOWN = 3
 #: What a message about shapes, sizes, dtypes or indices says, and one about a call of Python's.
 _OF_SHAPES = re.compile(
@@ -95,8 +94,6 @@ def repaired(
     """
     if used > _LONGEST or not available() or (diagnosis is None and not _may_be_of_shapes(error)):
         return ()
-    import resource  # not on every system
-
     path = os.path.abspath(script)
     folder = _folder(path)
     frames = [
@@ -117,7 +114,7 @@ def repaired(
         os.path.relpath(os.getcwd(), folder),
         tuple(argv),
         began,
-        max(_MEMORY, 2 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
+        memory_of_a_run(),
         any("../" in file.text or '".."' in file.text or ".parent" in file.text for file in files),
     )
     known, likely, others = _known(diagnosis)

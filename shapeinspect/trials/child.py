@@ -7,7 +7,6 @@ import builtins
 import functools
 import json
 import os
-import resource
 import sys
 import threading
 import time
@@ -17,11 +16,13 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
-from pathlib import Path
 from typing import Any
 
-from shapeinspect.plugin_api import landlock
 from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
+from shapeinspect.plugin_api.isolation import landlock
+from shapeinspect.plugin_api.isolation.inheritance import detach
+from shapeinspect.plugin_api.isolation.limits import end_children_with_this_process, limit
+from shapeinspect.plugin_api.isolation.system_calls import refuse
 from shapeinspect.trials.coincidences import of_sizes
 from shapeinspect.trials.marks import NAME, Running, is_empty, marked
 from shapeinspect.trials.mirror import beside, mirror
@@ -29,7 +30,7 @@ from shapeinspect.trials.mirror import beside, mirror
 #: Devices that a script may write to, where they are there.
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "shm", "nvidia0", "nvidiactl", "nvidia-uvm"))
 #: What a trial may do, since its processes end with it and its environment is its own.
-_ALLOWED = frozenset({"os.fork", "os.kill", "os.putenv", "os.unsetenv"})
+_ALLOWED = frozenset({"os.fork", "os.putenv", "os.unsetenv"})
 _PROCESSES = frozenset({"os.exec", "os.posix_spawn", "os.spawn", "os.system"})
 _MESSAGE = 4000
 #: A trial that gets no processor ends after so many times its limit.
@@ -71,9 +72,9 @@ def run(order: dict[str, Any], result: int) -> None:
         beside(order["folder"], around) if order["beside"] else os.mkdir(around)
         entered = (os.path.dirname(order["script"]), order["cwd"])
         mirror(order["folder"], root, order["changed"], order["since"], entered)
-        _silence()
+        detach([result])
         _leave(order, root)
-        _confine(order["place"], order["memory"], refused)
+        _confine(order, refused)
     except OSError as problem:
         ended["message"] = str(problem)
         tell()
@@ -135,13 +136,6 @@ def _used() -> float:
     return sum(os.times()[:4])
 
 
-def _silence() -> None:
-    empty = os.open(os.devnull, os.O_RDWR)
-    for number in range(3):
-        os.dup2(empty, number)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(empty), mode) for mode in ("r", "w", "w"))
-
-
 def _leave(order: dict[str, Any], root: str) -> None:
     """Take the script's place: its folder, arguments, paths and temporary files."""
     import tempfile
@@ -154,17 +148,20 @@ def _leave(order: dict[str, Any], root: str) -> None:
     os.chdir(os.path.join(root, order["cwd"]))
     os.environ["TMPDIR"] = temporary
     tempfile.tempdir = temporary
+    sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, mode) for mode in ("r", "w", "w"))  # noqa: SIM115  # they stay open
     sys.dont_write_bytecode = True
 
 
-def _confine(place: str, memory: int, refused: list[str]) -> None:
-    held = resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[5])
-    resource.setrlimit(resource.RLIMIT_DATA, (held + memory, held + memory))
+def _confine(order: dict[str, Any], refused: list[str]) -> None:
+    place = order["place"]
+    end_children_with_this_process()
+    limit(2 * order["limit"] + 2, order["memory"])
     landlock.restrict([place, *_DEVICES])
+    refuse()
     inside = place + os.sep
 
     def audit(event: str, given: tuple[Any, ...]) -> None:
-        if event not in REFUSED or event in _ALLOWED:
+        if event not in REFUSED or event in _ALLOWED or (event == "os.kill" and _is_own(given[0])):
             return
         if event == "socket.connect" and isinstance(given[1], str | bytes):
             path = os.path.abspath(os.fsdecode(given[1]))
@@ -181,6 +178,13 @@ def _confine(place: str, memory: int, refused: list[str]) -> None:
             raise ConfinedError(REFUSED[event])
 
     sys.addaudithook(audit)
+
+
+def _is_own(process: int) -> bool:
+    """Tell whether a process is one that the trial has started."""
+    with suppress(OSError):
+        return process == 0 or (process > 0 and os.getpgid(process) == os.getpgid(0))
+    return True  # there is none
 
 
 def _execute(script: str, root: str, running: Sequence[Running], passed: set[int]) -> None:

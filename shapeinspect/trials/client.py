@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from shapeinspect.plugin_api import landlock
+from shapeinspect.plugin_api.isolation import landlock
 from shapeinspect.trials.copy_of_process import Copy
 from shapeinspect.trials.marks import Running
 

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from shapeinspect.plugin_api.isolation.inheritance import detach
+from shapeinspect.plugin_api.isolation.limits import end_with
+
 
 class Copy:
     """A forked server, with what :class:`subprocess.Popen` has of it.
@@ -29,9 +32,10 @@ class Copy:
         sys.stderr.flush()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of threads that others have started: a copy starts none of them
+            parent = os.getpid()
             self.pid = os.fork()
         if self.pid == 0:
-            _become_server(folder, prepare, orders, results, (given, taken))
+            _become_server(folder, prepare, orders, results, parent)
         os.close(orders)
         os.close(results)
         self.stdin: IO[bytes] | None = os.fdopen(given, "wb")
@@ -70,19 +74,19 @@ class Copy:
 
 
 def _become_server(
-    folder: str, prepare: Callable[[], object], orders: int, results: int, others: tuple[int, ...]
+    folder: str, prepare: Callable[[], object], orders: int, results: int, parent: int
 ) -> None:
     try:
-        for descriptor in others:
-            os.close(descriptor)
+        end_with(parent)
         os.setsid()
+        detach([orders, results])
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        null = os.open(os.devnull, os.O_RDWR)
         os.dup2(orders, 0)
         os.dup2(results, 1)
-        os.dup2(null, 2)
-        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(null), mode) for mode in ("r", "w", "w"))
+        os.close(orders)
+        os.close(results)
+        sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, mode) for mode in ("r", "w", "w"))  # noqa: SIM115  # they stay open
         for name, module in [*sys.modules.items()]:
             file = getattr(module, "__file__", None)
             own = isinstance(file, str) and os.path.abspath(file).startswith(folder + os.sep)

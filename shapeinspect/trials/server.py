@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import io
 import json
@@ -16,7 +15,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+from shapeinspect.plugin_api.isolation.limits import end_with
+
 #: A trial that does not stop by itself, since it holds Python's lock, is ended after so many times its limit.
 _GRACE = 11.0
 
@@ -24,7 +24,7 @@ _GRACE = 11.0
 def serve() -> None:
     """Read orders from stdin, a JSON line each, and write a JSON line for each result, until stdin ends."""
     parent = os.getppid()
-    _end_with(parent)
+    end_with(parent)
     hello = json.loads(io.FileIO(0, closefd=False).readline())  # no byte of what follows is read
     sys.path[1:] = hello["path"]
     for name in hello["modules"]:
@@ -36,14 +36,7 @@ def serve() -> None:
 
 def serve_here() -> None:
     """Serve in this process, which is a copy of the one that orders."""
-    _end_with(os.getppid())
     _Server().loop()
-
-
-def _end_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 class _Server:
@@ -80,13 +73,11 @@ class _Server:
     def _start(self, order: dict[str, Any]) -> None:
         place = os.path.realpath(tempfile.mkdtemp(prefix="shapeinspect-trial-"))
         out, result = os.pipe()
+        server = os.getpid()
         child = os.fork()
         if child == 0:
-            parent = os.getppid()
             os.setpgid(0, 0)
-            _end_with(parent)
-            os.close(out)
-            os.close(self._out)
+            end_with(server)
             from shapeinspect.trials.child import run
 
             run({**order, "place": place}, result)

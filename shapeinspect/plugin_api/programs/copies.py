@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import gc
-import math
 import os
 import select
 import signal
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias, TypeVar
 
-from shapeinspect.plugin_api import landlock
 from shapeinspect.plugin_api.confined import confined, released
+from shapeinspect.plugin_api.isolation import landlock
+from shapeinspect.plugin_api.isolation.inheritance import detach
+from shapeinspect.plugin_api.isolation.limits import (
+    end_children_with_this_process,
+    end_with,
+    limit,
+    memory_of_a_run,
+)
+from shapeinspect.plugin_api.isolation.system_calls import refuse
+
+T = TypeVar("T")
 
 #: Sends bytes from the copy to the process that waits.
 Send: TypeAlias = "Callable[[bytes], None]"
@@ -36,23 +47,24 @@ class _State:
 
 
 _state = _State()
+_thread = threading.local()
 
 
 def is_copy() -> bool:
-    """Return whether this process is such a copy."""
-    return _state.copy
+    """Return whether this process is such a copy, or this thread one that runs a script again."""
+    return _state.copy or bool(getattr(_thread, "copy", False))
 
 
 def available() -> bool:
     """Return whether this system forks, and takes the right to write from a process."""
-    return hasattr(os, "fork") and not _state.copy and landlock.version() > 0
+    return hasattr(os, "fork") and not is_copy() and landlock.version() > 0
 
 
 def in_copy(run: Callable[[Send], None], seconds: float, wait: float) -> tuple[bytes, bool]:
     """Run something in a copy of this process.
 
     The copy reads what this process can read. It writes no file but temporary ones, starts no process, opens
-    no connection and prints nothing.
+    no connection and prints nothing; it ends with this process.
 
     Args:
         run: what is run; it is given a function that sends bytes.
@@ -67,25 +79,77 @@ def in_copy(run: Callable[[Send], None], seconds: float, wait: float) -> tuple[b
         (b'3', False)
     """
     reading, writing = os.pipe()
+    parent, memory = os.getpid(), memory_of_a_run()
     with released(), tempfile.TemporaryDirectory() as place:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of threads that others have started: a copy starts none of them
             pid = os.fork()
         if pid == 0:
-            os.close(reading)
-            _run(run, writing, seconds, place)
+            _run(run, writing, parent, (seconds, memory), place)
+        with suppress(OSError):
+            os.setpgid(pid, pid)
         os.close(writing)
         return _awaited(pid, reading, seconds, wait)
 
 
-def _run(run: Callable[[Send], None], output: int, seconds: float, place: str) -> None:
+def in_thread(run: Callable[[], T], stop: Callable[[int], object]) -> T:
+    """Run something that runs in no copy in a thread of its own, which cannot write files.
+
+    What other threads do is not held back, but for those that it starts.
+
+    Args:
+        run: what is run.
+        stop: called with the number of the thread where this one is interrupted while it waits.
+
+    Raises:
+        OSError: if this system cannot take the right to write from a thread.
+    """
+    ended: list[Callable[[], T]] = []
+
+    def begin() -> None:
+        _thread.copy = True
+        try:
+            landlock.restrict([os.devnull, place])
+            refuse()
+            found = run()
+            ended.append(lambda: found)
+        except BaseException as problem:  # noqa: BLE001  # it is raised again in the thread that waits
+            ended.append(functools.partial(_raised, problem))
+
+    thread = threading.Thread(target=begin, daemon=True)
+    with released(), tempfile.TemporaryDirectory() as place:
+        before, tempfile.tempdir = tempfile.tempdir, place
+        try:
+            thread.start()
+            thread.join()
+        except BaseException:
+            stop(thread.ident or 0)
+            thread.join()
+            raise
+        finally:
+            tempfile.tempdir = before
+    return ended[0]()
+
+
+def _raised(problem: BaseException) -> NoReturn:
+    raise problem
+
+
+def _run(
+    run: Callable[[Send], None], output: int, parent: int, limits: tuple[float, int], place: str
+) -> None:
     _state.copy = True
     try:
         gc.disable()  # it would copy what is shared with the process that waits
-        _limit(seconds)
-        _silence()
+        os.setpgid(0, 0)
+        end_with(parent)
+        end_children_with_this_process()
+        detach([output])
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+        limit(*limits)
         os.environ["TMPDIR"] = tempfile.tempdir = place
         landlock.restrict([os.devnull, place])
+        refuse()
         with confined(environment=True):
             run(lambda data: _send(output, data))
     finally:
@@ -95,25 +159,6 @@ def _run(run: Callable[[Send], None], output: int, seconds: float, place: str) -
 def _send(output: int, data: bytes) -> None:
     while data:
         data = data[os.write(output, data) :]
-
-
-def _limit(seconds: float) -> None:
-    """End this process after so much work, and by signals as any other."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds) + 1, math.ceil(seconds) + 2))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(ValueError):  # in another thread than the first one signals cannot be set
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _silence() -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(null, stream)
-    sys.stdin = os.fdopen(os.dup(null))
 
 
 def _awaited(pid: int, reading: int, seconds: float, wait: float) -> tuple[bytes, bool]:
@@ -133,8 +178,8 @@ def _awaited(pid: int, reading: int, seconds: float, wait: float) -> tuple[bytes
                 break
     finally:
         os.close(reading)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
     return data, stopped

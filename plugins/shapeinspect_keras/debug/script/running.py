@@ -18,6 +18,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.confined import ConfinedError, confined
 from shapeinspect.plugin_api.frames import traceback_frames
+from shapeinspect.plugin_api.programs.copies import in_thread
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.tracing.guard import restored
 
@@ -28,7 +29,6 @@ _PASS = "__shapeinspect_pass__"
 _KEPT = 6
 #: Seconds of waiting that count as one second of work, on a machine that does something else.
 _PATIENCE = 5.0
-_state = threading.local()
 
 
 class _TimeUpError(BaseException):
@@ -109,20 +109,24 @@ class Outcome:
         return self.error is None and (not self.rest or self.passed > 0)
 
 
-def replaying() -> bool:
-    """Tell whether a script is being run again, so that its errors are explained by whoever runs it."""
-    return getattr(_state, "inside", False)
-
-
 def run(program: Program, failed: int, seconds: float, eager: bool) -> Outcome:
     """Run a script to its end, or until it fails or its time is up.
+
+    TensorFlow runs in no copy of a process, so that it runs in a thread that cannot write files.
 
     Args:
         program: the script.
         failed: the line of the module's own code on which it failed the first time.
         seconds: how long it may take.
         eager: whether TensorFlow runs functions of the user's directly instead of as graphs.
+
+    Raises:
+        OSError: if this system cannot take the right to write from a thread.
     """
+    return in_thread(lambda: _run(program, failed, seconds, eager), _interrupt)
+
+
+def _run(program: Program, failed: int, seconds: float, eager: bool) -> Outcome:
     seen, passed = Seen(), [0]
     name = f"{program.file}#"
     source = [f"{line}\n" for line in program.text.split("\n")]
@@ -283,6 +287,10 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return result
 
 
+def _interrupt(thread: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_TimeUpError))
+
+
 @contextlib.contextmanager
 def _limit(seconds: float) -> Iterator[None]:
     """Raise ``_TimeUpError`` in this thread when its time is up."""
@@ -293,9 +301,7 @@ def _limit(seconds: float) -> Iterator[None]:
         while not done.wait(0.05):
             work, wait = time.process_time() - worked, time.monotonic() - waited
             if work > seconds or wait > seconds * _PATIENCE:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread), ctypes.py_object(_TimeUpError)
-                )
+                _interrupt(thread)
                 return
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -313,7 +319,6 @@ def _world(module: types.ModuleType, eager: bool, cut: list[bool]) -> Iterator[N
     """Give a script the surroundings that it had, and put back what it changes of them."""
     before = sys.modules.get("__main__"), [*sys.argv], [*sys.path]
     sys.modules["__main__"] = module
-    _state.inside = True
     try:
         with (
             confined(),
@@ -327,7 +332,6 @@ def _world(module: types.ModuleType, eager: bool, cut: list[bool]) -> Iterator[N
             warnings.simplefilter("ignore")
             yield
     finally:
-        _state.inside = False
         if before[0] is not None:
             sys.modules["__main__"] = before[0]
         sys.argv[:], sys.path[:] = before[1], before[2]

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from shapeinspect.plugin_api.frames import traceback_frames
+from shapeinspect.plugin_api.programs.copies import available
 from shapeinspect_keras.debug.script import axes, feeds, flags, numbers, structure
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene, called
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
 from shapeinspect_keras.debug.script.reach import Reach
-from shapeinspect_keras.debug.script.running import Outcome, Shaped, numbered, replaying, run
+from shapeinspect_keras.debug.script.running import Outcome, Shaped, numbered, run
 
 #: Seconds of work that the run may take.
 _SECONDS = 10.0
@@ -99,7 +100,7 @@ def survey(error: BaseException) -> Survey | None:
 
     Returns: What was found; None where there is no script, or where it does not fail in the same place again.
     """
-    if replaying():
+    if not available():
         return None
     if not hasattr(error, _MARK):
         try:
