@@ -6,14 +6,14 @@ from torch import nn
 LAYER = "tok"
 CAUSE = "vocabulary"
 FIX = (
-    'model.load_state_dict({k: torch.cat([v, model.state_dict()[k][300:]]) if k.startswith(("to'
-    'k.", "out.")) else v for k, v in state.items()})'
+    'model.load_state_dict({k: torch.cat([v, model.state_dict()[k][300:]]) if k.endswith(".wei'
+    'ght") else v for k, v in state.items()})'
 )
 REPAIR = (
     "model.load_state_dict(state)",
     (
-        'model.load_state_dict({k: torch.cat([v, model.state_dict()[k][300:]]) if k.startswith(("to'
-        'k.", "out.")) else v for k, v in state.items()})'
+        'model.load_state_dict({k: torch.cat([v, model.state_dict()[k][300:]]) if k.endswith(".wei'
+        'ght") else v for k, v in state.items()})'
     ),
 )
 
