@@ -189,7 +189,7 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
     form = targets_of(diagnosis.layer)
     samples = counts(diagnosis.problem.shapes)
     if samples and form != "lengths":
-        return [f"{samples[0]} targets, one for each sample"]
+        return ["as many outputs as targets"]
     weighted = weights_of_classes(diagnosis.failure)
     if diagnosis.cause == "class-weights" and weighted is not None:
         return [f"a weight for each of {weighted[1]} classes; the loss has {weighted[0]} weights"]

@@ -95,7 +95,7 @@ def _(fact: facts.Indivisible, failure: Failure, shown: Sequence[str]) -> list[s
 @_expected.register
 def _(fact: facts.RaggedBatch, failure: Failure) -> list[str]:
     del failure
-    return [f"samples of one shape, such as {show(fact.first)}"]
+    return [f"tensors of one shape in all samples, such as {show(fact.first)}"]
 
 
 @_got.register

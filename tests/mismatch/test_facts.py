@@ -33,7 +33,7 @@ def _failure(fact: facts.Fact, kind: str = "embedding") -> Failure:
     [
         (facts.IndexOutside(7, 0, 6), "indices from 0 to 5: there are 6 entries", "7"),
         (facts.IndexOutside(3, -2, 6), "indices from 0 to 5: there are 6 entries", "-2"),
-        (facts.RaggedBatch((3, 5), (4, 5)), "samples of one shape, such as (3, 5)", "(4, 5)"),
+        (facts.RaggedBatch((3, 5), (4, 5)), "tensors of one shape in all samples, such as (3, 5)", "(4, 5)"),
         (facts.OtherType("int64", "float32"), "elements of type int64", "float32"),
         (facts.Explained("targets", ("one row",), ("two",)), "one row", "two"),
         (facts.TupleGiven(), "a single tensor", "a tuple"),

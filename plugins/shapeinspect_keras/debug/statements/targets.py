@@ -272,7 +272,7 @@ def _width(run: Run) -> Explained | None:
         if units > 0:
             text = run.site.resized("Dense", head.units, units) or f'units={units} in "{head.name}"'
             edits += _with(run, _units(run.model, head, units), text)
-    line = f"outputs and targets of one shape: {y[-1]} values for each sample, as the targets have"
+    line = "outputs and targets of one shape"
     samples = run.y.shape[0] if run.known else UNKNOWN
     got = f"outputs of {show((samples, *out))} and targets of {show((samples, *y))}"
     return Explained("targets", (line,), (got,), tuple(edits[:2]))
