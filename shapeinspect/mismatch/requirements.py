@@ -105,8 +105,13 @@ def _operand_expected(failure: Failure, shapes: tuple[Shape | None, ...]) -> str
         return f"a query with as many axes as keys and values: {max(ranks)}"
     depth = "" if layer.kind.endswith("_cell") else "num_layers·directions, "
     for operand, shape in wanted_states(layer, shapes).items():
-        if shapes[operand] is not None and shapes[operand] != shape:
-            return f"a state of {shape}: {depth}batch, hidden_size"
+        given = shapes[operand]
+        if given is not None and len(given) == len(shape) + 1:  # packed sequences hide the batch
+            ends = f"begins with {shape[0]} (num_layers·directions) and ends with {shape[-1]} (hidden_size)"
+            return f"a state that {ends}"
+        if given is not None and given != shape:
+            batch = "batch, " if len(shape) == (3 if depth else 2) else ""
+            return f"a state of {shape}: {depth}{batch}hidden_size"
     for operand, shape in wanted_masks(layer, shapes, roles).items():
         if shapes[operand] != shape:
             return f"{roles[operand]} of {show(shape)}: {_MASK_AXES[roles[operand], len(shape)]}"
