@@ -202,3 +202,22 @@ def test_what_is_not_about_shapes_stays_without_a_diagnosis(run: Run, line: str)
     with pytest.raises(ValueError, match=r"ours|sigmoit|size") as caught:
         run(MODEL.replace("CHECK", line))
     assert explain_error(caught.value) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "got"),
+    [
+        ("(None, 54, 45, 1), found shape=(2, 56, 48)", "feed", "(2, 56, 48), without a last axis of 1"),
+        ("(None, 54, 45, 1), found shape=(54, 45, 1)", "no-batch", "(54, 45, 1)"),
+        ("(None, 54, 45, 3), found shape=(2, 54, 45)", "missing-axis", "(2, 54, 45)"),
+    ],
+)
+def test_a_last_axis_of_one_that_the_message_leaves_out_is_not_missed(
+    said: str, cause: str, got: str
+) -> None:
+    from shapeinspect_keras.debug.script.clues import clues_of
+    from shapeinspect_keras.debug.script.unexplained import cause_of, said_by_keras
+
+    words = f"Input 0 of layer is incompatible: expected shape={said}"
+    assert cause_of(words, clues_of([words]), None) == cause
+    assert said_by_keras(words)[1][0].startswith(got)

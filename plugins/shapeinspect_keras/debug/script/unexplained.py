@@ -49,6 +49,8 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     if not about or not _of_framework(error) or _raised_by_user(error, packages):
         return None
     told = survey(error)
+    if told is not None and not _is_the_same(told, error):
+        told = None
     owner = owner_of(error) if told is None or not any(told.owner) else told.owner
     where = user_line(traceback_frames(error.__traceback__), packages)
     clues = clues_of([message]) if told is None else told.clues
@@ -61,23 +63,42 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
         where = f"{os.path.basename(told.program.file)}:{line}  {text}"
         shapes = told.operands
     words = (message if told is None else told.messages[0]) + "\n" + message
-    expected, got = _said(words)
+    expected, got = said_by_keras(words)
     got = got or tuple(f"{name} = {show(shape)}" for name, shape in list(shapes.items())[:6])
     if not got and clues.shapes:
         got = (" and ".join(dict.fromkeys(show(shape) for shape in clues.shapes[:3])),)
     path, kind = _named(words, owner, told)
-    fact = Explained(_cause(words, clues, told), expected, got)
+    fact = Explained(cause_of(words, clues, told), expected, got)
     layer = Layer(path, "unknown", kind, (path,))
     values = {name: Value(name, _lengths(shape)) for name, shape in shapes.items()}
     model = Model("", "live", "keras", "keras-live", (layer,), (), Frozen(values), ())
     return Rewriting(Failure(model, layer, tuple(values), message, where, fact=fact))
 
 
-def _said(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what a check of Keras's expects and got."""
+def _is_the_same(told: Survey, error: BaseException) -> bool:
+    """Tell whether a second run ended where the first one did, as far as that tells."""
+    file = os.path.abspath(told.program.file)
+    raised = [
+        line
+        for frame, line in traceback_frames(error.__traceback__)
+        if os.path.abspath(frame.f_code.co_filename) == file
+    ]
+    return list(told.lines[: len(raised)]) == raised  # it may go further, into what a graph hides
+
+
+def said_by_keras(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a check of Keras's expects and got.
+
+    Args:
+        words: its message.
+    """
     match = _EXPECTED.search(words)
     if match is not None:
-        return (match[1].replace("None", "?"),), (match[2].replace("None", "?"),)
+        squeezed = _is_squeezed(*(tuple(re.findall(r"\w+", match[key])) for key in (1, 2)))
+        got = match[2].replace("None", "?") + (
+            ", without a last axis of 1 that it may have" if squeezed else ""
+        )
+        return (match[1].replace("None", "?"),), (got,)
     match = _NDIM.search(words)
     if match is not None:
         least = {"ndim": "", "min_ndim": "at least ", "max_ndim": "at most "}[match[1]]
@@ -117,7 +138,14 @@ def _named(words: str, owner: tuple[str, str], told: Survey | None) -> tuple[str
     return named, "statement"
 
 
-def _cause(words: str, clues: Clues, told: Survey | None) -> str:
+def cause_of(words: str, clues: Clues, told: Survey | None) -> str:
+    """Return what is wrong by a message, a key of the core's causes.
+
+    Args:
+        words: the message.
+        clues: the sizes that it tells.
+        told: what a second run of the script has told; None for nothing.
+    """
     match = _EXPECTED.search(words)
     if match is not None:
         one, other = (tuple(re.findall(r"\w+", match[key])) for key in (1, 2))
@@ -127,6 +155,8 @@ def _cause(words: str, clues: Clues, told: Survey | None) -> str:
             moved = other[-1:] + other[1:-1], other[2:] + other[1:2]
             channels = len(one) > 3 and (one[-1] in other[1:-2] or one[1:] in moved)
             return "channels-last" if channels else "swapped-axes"
+        if _is_squeezed(one, other):
+            return "feed"
         if len(one) != len(other):
             return "missing-axis" if len(other) < len(one) else "extra-axis"
         if one[1:] != other[1:] and _INPUT.search(words):
@@ -138,6 +168,14 @@ def _cause(words: str, clues: Clues, told: Survey | None) -> str:
     if _batches(clues, told):
         return "fixed-batch"
     return "rank-of-operands" if clues.ranks and _COMBINES.search(words) else "unknown"
+
+
+def _is_squeezed(expected: tuple[str, ...], found: tuple[str, ...]) -> bool:
+    """Tell whether the message may lack a last axis of 1 that the array has.
+
+    Source: ``keras.src.layers.input_spec.assert_input_compatibility``: ``allow_last_axis_squeeze``.
+    """
+    return len(found) == len(expected) - 1 and expected[-1] == "1" and found[1:] != expected[1:-1]
 
 
 def _batches(clues: Clues, told: Survey | None) -> bool:
