@@ -346,7 +346,9 @@ def _repair(
     diagnosis = known if isinstance(known, Diagnosis) else None
     try:
         found = repaired(error, diagnosis, words[0], words[1:], began, used, server)
-    except (Exception, SystemExit):  # noqa: BLE001  # no fault of the search hides the user's exception
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  # no fault of the search hides the user's exception
+        if hasattr(error, "add_note"):
+            error.add_note(f"shapeinspect: no change was tried ({type(problem).__name__}: {problem})")
         return
     if not found:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import operator
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +23,7 @@ from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
-from shapeinspect.plugin_api.frames import Place, traceback_frames
+from shapeinspect.plugin_api.frames import Place, is_installed, traceback_frames
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
 from shapeinspect.trials.candidates import Candidate, File, suggested
 from shapeinspect.trials.client import Script, available, started
@@ -100,7 +102,7 @@ def repaired(
         (frame, line)
         for frame, line in traceback_frames(error.__traceback__)
         if os.path.abspath(frame.f_code.co_filename).startswith(folder + os.sep)
-        and "-packages" not in frame.f_code.co_filename
+        and not is_installed(frame.f_code.co_filename)
         and not frame.f_code.co_filename.startswith("<")  # code without a file
     ]
     files = [*_files(path, folder)]
@@ -134,8 +136,10 @@ def repaired(
     if settled:  # only what is known to make the sizes equal may be better
         suggested = [one for one in suggested if one.rank < 1][:_FEW]
     limit = max(_LEAST, _TIMES * used)
-    search = Search(order, files, wrong, _words(), limit, _progress(), suggested, _prepared(), begun)
-    search.alone = settled
+    words = reduce(operator.or_, (debugger.words for debugger in registry.debuggers()), EditWords())
+    search = Search(
+        order, files, wrong, words, limit, _progress(), suggested, _prepared(), begun, alone=settled
+    )
     try:
         found = search.repairs()
     except KeyboardInterrupt:
@@ -205,7 +209,7 @@ def _may_be_of_shapes(error: BaseException) -> bool:
         return False
     frame, line = traceback_frames(error.__traceback__)[-1]
     source = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
-    own = "-packages" not in frame.f_code.co_filename and source.startswith(("raise", "assert"))
+    own = not is_installed(frame.f_code.co_filename) and source.startswith(("raise", "assert"))
     return not own and bool(registry.debuggers()) and bool(_OF_SHAPES.search(str(error)))
 
 
@@ -219,7 +223,7 @@ def _files(path: str, folder: str) -> Iterator[File]:
     paths = [path]
     for module in [*sys.modules.values()]:
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.endswith(".py") and "-packages" not in file:
+        if isinstance(file, str) and file.endswith(".py") and not is_installed(file):
             paths.append(os.path.abspath(file))
     for one in [*dict.fromkeys(paths)][: _FILES * 100]:
         if not one.startswith(folder + os.sep) or _own(one):
@@ -327,27 +331,6 @@ def _modules(frames: Sequence[Place]) -> frozenset[str]:
         for name, value in frame.f_globals.items()
         if isinstance(value, types.ModuleType)
     )
-
-
-def _words() -> EditWords:
-    """Return the words of all frameworks that are imported, as one."""
-    settings: dict[str, tuple[str, ...]] = {}
-    words: dict[str, tuple[str, ...]] = {}
-    wraps: dict[str, tuple[str, ...]] = {}
-    renamed: dict[str, tuple[str, ...]] = {}
-    plain: frozenset[str] = frozenset()
-    for debugger in registry.debuggers():
-        own = debugger.words
-        for table, rows in (
-            (settings, own.settings),
-            (words, own.words),
-            (wraps, own.wraps),
-            (renamed, own.renamed),
-        ):
-            for key, values in rows.items():
-                table[key] = tuple(dict.fromkeys((*table.get(key, ()), *values)))
-        plain |= own.plain
-    return EditWords(settings, words, plain, wraps, renamed)
 
 
 def _tried(repair: Repair) -> Tried:

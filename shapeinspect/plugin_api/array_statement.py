@@ -14,7 +14,7 @@ from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.statement_edits import Change, Dialect, Operand, changes
 from shapeinspect.plugin_api.statement_runs import Arrays, NotHarmlessError, StatementRun
-from shapeinspect.plugin_api.user_source import UserSource
+from shapeinspect.plugin_api.user_source import UserSource, callee_of
 from shapeinspect.rules.rule import show
 
 #: At most so many edits are run.
@@ -108,7 +108,7 @@ class ArrayStatement:
             stored = isinstance(failed.ctx, ast.Store)
             return ("setitem", "store") if stored else ("getitem", "index")
         if isinstance(failed, ast.Call):
-            name = str(getattr(failed.func, "attr", getattr(failed.func, "id", "")))
+            name = callee_of(failed)
             return name, self.kinds.get(name, "")
         if isinstance(failed, ast.Compare) and len(failed.comparators) == 1:
             return "compare", "elementwise"

@@ -30,3 +30,23 @@ class EditWords:
     plain: frozenset[str] = frozenset()
     wraps: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
     renamed: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
+
+    def __or__(self, other: EditWords) -> EditWords:
+        """Return the words of both.
+
+        Example:
+            >>> both = EditWords(words={"same": ("valid",)}) | EditWords(words={"same": ("full",)})
+            >>> both.words
+            {'same': ('valid', 'full')}
+        """
+        pairs = (
+            (self.settings, other.settings),
+            (self.words, other.words),
+            (self.wraps, other.wraps),
+            (self.renamed, other.renamed),
+        )
+        settings, words, wraps, renamed = (
+            {key: (*one.get(key, ()), *two.get(key, ())) for key in dict.fromkeys((*one, *two))}
+            for one, two in pairs
+        )
+        return EditWords(settings, words, self.plain | other.plain, wraps, renamed)

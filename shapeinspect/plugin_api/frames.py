@@ -58,9 +58,22 @@ def is_library(file: str, packages: tuple[str, ...]) -> bool:
     """
     if file.startswith("<"):
         return True
-    if file.startswith(_PYTHON) and not any(folder in file for folder in _INSTALLED):
+    if file.startswith(_PYTHON) and not is_installed(file):
         return True
     return in_packages(file, ("shapeinspect", *packages))
+
+
+def is_installed(file: str) -> bool:
+    """Tell whether a source file was installed, and so is not the user's own.
+
+    Args:
+        file: its path.
+
+    Example:
+        >>> is_installed(os.sep.join(("venv", "site-packages", "six.py"))), is_installed("train.py")
+        (True, False)
+    """
+    return any(folder in file for folder in _INSTALLED)
 
 
 def in_packages(file: str, packages: tuple[str, ...]) -> bool:

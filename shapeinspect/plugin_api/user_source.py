@@ -173,15 +173,46 @@ def calls_of(source: UserSource, names: Iterable[str]) -> list[ast.Call]:
         names: the last part of what is called.
     """
     wanted = set(names)
-    if isinstance(source.failed, ast.Call) and _last(source.failed) in wanted:
+    if isinstance(source.failed, ast.Call) and callee_of(source.failed) in wanted:
         return [source.failed]
     return [
-        node for node in ast.walk(source.statement) if isinstance(node, ast.Call) and _last(node) in wanted
+        node
+        for node in ast.walk(source.statement)
+        if isinstance(node, ast.Call) and callee_of(node) in wanted
     ]
 
 
-def _last(call: ast.Call) -> str:
-    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+def is_named_batch(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """Tell whether a number is given to something whose name says that it is the batch.
+
+    Args:
+        node: the number.
+        parents: the node around each node.
+
+    Example:
+        >>> tree = ast.parse("batch_size = 8")
+        >>> is_named_batch(tree.body[0].value, {tree.body[0].value: tree.body[0]})
+        True
+    """
+    parent = parents.get(node)
+    names: list[str | None] = [parent.arg] if isinstance(parent, ast.keyword) else []
+    if isinstance(parent, ast.Assign):
+        names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
+    return any("batch" in (name or "").lower() for name in names)
+
+
+def callee_of(node: ast.AST | None) -> str:
+    """Return the last part of what a call calls; empty for another node.
+
+    Args:
+        node: the node.
+
+    Example:
+        >>> callee_of(ast.parse("library.layers.Dense(x)", mode="eval").body)
+        'Dense'
+    """
+    function = node.func if isinstance(node, ast.Call) else None
+    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def resolved(node: ast.AST, names: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.user_source import callee_of, is_named_batch
 from shapeinspect.trials.slices import FAR, Unit, measure, units
 
 #: Ranks of the kinds of changes; the distance from the failure is added.
@@ -164,15 +165,12 @@ class File:
         Args:
             node: the number.
         """
-        parent = self.parents.get(node)
-        names = [parent.arg] if isinstance(parent, ast.keyword) else []
-        if isinstance(parent, ast.Assign):
-            names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
-        if any("batch" in (name or "").lower() for name in names):
+        if is_named_batch(node, self.parents):
             return True
+        parent = self.parents.get(node)
         listed = isinstance(parent, ast.Tuple | ast.List)
         call = self.parents.get(parent) if listed and parent is not None else parent
-        if not isinstance(call, ast.Call) or _last(call) not in _MAKERS or self._in_class(call):
+        if not isinstance(call, ast.Call) or callee_of(call) not in _MAKERS or self._in_class(call):
             return False
         parts = parent.elts if isinstance(parent, ast.Tuple | ast.List) else call.args
         return (len(parts) > 1 or listed) and parts[0] is node
@@ -408,11 +406,11 @@ class _Site:
             node, parent = parent, self.file.parents.get(parent)
         if isinstance(parent, ast.keyword):
             return parent.arg in _AXES
-        name = _last(parent) if isinstance(parent, ast.Call) else ""
+        name = callee_of(parent)
         return name in self.words.plain or name in self.words.renamed
 
     def _calls(self, node: ast.Call) -> Iterator[Candidate]:
-        name = _last(node)
+        name = callee_of(node)
         given = {keyword.arg for keyword in node.keywords}
         text = self.file.source(node)
         for setting in self.words.settings.get(name, ()):
@@ -497,7 +495,7 @@ class _Site:
                 yield self._one(node, other, NAME)
 
     def _is_constructor(self, call: ast.Call) -> bool:
-        return _last(call)[:1].isupper()
+        return callee_of(call)[:1].isupper()
 
     def _parameters(self) -> list[str]:
         node: ast.AST | None = self.unit.node
@@ -537,7 +535,3 @@ class _Site:
                 isinstance(arg, ast.Name) and arg.id == name for arg in value.args[:1]
             ):
                 yield self._one(value, name, DROPPED, f"the network: without {self.file.source(value)}")
-
-
-def _last(call: ast.Call) -> str:
-    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from shapeinspect.plugin_api.frames import is_installed
 from shapeinspect.plugin_api.isolation import landlock
 from shapeinspect.trials.copy_of_process import Copy
 from shapeinspect.trials.marks import Running
@@ -86,7 +87,7 @@ def imported(folder: str) -> list[str]:
         file = getattr(module, "__file__", None)
         if "." in name or name.startswith("_") or not isinstance(file, str):
             continue
-        if "-packages" in file and not os.path.abspath(file).startswith(folder + os.sep):
+        if is_installed(file) and not os.path.abspath(file).startswith(folder + os.sep):
             names.append(name)
     return names
 

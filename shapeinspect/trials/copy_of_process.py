@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from shapeinspect.plugin_api.frames import is_installed
 from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import end_with
 
@@ -89,8 +90,9 @@ def _become_server(
         sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, mode) for mode in ("r", "w", "w"))  # noqa: SIM115  # they stay open
         for name, module in [*sys.modules.items()]:
             file = getattr(module, "__file__", None)
-            own = isinstance(file, str) and os.path.abspath(file).startswith(folder + os.sep)
-            if own and name != "__main__" and "-packages" not in file:  # type: ignore[operator]  # a text, if own
+            if not isinstance(file, str) or name == "__main__" or is_installed(file):
+                continue
+            if os.path.abspath(file).startswith(folder + os.sep):
                 del sys.modules[name]
         sys.path_importer_cache.clear()
         prepare()

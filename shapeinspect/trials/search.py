@@ -208,6 +208,7 @@ class Search:
         suggested: changes that the plug-ins suggest.
         prepare: what the frameworks need in a copy of this process; None where they cannot run in one.
         begun: the server that has been started then; None for none.
+        alone: whether only what is suggested is tried.
     """
 
     def __init__(
@@ -221,10 +222,10 @@ class Search:
         suggested: Sequence[Candidate] = (),
         prepare: Callable[[], object] | None = None,
         begun: subprocess.Popen[bytes] | None = None,
+        alone: bool = False,
     ) -> None:
         self._suggested, self._prepare, self._begun = suggested, prepare, begun
-        #: Whether only what is suggested is tried.
-        self.alone = False
+        self._alone = alone
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
@@ -242,7 +243,7 @@ class Search:
                 self._seen.add(self._key(self._states[0], one)[0])
             else:
                 self._push(self._states[0], one, one.rank)
-        if not self.alone:
+        if not self._alone:
             self._fill(self._states[0])
         with Trials[_Attempt](self._script, prepare=self._prepare, begun=self._begun) as trials:
             for attempt, result in trials.run(self._orders(), self._limit, self._late):
@@ -257,7 +258,7 @@ class Search:
         while self._trials < _TRIALS:
             spent = self._used > _FIRST * _SECONDS or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
             if (
-                not self.alone
+                not self._alone
                 and not self._found
                 and self._further
                 and (spent or self._further_is_likelier())

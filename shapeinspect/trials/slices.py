@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from shapeinspect.plugin_api.user_source import callee_of
+
 #: The distance of what has nothing to do with the failure, as far as names tell.
 FAR = 9
 
@@ -126,7 +128,7 @@ def _unit(node: ast.AST, owner: str) -> Unit:
         ):
             unit.uses.add(part.slice.value)
         if isinstance(part, ast.Call):
-            unit.calls.add(getattr(part.func, "attr", getattr(part.func, "id", "")))
+            unit.calls.add(callee_of(part))
     # an option of a command line is the attribute of what is parsed
     for part in ast.walk(node):
         if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value.startswith("--"):

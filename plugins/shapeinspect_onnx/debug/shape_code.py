@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.programs.failed import Program
+from shapeinspect.plugin_api.user_source import callee_of
 
 #: Functions and methods whose arguments are lengths.
 _LENGTHS = frozenset((
@@ -115,7 +116,7 @@ def _written_numbers(function: ast.FunctionDef, sizes: Sequence[int]) -> Iterato
     tensors = [argument.arg for argument in function.args.args if argument.arg != "self"]
     for node in ast.walk(function):
         if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            name = callee_of(node)
             if name in _LENGTHS:
                 yield from _in_call(node, tensors, sizes)
         elif isinstance(node, ast.Slice) and node.upper is not None and _may_be(node.upper, sizes):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shapeinspect.plugin_api.confined import ConfinedError
-from shapeinspect.plugin_api.frames import is_library, traceback_frames
+from shapeinspect.plugin_api.frames import is_installed, is_library, traceback_frames
 from shapeinspect.plugin_api.origins.literals import Literal, install, remembering
 from shapeinspect.plugin_api.programs.copies import Send, available, in_copy, is_copy
 
@@ -220,8 +220,7 @@ def _outcome(error: BaseException | None, script: str, packages: tuple[str, ...]
 
 
 def _is_own(file: str, packages: tuple[str, ...]) -> bool:
-    installed = any(f"{os.sep}{folder}{os.sep}" in file for folder in ("site-packages", "dist-packages"))
-    return not installed and not is_library(file, packages)
+    return not is_installed(file) and not is_library(file, packages)
 
 
 def _remembering(text: str, file: str, literals: list[Literal]) -> Any:
@@ -255,8 +254,8 @@ def _executed(program: Program, compiled: Callable[[str, str], Any]) -> BaseExce
     sys.meta_path.insert(0, _Finder(compiled, program.packages))
     try:
         exec(compiled(text, program.file), module.__dict__)  # noqa: S102  # the user's own program, confined
-    except SystemExit:
-        return None
+    except SystemExit as end:
+        return end if end.code else None
     except BaseException as error:  # noqa: BLE001  # a program may end with anything
         return error
     return None

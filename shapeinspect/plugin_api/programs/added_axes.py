@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from shapeinspect.plugin_api.frames import Place, place_of
 from shapeinspect.plugin_api.programs.failed import Program
+from shapeinspect.plugin_api.user_source import callee_of
 
 #: Names are followed through so many assignments.
 _STEPS = 6
@@ -23,7 +24,7 @@ def added_axis(program: Program, name: str) -> str:
     """
     for node, place in _made(program, name):
         for part in ast.walk(node):
-            if isinstance(part, ast.Call) and _last(part.func) in _ADDING:
+            if isinstance(part, ast.Call) and callee_of(part) in _ADDING:
                 return f"{place}  {_line(program, part)} adds an axis"
             if isinstance(part, ast.Subscript) and _adds(part.slice):
                 return f"{place}  {_line(program, part)} adds an axis"
@@ -37,10 +38,6 @@ def _adds(index: ast.expr) -> bool:
 
 def _line(program: Program, node: ast.AST) -> str:
     return " ".join((ast.get_source_segment(program.text, node) or "").split())
-
-
-def _last(function: ast.expr) -> str:
-    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def _made(program: Program, name: str) -> Iterator[tuple[ast.expr, str]]:
@@ -102,7 +99,7 @@ def _passed(program: Program, frames: list[Place], name: str) -> ast.expr | None
     if name not in parameters:
         return None
     for node in ast.walk(program.tree):
-        if not isinstance(node, ast.Call) or _last(node.func) != code.co_name:
+        if not isinstance(node, ast.Call) or callee_of(node) != code.co_name:
             continue
         if not node.lineno <= line <= (node.end_lineno or node.lineno):
             continue

@@ -12,6 +12,7 @@ from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
+from shapeinspect.plugin_api.user_source import callee_of
 
 #: Flags that do not touch shapes.
 _OTHER_FLAGS = frozenset({
@@ -177,7 +178,7 @@ def flags(trace: Trace, extra: Mapping[str, Sequence[tuple[str, str]]]) -> Itera
     """
     made = len(trace.made)
     for order, call in enumerate(calls_of(trace)):
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        name = callee_of(call)
         if not trace.ran(call):
             continue
         near = 1.0 if order < made else 2.2

@@ -31,6 +31,8 @@ from shapeinspect.plugin_api.isolation.system_calls import refuse
 
 T = TypeVar("T")
 
+#: How often the limits of a copy are looked at, in milliseconds.
+_TICK = 50
 #: Sends bytes from the copy to the process that waits.
 Send: TypeAlias = "Callable[[bytes], None]"
 
@@ -165,10 +167,11 @@ def _awaited(pid: int, reading: int, seconds: float, wait: float) -> tuple[bytes
     """Read what a copy sends until it ends."""
     end = time.monotonic() + wait
     data, stopped = b"", False
+    sent = select.poll()  # whatever the number of the descriptor
+    sent.register(reading, select.POLLIN)
     try:
         while True:
-            ready, _, _ = select.select([reading], [], [], 0.05)
-            if ready:
+            if sent.poll(_TICK):
                 part = os.read(reading, 1 << 20)
                 if not part:
                     break

@@ -13,6 +13,7 @@ from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.user_source import callee_of, is_named_batch
 
 #: A size that is wanted, and the one that is there.
 Pair: TypeAlias = "tuple[int, int]"
@@ -93,7 +94,7 @@ def _may_be_size(trace: Trace, node: ast.Constant) -> bool:
         if isinstance(outer, ast.keyword) and outer.arg in _NO_SIZES:
             return False
         if isinstance(outer, ast.Call):
-            name = getattr(outer.func, "attr", getattr(outer.func, "id", ""))
+            name = callee_of(outer)
             return inner is not outer.func and name not in _OF_AXES
         if isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Pow):
             return False
@@ -232,12 +233,9 @@ def _edit(trace: Trace, number: Number, value: int, rank: float) -> Suggestion:
 
 def _is_batch(trace: Trace, node: ast.AST) -> bool:
     """Tell whether a number says how many samples there are."""
-    parent = trace.parents.get(node)
-    names = [parent.arg] if isinstance(parent, ast.keyword) else []
-    if isinstance(parent, ast.Assign):
-        names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
-    if any("batch" in (name or "").lower() for name in names):
+    if is_named_batch(node, trace.parents):
         return True
+    parent = trace.parents.get(node)
     call = (
         trace.parents.get(parent)
         if isinstance(parent, ast.Tuple | ast.List) and parent is not None

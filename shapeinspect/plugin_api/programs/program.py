@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import Place, is_library, running_frames
+from shapeinspect.plugin_api.frames import Place, is_installed, is_library, running_frames
 from shapeinspect.plugin_api.programs.child import Ended, Script, run
 from shapeinspect.plugin_api.programs.copies import available, in_copy
 from shapeinspect.plugin_api.programs.instruments import Valued
@@ -120,7 +120,7 @@ def _own_files(path: str, packages: tuple[str, ...]) -> dict[str, str] | None:
     files = [path]
     for module in [*sys.modules.values()]:
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not file.endswith(".py") or "site-packages" in file or file in files:
+        if not isinstance(file, str) or not file.endswith(".py") or is_installed(file) or file in files:
             continue
         if os.path.abspath(file).startswith(folder) and not is_library(file, packages):
             files.append(file)

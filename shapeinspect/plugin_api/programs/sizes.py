@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
+from shapeinspect.plugin_api.user_source import callee_of
 
 #: So many ways to change the numbers of one statement are suggested.
 _WAYS = 6
@@ -127,7 +128,7 @@ def _of_defaults(program: Program, wanted: Mapping[int, int]) -> Iterator[dict[a
                 continue
             name = owner if function.name == "__init__" else function.name
             for call in ast.walk(program.tree):
-                if isinstance(call, ast.Call) and _last(call.func) == name:
+                if isinstance(call, ast.Call) and callee_of(call) == name:
                     nodes = with_argument(program, call, argument.arg, text)
                     if nodes:
                         yield nodes
@@ -149,10 +150,6 @@ def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
         for part in ast.iter_child_nodes(node):
             if isinstance(part, ast.FunctionDef):
                 yield part, node.name if isinstance(node, ast.ClassDef) else ""
-
-
-def _last(function: ast.expr) -> str:
-    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def with_argument(program: Program, call: ast.Call, name: str, value: str) -> dict[ast.expr, str]:

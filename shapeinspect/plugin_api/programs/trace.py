@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.programs.child import Ended
 from shapeinspect.plugin_api.programs.span import Span, source_of, tree_of
+from shapeinspect.plugin_api.user_source import callee_of
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -165,7 +166,7 @@ class Trace:
         Args:
             call: the call.
         """
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        name = callee_of(call)
         return self._definitions.get(name, (None, False))
 
     @cached_property

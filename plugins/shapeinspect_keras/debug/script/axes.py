@@ -7,7 +7,8 @@ import math
 import re
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, show
+from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
 
@@ -35,7 +36,7 @@ def dropped(scene: Scene) -> Iterator[Candidate]:
                 why = _added(scene, node, node.value)
                 yield Candidate((Replacement(node, inner),), prior, "extra-axis", why)
                 yield from _moved(scene, node, prior + 0.1)
-        if isinstance(node, ast.Call) and called(node) in _DROPS:
+        if isinstance(node, ast.Call) and callee_of(node) in _DROPS:
             yield from _undone(scene, node, prior)
         if isinstance(node, ast.Attribute) and node.attr == "T" and isinstance(node.ctx, ast.Load):
             text = scene.program.source(node.value)
@@ -44,7 +45,7 @@ def dropped(scene: Scene) -> Iterator[Candidate]:
 
 
 def _undone(scene: Scene, node: ast.Call, prior: float) -> Iterator[Candidate]:
-    name = called(node)
+    name = callee_of(node)
     owner = node.func.value if isinstance(node.func, ast.Attribute) else None
     module = isinstance(owner, ast.Name) and owner.id in ("np", "numpy", "tf", "ops", "K", "keras", "jnp")
     deep = isinstance(owner, ast.Attribute) and owner.attr in ("ops", "backend")
@@ -113,7 +114,7 @@ def added(scene: Scene) -> Iterator[Candidate]:
         value = isinstance(outer, ast.keyword | ast.Assign) and getattr(outer, "value", None) is node
         around = scene.program.parents.get(outer) if isinstance(outer, ast.List | ast.Tuple) else None
         element = isinstance(around, ast.Call | ast.keyword)
-        own = isinstance(outer, ast.Call) and called(outer) in scene.functions
+        own = isinstance(outer, ast.Call) and callee_of(outer) in scene.functions
         if own or not (argument or value or element) or not isinstance(node, ast.expr) or distance > 4:
             continue
         shapes = [item for item in scene.values(node) if isinstance(item, Shaped)]
@@ -123,7 +124,7 @@ def added(scene: Scene) -> Iterator[Candidate]:
         text = text if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
         feeds = _feeds(scene, outer)
         prior = 1.3 + scene.far(node) + 0.4 * (not feeds) + 0.4 * (scene.clues.rank == 0)
-        if isinstance(outer, ast.Call) and called(outer) in _TRAINS and (node in outer.args[1:]) != losses:
+        if isinstance(outer, ast.Call) and callee_of(outer) in _TRAINS and (node in outer.args[1:]) != losses:
             prior += 1.0  # the inputs, unless the message is about a loss
         shape = show(shapes[-1].shape)
         samples = len(shapes[-1].shape) > 2 and scene.clues.rank == 1  # it has a batch already, most likely
@@ -149,7 +150,7 @@ def _feeds(scene: Scene, outer: ast.AST | None) -> bool:
     if not isinstance(outer, ast.Call):
         return False
     own = isinstance(outer.func, ast.Name) and outer.func.id not in scene.functions
-    return called(outer) in _RUNS or own
+    return callee_of(outer) in _RUNS or own
 
 
 def _each(scene: Scene, node: ast.expr, prior: float) -> Iterator[Candidate]:
@@ -182,10 +183,10 @@ def batched(scene: Scene) -> Iterator[Candidate]:
     if "tensorflow" not in scene.program.text:
         return
     every = (node for node in ast.walk(scene.program.tree) if isinstance(node, ast.Call))
-    calls = [node for node in every if called(node) == "batch"]
+    calls = [node for node in every if callee_of(node) == "batch"]
     size = scene.program.source(calls[0].args[0]) if calls and calls[0].args else "32"
     for node in scene.near:
-        if isinstance(node, ast.Call) and called(node) == "batch" and isinstance(node.func, ast.Attribute):
+        if isinstance(node, ast.Call) and callee_of(node) == "batch" and isinstance(node.func, ast.Attribute):
             prior = 3 + scene.far(node)
             text = scene.program.source(node.func.value)
             why = f"`.batch` at {scene.at(node)} adds an axis"
@@ -201,11 +202,11 @@ def batched(scene: Scene) -> Iterator[Candidate]:
         chain = scene.program.line(node)
         outer = scene.program.parents.get(node)
         whole = not isinstance(outer, ast.Attribute)
-        made = "Dataset." in chain or called(node) in ("map", "prefetch", "shuffle", "repeat", "cache")
+        made = "Dataset." in chain or callee_of(node) in ("map", "prefetch", "shuffle", "repeat", "cache")
         if not whole or not made or ".batch(" in chain or _batched_later(scene, outer):
             continue
         inner = node
-        if called(node) == "prefetch" and isinstance(node.func, ast.Attribute):
+        if callee_of(node) == "prefetch" and isinstance(node.func, ast.Attribute):
             inner_node = node.func.value
             new = f"{scene.program.source(inner_node)}.batch({size})"
             replacement = Replacement(inner_node, new)
@@ -237,7 +238,7 @@ def transposed(scene: Scene) -> Iterator[Candidate]:
         shape = scene.shape(node) if isinstance(node, ast.Name | ast.Call | ast.Subscript) else None
         if not fed or shape is None or not 2 <= len(shape) <= 5 or scene.reach.of(node) > 4:
             continue
-        if called(outer) in ("transpose", "Permute") if outer is not None else True:
+        if callee_of(outer) in ("transpose", "Permute") if outer is not None else True:
             continue
         for wanted in shapes:
             order = _order(shape, wanted)
@@ -256,7 +257,7 @@ def _refolded(scene: Scene) -> Iterator[Candidate]:
     wanted = [shape for shape in scene.clues.shapes if len(shape) > 2 and None not in shape[1:]]
     for node in scene.near:
         outer = scene.program.parents.get(node)
-        if not isinstance(outer, ast.Call) or called(outer) not in _RUNS or outer.args[:1] != [node]:
+        if not isinstance(outer, ast.Call) or callee_of(outer) not in _RUNS or outer.args[:1] != [node]:
             continue
         shape = scene.shape(node)
         for goal in wanted:

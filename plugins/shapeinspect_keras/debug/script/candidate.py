@@ -122,22 +122,6 @@ class Scene:
 Operator = Callable[[Scene], Iterator[Candidate]]
 
 
-def called(node: ast.AST) -> str:
-    """Return the last part of what a call calls; empty for another node.
-
-    Args:
-        node: the node.
-
-    Example:
-        >>> called(ast.parse("keras.layers.Dense(3)", mode="eval").body)
-        'Dense'
-    """
-    if not isinstance(node, ast.Call):
-        return ""
-    function = node.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
 def default_of(arguments: ast.arguments, node: ast.AST) -> str:
     """Return the argument whose default a node is; empty for none.
 

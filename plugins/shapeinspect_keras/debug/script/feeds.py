@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, show
+from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
 
 _RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
@@ -29,10 +30,12 @@ def inputs(scene: Scene) -> Iterator[Candidate]:
     wanted, given = (int(match[1]), int(match[2])) if match is not None else (0, 0)
     for node in scene.near:
         outer = scene.program.parents.get(node)
-        if not isinstance(outer, ast.Call) or outer.args[:1] != [node] or called(outer) not in _RUNS:
+        if not isinstance(outer, ast.Call) or outer.args[:1] != [node] or callee_of(outer) not in _RUNS:
             continue
         text, prior = scene.program.source(node), 1.1 + scene.far(node)
-        listed = node.args[0] if isinstance(node, ast.Call) and called(node) in ("array", "stack") else None
+        listed = (
+            node.args[0] if isinstance(node, ast.Call) and callee_of(node) in ("array", "stack") else None
+        )
         while isinstance(listed, ast.List) and len(listed.elts) == 1:
             listed = listed.elts[0]
         if isinstance(listed, ast.List) and wanted in (0, len(listed.elts)):
@@ -64,7 +67,7 @@ def signatures(scene: Scene) -> Iterator[Candidate]:
     new = f"({', '.join(['None'] * rank)}{',' if rank == 1 else ''})"
     wanted = len(re.findall(r"\d+|None|\?", match[2]))
     for node in ast.walk(scene.program.tree):
-        if not isinstance(node, ast.Call) or called(node) != "TensorSpec":
+        if not isinstance(node, ast.Call) or callee_of(node) != "TensorSpec":
             continue
         given = next((item.value for item in node.keywords if item.arg == "shape"), None)
         given = node.args[0] if given is None and node.args else given

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from shapeinspect.plugin_api.user_source import callee_of
 from shapeinspect_keras.debug.script.axes import OF_LOSSES
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, default_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of
 from shapeinspect_keras.debug.script.program import Replacement
 
 #: Flags that say nothing of shapes.
@@ -67,9 +68,9 @@ def flags(scene: Scene) -> Iterator[Candidate]:
                 prior = 1.8 + scene.far(node) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
                 yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)
-        if called(node) in _OTHER_LOSS and OF_LOSSES.search(scene.message):
+        if callee_of(node) in _OTHER_LOSS and OF_LOSSES.search(scene.message):
             text = scene.program.source(node)
-            new = text.replace(called(node), _OTHER_LOSS[called(node)], 1)
+            new = text.replace(callee_of(node), _OTHER_LOSS[callee_of(node)], 1)
             why = f"`{scene.text(node)}` at {scene.at(node)} takes other targets than these"
             yield Candidate((Replacement(node, new),), 1.8 + scene.far(node), "targets", why)
 
@@ -95,7 +96,7 @@ def settings(scene: Scene) -> Iterator[Candidate]:
     for node in scene.near:
         if isinstance(node, ast.Call):
             given = {keyword.arg for keyword in node.keywords}
-            name = called(node)
+            name = callee_of(node)
             if not scene.spatial and scene.clues.rank <= 0:
                 continue
             if name in _RECURRENT and "return_sequences" not in given and None not in given:

@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, default_of
+from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
 
@@ -98,7 +99,7 @@ def _in_sum(scene: Scene, node: ast.BinOp, old: int, new: int, prior: float) -> 
 def _scaled(scene: Scene, old: int, new: int, prior: float) -> Iterator[Candidate]:
     """Multiply or divide what is one of the sizes."""
     for node in scene.near:
-        length = isinstance(node, ast.Call) and called(node) == "len"
+        length = isinstance(node, ast.Call) and callee_of(node) == "len"
         plain = length or isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
         if plain and isinstance(node, ast.expr) and old in scene.values(node):
             yield from _scaled_at(scene, node, old, new, prior)
@@ -138,9 +139,9 @@ def _penalty(scene: Scene, node: ast.AST) -> float | None:
             if data is not None and (isinstance(node, ast.Constant) or data[2] not in _FILLED):
                 return None
             result += 0.3 * (data is not None)
-            if _WINDOWED.match(called(outer)) and (node in outer.args[1:] or not outer.args[:1]):
+            if _WINDOWED.match(callee_of(outer)) and (node in outer.args[1:] or not outer.args[:1]):
                 result += 1.0
-            if called(outer) in ("Dropout", "shuffle", "repeat", "prefetch", "take", "batch", "compile"):
+            if callee_of(outer) in ("Dropout", "shuffle", "repeat", "prefetch", "take", "batch", "compile"):
                 return None
         if isinstance(outer, ast.Subscript | ast.Slice | ast.Compare | ast.For | ast.comprehension):
             result += 1.0
@@ -175,7 +176,7 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
             yield from _declared_batch(scene, node)
         outer = scene.program.parents.get(node)
         first = isinstance(outer, ast.Tuple | ast.List) and outer.elts and outer.elts[0] is node
-        ranges = isinstance(outer, ast.Call) and called(outer) in ("range", "arange")
+        ranges = isinstance(outer, ast.Call) and callee_of(outer) in ("range", "arange")
         alone = ranges and isinstance(outer, ast.Call) and outer.args[:1] == [node]
         if not (first or alone) or not isinstance(node, ast.expr):
             continue
@@ -183,7 +184,7 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
         around = scene.program.parents.get(outer) if outer is not None else None
         if isinstance(around, ast.keyword) and around.arg in ("axis", "axes", "perm", "strides"):
             continue
-        if around is not None and called(around) in ("transpose", "Permute", "permute_dimensions"):
+        if around is not None and callee_of(around) in ("transpose", "Permute", "permute_dimensions"):
             continue
         for size in [value for value in numbers if value in firsts and value > 1][-1:]:
             for text, shape in _tensors(scene, node, size, firsts):
@@ -207,7 +208,7 @@ def _declared_batch(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
             yield Candidate((Replacement(first, "None"),), prior, "fixed-batch", why)
         return
     outer = scene.program.parents.get(node)
-    if node.arg == "batch_size" and outer is not None and called(outer) in ("Input", "InputLayer"):
+    if node.arg == "batch_size" and outer is not None and callee_of(outer) in ("Input", "InputLayer"):
         yield Candidate((Replacement(value, "None"),), prior, "fixed-batch", why)
 
 
@@ -251,7 +252,7 @@ def reshapes(scene: Scene) -> Iterator[Candidate]:
     if "reshape" not in scene.message.lower() and "total size" not in scene.message:
         return
     for node in scene.near:
-        if not isinstance(node, ast.Call) or called(node) not in ("Reshape", "reshape"):
+        if not isinstance(node, ast.Call) or callee_of(node) not in ("Reshape", "reshape"):
             continue
         target = next((item for item in node.args[:2] if isinstance(item, ast.Tuple | ast.List)), None)
         target = target or next(

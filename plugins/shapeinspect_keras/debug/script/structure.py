@@ -6,7 +6,8 @@ import ast
 import itertools
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, show
+from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
 
 _HEADS = ("Dense", "Dropout", "Bidirectional", "LSTM", "GRU")
@@ -20,7 +21,7 @@ def inserted(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     for node in scene.near if scene.spatial else ():
-        if not isinstance(node, ast.Call) or called(node) not in _HEADS:
+        if not isinstance(node, ast.Call) or callee_of(node) not in _HEADS:
             continue
         prefix = _prefix(scene, node)
         outer = scene.program.parents.get(node)
@@ -48,7 +49,7 @@ def inserted(scene: Scene) -> Iterator[Candidate]:
 
 
 def _is_add(call: ast.Call) -> bool:
-    return called(call) == "add"
+    return callee_of(call) == "add"
 
 
 def removed(scene: Scene) -> Iterator[Candidate]:
@@ -59,14 +60,14 @@ def removed(scene: Scene) -> Iterator[Candidate]:
     """
     for node in scene.near:
         outer = scene.program.parents.get(node)
-        if not isinstance(node, ast.Call) or called(node) not in _REMOVABLE:
+        if not isinstance(node, ast.Call) or callee_of(node) not in _REMOVABLE:
             continue
         prior = 2.8 + scene.far(node)
         why = f"`{scene.text(node)}` at {scene.at(node)} leaves no axis that the next layer needs"
         if isinstance(outer, ast.Call) and outer.func is node and len(outer.args) == 1:
             text = scene.program.source(outer.args[0])
             yield Candidate((Replacement(outer, text),), prior, "", why)
-        if isinstance(outer, ast.Call) and called(outer) == "add":
+        if isinstance(outer, ast.Call) and callee_of(outer) == "add":
             yield Candidate((Replacement(outer, "None"),), prior + 0.5, "", why)
 
 
@@ -80,7 +81,7 @@ def _prefix(scene: Scene, node: ast.Call) -> str:
     modules = [
         item.module
         for item in ast.walk(scene.program.tree)
-        if isinstance(item, ast.ImportFrom) and any(alias.name == called(node) for alias in item.names)
+        if isinstance(item, ast.ImportFrom) and any(alias.name == callee_of(node) for alias in item.names)
     ]
     return "tf.keras.layers." if modules and str(modules[0]).startswith("tensorflow") else "keras.layers."
 
@@ -98,7 +99,7 @@ def exchanged(scene: Scene) -> Iterator[Candidate]:
         elif isinstance(node, ast.Call):
             items = node.args
         joined = scene.program.parents.get(node)
-        if called(node) in ("Model", "Functional") or isinstance(joined, ast.Return):
+        if callee_of(node) in ("Model", "Functional") or isinstance(joined, ast.Return):
             continue
         if len(items) != 2 or any(isinstance(item, ast.Constant | ast.Starred) for item in items):
             continue
@@ -108,7 +109,7 @@ def exchanged(scene: Scene) -> Iterator[Candidate]:
         texts = [scene.program.source(item) for item in items]
         one, other = (f"`{scene.text(item)}` of {show(scene.shape(item) or ())}" for item in items)
         why = f"{one} stands before {other} at {scene.at(node)}"
-        runs = called(node) in ("fit", "evaluate", "train_on_batch", "test_on_batch")
+        runs = callee_of(node) in ("fit", "evaluate", "train_on_batch", "test_on_batch")
         swap = (Replacement(items[0], texts[1]), Replacement(items[1], texts[0]))
         # the second one is what the first should be
         wanted = scene.clues.shapes

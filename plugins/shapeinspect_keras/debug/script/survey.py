@@ -10,8 +10,9 @@ from functools import cached_property
 
 from shapeinspect.plugin_api.frames import traceback_frames
 from shapeinspect.plugin_api.programs.copies import available
+from shapeinspect.plugin_api.user_source import callee_of
 from shapeinspect_keras.debug.script import axes, feeds, flags, numbers, structure
-from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene, called
+from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
 from shapeinspect_keras.debug.script.reach import Reach
@@ -62,7 +63,9 @@ class Survey:
     def is_run(self) -> bool:
         """Whether the failing statement runs a model on data: the arrays that it names belong together."""
         statement = self.program.covering(self.lines[-1])
-        return any(called(node) in _RUNS for node in ast.walk(statement)) if statement is not None else False
+        return (
+            any(callee_of(node) in _RUNS for node in ast.walk(statement)) if statement is not None else False
+        )
 
     def with_clues(self, clues: Clues) -> Survey:
         """Return the same with other numbers.

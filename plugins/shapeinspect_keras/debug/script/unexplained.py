@@ -14,7 +14,8 @@ from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.frames import in_packages, is_library, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.plugin_api.rewriting import Rewriting
-from shapeinspect_keras.debug.script.candidate import called, show
+from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.survey import Survey, owner_of, survey
 
@@ -133,7 +134,7 @@ def _named(words: str, owner: tuple[str, str], told: Survey | None) -> tuple[str
     if layer is not None:
         return layer[1] or layer[2], "layer"
     statement = None if told is None else told.program.covering(told.lines[-1])
-    names = [called(node) for node in ast.walk(statement)] if statement is not None else []
+    names = [callee_of(node) for node in ast.walk(statement)] if statement is not None else []
     named = next((name for name in names if name), owner[0] or "statement")
     return named, "statement"
 

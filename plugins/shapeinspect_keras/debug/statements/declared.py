@@ -12,8 +12,9 @@ from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.rerun import Recorded
+from shapeinspect.plugin_api.user_source import callee_of
 from shapeinspect.rules.rule import show
-from shapeinspect_keras.debug.statements.site import UNKNOWN_VALUE, Site, argument, called
+from shapeinspect_keras.debug.statements.site import UNKNOWN_VALUE, Site, argument
 from shapeinspect_keras.tracing import graph as graphs
 from shapeinspect_keras.tracing.guard import untouched
 
@@ -342,7 +343,7 @@ def _declarations(site: Site) -> Iterator[tuple[ast.Call, ast.expr]]:
     for call in ast.walk(site.tree):
         if not isinstance(call, ast.Call):
             continue
-        name = called(call)
+        name = callee_of(call)
         shape = argument(call, 0, "shape") if name in ("Input", "InputLayer") else None
         shape = shape or next((item.value for item in call.keywords if item.arg == "input_shape"), None)
         if shape is not None:

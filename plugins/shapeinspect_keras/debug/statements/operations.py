@@ -11,7 +11,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
-from shapeinspect.plugin_api.frames import is_library
+from shapeinspect.plugin_api.frames import is_installed, is_library
 from shapeinspect.plugin_api.rerun import Recorded
 from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.statements.site import Site
@@ -33,7 +33,7 @@ def stated_line(message: str, packages: tuple[str, ...]) -> str | None:
     """
     found = None
     for file, line, _name in _CODE.findall(message):
-        if not is_library(file, packages) and f"{os.sep}site-packages{os.sep}" not in file:
+        if not is_library(file, packages) and not is_installed(file):
             found = f"{os.path.basename(file)}:{line}  {linecache.getline(file, int(line)).strip()}".rstrip()
     return found
 

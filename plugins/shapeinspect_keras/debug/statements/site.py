@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.frames import Place, source_line, syntax_tree, user_place
+from shapeinspect.plugin_api.user_source import callee_of
 
 #: What an expression stands for that cannot be looked up without running it.
 UNKNOWN_VALUE = object()
@@ -166,22 +167,8 @@ def calls_in(node: ast.AST, *names: str) -> Iterator[ast.Call]:
         names: the last parts of what is called; none for all calls.
     """
     for item in ast.walk(node):
-        if isinstance(item, ast.Call) and (not names or called(item) in names):
+        if isinstance(item, ast.Call) and (not names or callee_of(item) in names):
             yield item
-
-
-def called(call: ast.Call) -> str:
-    """Return the last part of what is called.
-
-    Args:
-        call: the call.
-
-    Example:
-        >>> called(ast.parse("layers.Dense(3)", mode="eval").body)
-        'Dense'
-    """
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:

@@ -10,6 +10,7 @@ from typing import Any
 from shapeinspect.plugin_api.changes import Around, InsteadOf, OnOperand, Recounted, Remade, Wording
 from shapeinspect.plugin_api.frames import Place, syntax_tree, user_place
 from shapeinspect.plugin_api.rerun import Failure
+from shapeinspect.plugin_api.user_source import callee_of
 from shapeinspect_torch.debug.code.makers import recounted, remade
 from shapeinspect_torch.debug.code.user_code import value_of
 from shapeinspect_torch.debug.spelling import steps
@@ -50,9 +51,7 @@ def _around(change: Around, failure: Failure, frames: Sequence[Place]) -> Iterat
     place = user_place(reversed(frames), PACKAGES)
     name = failure.layer.path.rpartition(".")[2]
     for node in () if place is None else _nodes(place[0].f_code, place[0].f_globals, place[1]):
-        called = (
-            isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == name
-        )
+        called = isinstance(node, ast.Call) and callee_of(node) == name
         if called and isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
             inner = steps((("permute", change.axes),), _owner(node.args[0]))
             yield steps((("permute", change.back),), f"{ast.unparse(node.func)}({inner})"), ast.unparse(node)
@@ -89,10 +88,7 @@ def _in_a_row(
         for node in ast.walk(syntax_tree(frame.f_code, frame.f_globals) or ast.Module([], [])):
             if not isinstance(node, ast.Call) or position not in names:
                 continue
-            made = [
-                getattr(part.func, "attr", getattr(part.func, "id", "")) if isinstance(part, ast.Call) else ""
-                for part in node.args
-            ]
+            made = [callee_of(part) for part in node.args]
             if made == kinds and value_of(node.func, frame.f_globals) is torch.nn.Sequential:
                 layer: Any = node.args[names.index(position)]
                 home = ast.unparse(layer.func).rpartition(".")[0]

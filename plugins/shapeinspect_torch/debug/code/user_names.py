@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.plugin_api.frames import syntax_tree
+from shapeinspect.plugin_api.user_source import callee_of
 from shapeinspect_torch.debug.code.user_code import UNKNOWN, value_of
 
 #: The operators for torch's functions.
@@ -84,7 +85,7 @@ def _is_called(node: ast.AST, names: set[str]) -> bool:
         return any(isinstance(node.op, _OPERATORS.get(name, ())) for name in names)
     if not isinstance(node, ast.Call):
         return False
-    called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    called = callee_of(node)
     return called in names or called.removesuffix("_") in names
 
 

@@ -23,6 +23,7 @@ from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.programs.source_edit import edited
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
+from shapeinspect.plugin_api.user_source import callee_of
 from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
 from shapeinspect_torch.debug.programs.tensors import (
     at_their_source,
@@ -198,7 +199,7 @@ def _named(trace: Trace) -> Iterator[Suggestion]:
             for one in given
             if not one.written and isinstance(one.node, ast.Constant) and one.node.value is None
         ]
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        name = callee_of(call)
         if name == "DataLoader" and "collate_fn" not in [one.name for one in given]:
             left.append((call, "collate_fn"))
     for call, name, value in same_names(trace, left):

@@ -12,6 +12,7 @@ from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.user_source import callee_of
 from shapeinspect_torch.debug.edit_words import WORDS
 from shapeinspect_torch.debug.programs.places import Step, assigned, operands
 
@@ -157,7 +158,7 @@ def _without(trace: Trace, node: ast.Call, near: float) -> Iterator[Suggestion]:
 
 
 def _other_axis(trace: Trace, node: ast.Call, near: float) -> Iterator[Suggestion]:
-    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    name = callee_of(node)
     if name not in _WITH_AXIS:
         return
     tensors = [*operands(trace, node)]

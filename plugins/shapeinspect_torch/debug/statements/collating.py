@@ -12,7 +12,7 @@ from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.frames import Place
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
-from shapeinspect.plugin_api.user_source import UserSource
+from shapeinspect.plugin_api.user_source import UserSource, callee_of
 from shapeinspect.rules.rule import show
 
 #: At most so many samples are shown.
@@ -79,7 +79,7 @@ def _edits(
         node
         for node in ast.walk(site.tree)
         if isinstance(node, ast.Call)
-        and getattr(node.func, "attr", getattr(node.func, "id", "")) == "DataLoader"
+        and callee_of(node) == "DataLoader"
         and "collate_fn" not in {word.arg for word in node.keywords}
     ]  # fmt: skip
     if (
