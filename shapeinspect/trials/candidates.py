@@ -14,8 +14,8 @@ from shapeinspect.plugin_api.user_source import callee_of, is_named_batch
 from shapeinspect.trials.slices import FAR, Unit, measure, units
 
 #: Ranks of the kinds of changes; the distance from the failure is added.
-EXACT, RATIO, SETTING, AXIS, LEFT_OUT, SUM, RENAMED, SWAPPED, WRAPPED, NEAR, NAME, DROPPED = (
-    0.0, 1.0, 1.5, 2.0, 2.0, 2.5, 2.5, 3.0, 3.0, 4.0, 4.5, 6.0,
+EXACT, POWER, RATIO, SETTING, AXIS, LEFT_OUT, SUM, RENAMED, SWAPPED, WRAPPED, NEAR, NAME, DROPPED = (
+    0.0, 0.25, 1.0, 1.5, 2.0, 2.0, 2.5, 2.5, 3.0, 3.0, 4.0, 4.5, 6.0,
 )  # fmt: skip
 _AXES = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim", "batch_dims", "perm"})
 #: What makes an array of the lengths that it is given.
@@ -158,6 +158,21 @@ class File:
             new: the text in its place.
         """
         return Edit(self.path, *self.span(node), new)
+
+    def equals(self, node: ast.Constant) -> tuple[ast.AST, list[ast.Constant]]:
+        """Return the product or the row that a number stands in, and its equals there, in their order.
+
+        Args:
+            node: the number.
+        """
+        top: ast.AST = node
+        while isinstance(parent := self.parents.get(top), ast.BinOp):
+            top = parent
+        if isinstance(parent, ast.Tuple | ast.List):
+            top = parent
+        found = [part for part in ast.walk(top) if isinstance(part, ast.Constant)]
+        found = [part for part in found if type(part.value) is int and part.value == node.value]
+        return top, sorted(found, key=self.span)
 
     def is_batch(self, node: ast.AST) -> bool:
         """Tell whether a number says how many samples there are.
@@ -371,34 +386,18 @@ class _Site:
 
     def _powers(self, node: ast.Constant, value: int) -> Iterator[Candidate]:
         """Change a number that stands several times in one expression, such as ``64 * 7 * 7``."""
-        if value < 2:
-            return
-        top: ast.AST = node
-        while isinstance(parent := self.file.parents.get(top), ast.BinOp):
-            top = parent
-        if isinstance(parent, ast.Tuple | ast.List):
-            top = parent
-        same = [
-            part
-            for part in ast.walk(top)
-            if isinstance(part, ast.Constant) and part.value == value and type(part.value) is int
-        ]
-        if len(same) not in (2, 3) or same[0] is not node:
+        top, same = self.file.equals(node)
+        if value < 2 or len(same) not in (2, 3) or same[0] is not node:
             return
         done = set()
-        for had, wanted in self.sizes.pairs:
-            for a, b in ((had, wanted), (wanted, had)):
-                for new in {
-                    round(value * (b / a) ** (1 / len(same))) if a > 0 and b > 0 else 0,
-                    b if value == a else 0,
-                }:
-                    fits = (new > 1 and new ** len(same) * a == value ** len(same) * b) or (
-                        new == b and value == a
-                    )
-                    if fits and new not in done:
-                        done.add(new)
-                        edits = tuple(self.file.edit(part, str(new)) for part in same)
-                        yield self._edited(edits, top, RATIO - 0.25)
+        for parts in (same, same[-2:]):  # of 4 * width * 4 * 4 the last two are height and width
+            for had, wanted in self.sizes.pairs:
+                for a, b in ((had, wanted), (wanted, had)):
+                    new = _root(value, len(parts), a, b)
+                    if new > 1 and (new, len(parts)) not in done:
+                        done.add((new, len(parts)))
+                        edits = tuple(self.file.edit(part, str(new)) for part in parts)
+                        yield self._edited(edits, top, POWER)
 
     def _is_axis(self, node: ast.AST) -> bool:
         parent = self.file.parents.get(node)
@@ -535,3 +534,18 @@ class _Site:
                 isinstance(arg, ast.Name) and arg.id == name for arg in value.args[:1]
             ):
                 yield self._one(value, name, DROPPED, f"the network: without {self.file.source(value)}")
+
+
+def _root(value: int, count: int, a: int, b: int) -> int:
+    """Return what equal factors become so that a size becomes another one; 0 for nothing whole.
+
+    Args:
+        value: each of them.
+        count: how many they are.
+        a: the size.
+        b: the other one.
+    """
+    if value == a:
+        return b
+    new = round(value * (b / a) ** (1 / count)) if a > 0 and b > 0 else 0
+    return new if new**count * a == value**count * b else 0

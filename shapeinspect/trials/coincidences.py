@@ -16,7 +16,9 @@ _OF_SIZES = re.compile(
     r"broadcast|(?:size|shape|length)s?\b.*\b(?:different|differs?|mismatch|match|same)\b", re.I | re.S
 )
 #: How far a number in the place of an expression stands behind a change of the number that is wrong.
-_BARE = 1.0
+_BARE = 3.0
+#: How far one of several equal factors stands behind a change of all: height and width change together.
+_PARTED = 2.0
 #: How far the length of a batch stands behind: farther than another operator, axis or loss.
 _CHANCE = 3.5
 
@@ -106,7 +108,16 @@ def behind(files: Sequence[File], one: Candidate) -> float:
     """
     file = next(file for file in files if file.path == one.file)
     bare = _BARE if is_bare(file, one) else 0.0
-    return bare + (_CHANCE if longer(files, one) is not None else 0.0)
+    parted = _PARTED if _is_parted(file, one) else 0.0
+    return bare + parted + (_CHANCE if longer(files, one) is not None else 0.0)
+
+
+def _is_parted(file: File, one: Candidate) -> bool:
+    """Tell whether a change makes equal factors of one product differ."""
+    if not isinstance(one.node, ast.Constant) or len(one.edits) > 1 or one.number is None:
+        return False
+    top, same = file.equals(one.node)
+    return isinstance(top, ast.BinOp) and len(same) > 1
 
 
 def applied(text: str, edits: Sequence[Edit]) -> str:

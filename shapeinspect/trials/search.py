@@ -32,6 +32,8 @@ _FIRST = 0.6
 #: So many repairs are looked for; those that stand further behind the first than this are not.
 _FOUND = 3
 _BEHIND = 1.5
+#: As far is looked for one that changes nothing else, where the first one does.
+_ALTERED = 4.0
 #: Once there is one that changes nothing else, so many more trials are made.
 _MORE = 8
 #: At most so many changes together.
@@ -275,9 +277,12 @@ class Search:
 
     def _is_enough(self, rank: float) -> bool:
         """Tell whether no change of this rank is worth a trial any more."""
-        if len(self._found) >= _FOUND or (self._found and rank > self._found[0].rank + _BEHIND):
+        kept = [one.rank for one in self._found if not one.alters]
+        if len(kept) >= _FOUND or (kept and rank > kept[0] + _BEHIND):
             return True
-        self._more -= any(not one.alters for one in self._found)
+        if not kept and self._found and rank > self._found[0].rank + _ALTERED:
+            return True
+        self._more -= bool(kept)
         return self._more < 0
 
     def _fill(self, state: _State) -> None:

@@ -113,3 +113,8 @@ def test_another_number_of_samples_is_said_to_alter_the_program() -> None:
     first = [one for one in found if one.number is not None and one.number[0] == 4]
     assert {one.number[1] for one in first if one.number is not None} >= {3, 5, 7, 8}
     assert {one.alters for one in first} == {"how many samples there are"}
+
+
+def test_height_and_width_change_together_where_another_factor_is_as_long() -> None:
+    found = texts("layer(4 * width * 4 * 4)\n", 1, Sizes(((4608, 2048),)))
+    assert "layer(4 * width * 6 * 6)" in found

@@ -156,3 +156,35 @@ def test_what_a_trial_went_on_without_is_told(tmp_path: Path) -> None:
     )
     assert "size = 17 instead of size = 24" in found
     assert "program.py:4; what it does outside was refused: it starts a process" in found
+
+
+def test_height_and_width_stand_before_one_factor_and_before_a_bare_number(tmp_path: Path) -> None:
+    found = screen(
+        tmp_path,
+        """
+        import numpy as np
+
+        channels = 12
+        kernel = np.zeros((channels * 4 * 4, 7))
+        pictures = np.zeros((5, channels, 6, 6))
+        print((pictures.reshape(5, -1) @ kernel).shape)
+        """,
+    )
+    fixes = found.partition(" fix ")[2]
+    assert "channels * 6 * 6" in fixes[: fixes.index(" instead of ")]
+
+
+def test_a_change_of_what_is_read_does_not_end_the_search(tmp_path: Path) -> None:
+    found = screen(
+        tmp_path,
+        """
+        import numpy as np
+
+        batch_size = 5
+        kernel = np.zeros((24, 7))
+        x = np.zeros((batch_size, 17))
+        y = (x @ kernel) + np.zeros((batch_size, 7))
+        """,
+    )
+    assert "the whole script runs to its end with it" in found
+    assert "it changes how many samples" not in found.partition(" fix ")[2][:60]
