@@ -25,11 +25,13 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.frames import Place, is_installed, traceback_frames
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
-from shapeinspect.trials.candidates import Candidate, File, suggested
+from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings
 from shapeinspect.trials.marks import Running, is_empty
-from shapeinspect.trials.search import Repair, Search, Wrong, sizes_of
+from shapeinspect.trials.search import Repair, Search, Wrong
+from shapeinspect.trials.sizes import sizes_of
+from shapeinspect.trials.source_file import File
 
 #: A script that takes longer up to its failure is not run again, in seconds of processor time.
 _LONGEST = 12.0

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-from shapeinspect.trials.candidates import Candidate, Edit, File
+from shapeinspect.trials.candidates import Candidate
+from shapeinspect.trials.source_file import Edit, File, applied
 
 #: What a framework says of sizes that it makes equal by broadcasting, or finds different.
 _OF_SIZES = re.compile(
@@ -118,19 +119,6 @@ def _is_parted(file: File, one: Candidate) -> bool:
         return False
     top, same = file.equals(one.node)
     return isinstance(top, ast.BinOp) and len(same) > 1
-
-
-def applied(text: str, edits: Sequence[Edit]) -> str:
-    """Return a text with edits.
-
-    Args:
-        text: the text.
-        edits: the edits.
-    """
-    raw = text.encode()
-    for edit in sorted(edits, key=lambda one: one.first, reverse=True):
-        raw = raw[: edit.first] + edit.new.encode() + raw[edit.last :]
-    return raw.decode()
 
 
 def _batches(file: File, value: int) -> list[ast.Constant]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import heapq
-import io
 import math
-import re
 import subprocess
 import time
-import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, count
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import REFUSED
-from shapeinspect.trials.candidates import SUM, Candidate, Edit, File, Sizes, candidates
+from shapeinspect.trials.candidates import SUM, Candidate, candidates
 from shapeinspect.trials.client import Order, Result, Script, Trials
-from shapeinspect.trials.coincidences import applied, behind, longer
+from shapeinspect.trials.coincidences import behind, longer
 from shapeinspect.trials.marks import Running, moved
+from shapeinspect.trials.sizes import Sizes, numbers, sizes_of
+from shapeinspect.trials.source_file import File, applied
+from shapeinspect.trials.written import Written, shown
 
 #: Processor time and time of the user's that all trials of a failure may take, in seconds.
 _SECONDS = 40.0
@@ -38,12 +38,6 @@ _ALTERED = 4.0
 _MORE = 8
 #: At most so many changes together.
 _TOGETHER = 3
-#: What is shown around numbers alone, for a name, is no longer than this.
-_LONGEST = 100
-#: A message with more numbers than this says nothing of which of them differ.
-_NUMBERS = 8
-#: What stands in a message as a size.
-_NUMBER = re.compile(r"(?<![A-Za-z_.\d])\d{1,7}(?!\.?\d|[\w.]*[A-Za-z_])|(?<=\dx)\d{1,7}|\d{1,7}(?=x\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +65,6 @@ class Wrong:
     in_data: bool | None = None
     running: tuple[Running, ...] = ()
     warned: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One change as it is shown.
-
-    Args:
-        new: the code to write.
-        old: the code in whose place it is written.
-        file: the file.
-        line: its first line there.
-    """
-
-    new: str
-    old: str
-    file: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +101,7 @@ class _Attempt:
         """Return the changes as they are shown."""
         one = self.candidate
         file = _file(self.base.files, one.file)
-        return _together(self.base.before, [_written(file, part) for part in _by_statement(file, one)])
+        return shown(file, one, self.base.before)
 
 
 @dataclass(eq=False, slots=True)
@@ -156,45 +133,6 @@ class _State:
             for place, one in enumerate(own)
         )
         return here if self.base is None else (*here, *self.base.running(changed))
-
-
-def numbers(message: str) -> list[int]:
-    """Return the numbers of a message that may be sizes, in order.
-
-    Args:
-        message: the message.
-
-    Example:
-        >>> numbers("mat1 and mat2 shapes cannot be multiplied (3x4096 and 2304x96)")
-        [3, 4096, 2304, 96]
-    """
-    return [int(found) for found in _NUMBER.findall(message)]
-
-
-def sizes_of(
-    message: str,
-    known: Sequence[tuple[int, int]] = (),
-    likely: Sequence[tuple[int, int]] = (),
-    others: Sequence[int] = (),
-) -> Sizes:
-    """Return the sizes of a failure, the likeliest pair first.
-
-    Args:
-        message: the framework's message.
-        known: pairs of sizes that are known to differ and should not.
-        likely: pairs of sizes that may be meant; those of which the message speaks come first.
-        others: further sizes that are known.
-    """
-    found = numbers(message)
-    said = [*combinations(dict.fromkeys(found), 2)] if len(set(found)) <= _NUMBERS else []
-    # of what is said, first the sizes that are there; a message ends with what differs
-    said.sort(key=lambda pair: (not {*pair} <= {*others}, -found.index(pair[1]), -found.index(pair[0])))
-    stated = {frozenset(pair) for pair in said}
-    pairs = [*known, *sorted(likely, key=lambda pair: frozenset(pair) not in stated), *said]
-    unlike: dict[frozenset[int], tuple[int, int]] = {}
-    for pair in pairs:
-        unlike.setdefault(frozenset(pair), pair)
-    return Sizes((*unlike.values(),)[:8], frozenset([*found, *others]))
 
 
 class Search:
@@ -414,111 +352,3 @@ def _is_further(wrong: Wrong, result: Result) -> bool:
 
 def _file(files: Sequence[File], path: str) -> File:
     return next(file for file in files if file.path == path)
-
-
-def _by_statement(file: File, one: Candidate) -> list[Candidate]:
-    """Return a change of several statements as one for each."""
-    import ast
-
-    simple = [
-        node for node in ast.walk(file.tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")
-    ]
-    spans = {node: file.span(node) for node in simple}
-    found: dict[ast.stmt, list[Edit]] = {}
-    for edit in one.edits:
-        inside = [node for node, (first, last) in spans.items() if first <= edit.first and edit.last <= last]
-        if not inside:
-            return [one]
-        found.setdefault(inside[0], []).append(edit)
-    parts = [replace(one, edits=tuple(edits), node=node) for node, edits in found.items()]
-    return [one] if len(parts) == 1 else parts
-
-
-def _together(before: Sequence[Written], after: Sequence[Written]) -> tuple[Written, ...]:
-    """Return changes one after the other; one of what a former change has written becomes a part of that."""
-    found = [*before]
-    for one in after:
-        for index, former in enumerate(found):
-            if (former.file, former.line) == (one.file, one.line) and former.new.count(one.old) == 1:
-                found[index] = replace(former, new=former.new.replace(one.old, one.new))
-                break
-        else:
-            found.append(one)
-    return tuple(found)
-
-
-def _written(file: File, one: Candidate) -> Written:
-    """Write a change with as much around it as makes its place unique."""
-    import ast
-
-    node = one.node
-    low, high = min(edit.first for edit in one.edits), max(edit.last for edit in one.edits)
-    alone: tuple[int, int] | None = None  # the smallest piece, where it says no name
-    while True:
-        first, last = file.span(node)
-        old = file.source(node)
-        inside = first <= low and high <= last
-        code = isinstance(node, ast.stmt | ast.expr)
-        named = code and not isinstance(node, ast.Constant | ast.Name | ast.UnaryOp)
-        around = file.parents.get(node)
-        named = named and not (isinstance(around, ast.Subscript) and around.slice is node)
-        if isinstance(around, ast.Call) and around.func is node:  # a method alone is no code to paste
-            node = around
-            continue
-        while around is not None and not hasattr(around, "lineno"):
-            around = file.parents.get(around)
-        if (inside and named and file.text.count(old) == 1) or around is None:
-            if around is None or re.search(r"[A-Za-z_]", old):
-                break
-            alone = alone or (first, last)
-        if isinstance(around, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            line = _line(file, node.lineno, node.end_lineno)
-            if file.text.count(line[2]) == 1 and line[0] <= low and high <= line[1]:
-                first, last, old = line
-            break
-        node = around
-    if alone is not None and len(joined(old)) > _LONGEST:
-        first, last = alone
-    raw = file.text.encode()
-    part = old = raw[first:last].decode()
-    new = applied(
-        part, [replace(edit, first=edit.first - first, last=edit.last - first) for edit in one.edits]
-    )
-    return Written(joined(new), joined(old), file.path, file.text.encode()[:first].count(b"\n") + 1)
-
-
-def _line(file: File, first: int, last: int) -> tuple[int, int, str]:
-    start, end = file.starts[first - 1], file.starts[last]
-    text = file.text.encode()[start:end].decode()
-    bare = text.strip()
-    begin = start + len(text[: len(text) - len(text.lstrip())].encode())
-    return begin, begin + len(bare.encode()), bare
-
-
-def joined(text: str) -> str:
-    r"""Return code on one line, without comments; a text in it stays as it is.
-
-    Args:
-        text: the code.
-
-    Example:
-        >>> joined("f(\n    3,  # rows\n    'a  b',\n)")
-        "f(3, 'a  b',)"
-    """
-    if "\n" not in text:
-        return text.strip()
-    lines = f"({text}\n)".split("\n")
-    said, row, column = "", 1, 1
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline):
-            if token.type in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
-                continue
-            if token.start[0] == row:
-                said += lines[row - 1][column : token.start[1]]
-            elif said[-1:] not in "([{" and token.string not in (*")]}",):
-                said += " "
-            said += token.string
-            row, column = token.end
-    except (tokenize.TokenError, IndentationError):
-        return " ".join(text.split())
-    return said[1:-1].strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from shapeinspect.plugin_api.programs.span import Span, source_of
-from shapeinspect.trials.candidates import File
+from shapeinspect.trials.source_file import File
 from shapeinspect_keras.debug.script.program import Program, Replacement
 
 #: A page break, and separators inside of texts and comments.

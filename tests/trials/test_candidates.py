@@ -5,8 +5,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 from shapeinspect.plugin_api.edit_words import EditWords
-from shapeinspect.trials.candidates import Edit, File, Sizes, candidates
-from shapeinspect.trials.search import joined, numbers, sizes_of
+from shapeinspect.trials.candidates import candidates
+from shapeinspect.trials.sizes import Sizes, numbers, sizes_of
+from shapeinspect.trials.source_file import Edit, File
+from shapeinspect.trials.written import joined
 
 WORDS = EditWords(
     settings={"Recurrent": ("batch_first=True",)},

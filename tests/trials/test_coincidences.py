@@ -5,8 +5,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 from shapeinspect.plugin_api.edit_words import EditWords
-from shapeinspect.trials.candidates import Candidate, Edit, File, Sizes, candidates
+from shapeinspect.trials.candidates import Candidate, candidates
 from shapeinspect.trials.coincidences import behind, is_bare, longer
+from shapeinspect.trials.sizes import Sizes
+from shapeinspect.trials.source_file import Edit, File
 
 BATCHED = """
 batch_size = 5

@@ -1,0 +1,157 @@
+"""A file of the user's, its statements, and edits of its text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeinspect.plugin_api.user_source import callee_of, is_named_batch
+from shapeinspect.trials.slices import Unit, units
+
+#: What makes an array of the lengths that it is given.
+_MAKERS = frozenset({
+    "rand", "randn", "zeros", "ones", "empty", "full", "normal", "uniform", "standard_normal", "random",
+    "random_sample", "randint", "integers",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A part of a file and the text in its place.
+
+    Args:
+        file: its path in the script's folder.
+        first: the offset of the part's first byte.
+        last: the offset behind its last byte.
+        new: the text in its place.
+    """
+
+    file: str
+    first: int
+    last: int
+    new: str
+
+
+def applied(text: str, edits: Sequence[Edit]) -> str:
+    """Return a text with edits.
+
+    Args:
+        text: the text.
+        edits: the edits.
+    """
+    raw = text.encode()
+    for edit in sorted(edits, key=lambda one: one.first, reverse=True):
+        raw = raw[: edit.first] + edit.new.encode() + raw[edit.last :]
+    return raw.decode()
+
+
+@dataclass(eq=False, slots=True)
+class File:
+    """A file of the user's.
+
+    Args:
+        path: its path in the script's folder.
+        text: its text.
+        tree: the same, parsed.
+        units: its statements.
+        parents: the node around each node.
+        starts: the offset of each line's first byte.
+        numbers: the whole numbers that are written in it, by their value.
+    """
+
+    path: str
+    text: str
+    tree: ast.Module
+    units: list[Unit]
+    parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+    starts: list[int] = field(default_factory=list)
+    numbers: dict[int, list[ast.Constant]] = field(default_factory=dict)
+
+    @classmethod
+    def parsed(cls, path: str, text: str) -> File:
+        """Parse a file.
+
+        Args:
+            path: its path in the script's folder.
+            text: its text.
+
+        Raises:
+            SyntaxError: if it is no Python.
+        """
+        tree = ast.parse(text)
+        parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        starts = [0]
+        for line in text.encode().splitlines(keepends=True):
+            starts.append(starts[-1] + len(line))
+        numbers: dict[int, list[ast.Constant]] = {}
+        for node in parents:
+            if isinstance(node, ast.Constant) and type(node.value) is int:
+                numbers.setdefault(node.value, []).append(node)
+        return cls(path, text, tree, units(tree), parents, starts, numbers)
+
+    def source(self, node: Any) -> str:
+        """Return the text of a node.
+
+        Args:
+            node: a node of the tree.
+        """
+        first, last = self.span(node)
+        return self.text.encode()[first:last].decode()
+
+    def span(self, node: Any) -> tuple[int, int]:
+        """Return the offsets of a node's first byte and of the one behind its last.
+
+        Args:
+            node: a node of the tree.
+        """
+        return (
+            self.starts[node.lineno - 1] + node.col_offset,
+            self.starts[node.end_lineno - 1] + node.end_col_offset,
+        )
+
+    def edit(self, node: Any, new: str) -> Edit:
+        """Return the edit that replaces a node.
+
+        Args:
+            node: a node of the tree.
+            new: the text in its place.
+        """
+        return Edit(self.path, *self.span(node), new)
+
+    def equals(self, node: ast.Constant) -> tuple[ast.AST, list[ast.Constant]]:
+        """Return the product or the row that a number stands in, and its equals there, in their order.
+
+        Args:
+            node: the number.
+        """
+        top: ast.AST = node
+        while isinstance(parent := self.parents.get(top), ast.BinOp):
+            top = parent
+        if isinstance(parent, ast.Tuple | ast.List):
+            top = parent
+        found = [part for part in ast.walk(top) if isinstance(part, ast.Constant)]
+        found = [part for part in found if type(part.value) is int and part.value == node.value]
+        return top, sorted(found, key=self.span)
+
+    def is_batch(self, node: ast.AST) -> bool:
+        """Tell whether a number says how many samples there are.
+
+        Args:
+            node: the number.
+        """
+        if is_named_batch(node, self.parents):
+            return True
+        parent = self.parents.get(node)
+        listed = isinstance(parent, ast.Tuple | ast.List)
+        call = self.parents.get(parent) if listed and parent is not None else parent
+        if not isinstance(call, ast.Call) or callee_of(call) not in _MAKERS or self._in_class(call):
+            return False
+        parts = parent.elts if isinstance(parent, ast.Tuple | ast.List) else call.args
+        return (len(parts) > 1 or listed) and parts[0] is node
+
+    def _in_class(self, node: ast.AST | None) -> bool:
+        while node is not None and not isinstance(node, ast.ClassDef):
+            node = self.parents.get(node)
+        return node is not None
