@@ -10,15 +10,15 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Value
-from shapeinspect.plugin_api.array_statement import ArrayStatement
+from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.arrays.statement import ArrayStatement
 from shapeinspect.plugin_api.facts import Explained
-from shapeinspect.plugin_api.frames import traceback_frames, user_line
-from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
-from shapeinspect.plugin_api.statement_edits import Dialect
-from shapeinspect.plugin_api.statement_runs import Arrays
-from shapeinspect.plugin_api.user_source import UserSource, called_from, user_source
+from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
+from shapeinspect.plugin_api.user_code.source import UserSource, called_from, user_source
+from shapeinspect.plugin_api.user_code.statement_edits import Dialect
+from shapeinspect.plugin_api.user_code.statement_runs import Arrays
 from shapeinspect.sources.source import Source
 from shapeinspect_numpy.edit_words import WORDS
 

@@ -22,11 +22,11 @@ from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.describe import unexplained
 from shapeinspect.mismatch.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
-from shapeinspect.plugin_api.confined import confined
-from shapeinspect.plugin_api.frames import traceback_frames, user_line
-from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.isolation.confined import confined
 from shapeinspect.plugin_api.origins.program import is_second_run, started
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
+from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
 from shapeinspect.sources.source import Source, with_inputs
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
-from shapeinspect.plugin_api.frames import Place, is_installed, traceback_frames
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
+from shapeinspect.plugin_api.user_code.frames import Place, is_installed, traceback_frames
 from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings

@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect.trials.sizes import Sizes
 from shapeinspect.trials.slices import FAR, Unit, measure
 from shapeinspect.trials.source_file import Edit, File

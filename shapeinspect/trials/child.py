@@ -18,8 +18,8 @@ from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
-from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
 from shapeinspect.plugin_api.isolation import landlock
+from shapeinspect.plugin_api.isolation.confined import REFUSED, ConfinedError
 from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import end_children_with_this_process, limit
 from shapeinspect.plugin_api.isolation.system_calls import refuse

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from shapeinspect.plugin_api.frames import is_installed
 from shapeinspect.plugin_api.isolation import landlock
+from shapeinspect.plugin_api.user_code.frames import is_installed
 from shapeinspect.trials.copy_of_process import Copy
 from shapeinspect.trials.marks import Running
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
-from shapeinspect.plugin_api.frames import is_installed
 from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import end_with
+from shapeinspect.plugin_api.user_code.frames import is_installed
 
 
 class Copy:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.plugin_api.user_source import callee_of, is_named_batch
+from shapeinspect.plugin_api.user_code.source import callee_of, is_named_batch
 from shapeinspect.trials.slices import Unit, units
 
 #: What makes an array of the lengths that it is given.

@@ -4,7 +4,7 @@ import functools
 import os
 from types import TracebackType
 
-from shapeinspect.plugin_api import frames
+from shapeinspect.plugin_api.user_code import frames
 
 
 def _raised() -> tuple[TracebackType | None, int]:

@@ -10,7 +10,7 @@ import pytest
 
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis
-from shapeinspect.plugin_api.array_edits import arrangements
+from shapeinspect.plugin_api.arrays.edits import arrangements
 from shapeinspect.plugin_api.programs.source_edit import edited
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_onnx.debug.debugger import DEBUGGER

@@ -14,8 +14,8 @@ import pytest
 import shapeinspect
 from shapeinspect.api.debugging import explain_error, is_explained
 from shapeinspect.mismatch import Diagnosis
-from shapeinspect.plugin_api.build_search import counts, search
 from shapeinspect.plugin_api.facts import KeyedLoad
+from shapeinspect.plugin_api.user_code.build_search import counts, search
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  # it needs torch

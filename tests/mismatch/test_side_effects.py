@@ -18,7 +18,7 @@ import pytest
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.plugin_api.claims import Level
-from shapeinspect.plugin_api.confined import ConfinedError, confined, released
+from shapeinspect.plugin_api.isolation.confined import ConfinedError, confined, released
 
 HEAD = """
 import torch

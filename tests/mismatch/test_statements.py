@@ -13,7 +13,7 @@ import shapeinspect
 from shapeinspect import registry
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis
-from shapeinspect.plugin_api.array_edits import arrangements, trims
+from shapeinspect.plugin_api.arrays.edits import arrangements, trims
 from shapeinspect.plugin_api.claims import Level
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from shapeinspect.binary.json_text import MAX_BYTES
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.plugin_api.confined import released
+from shapeinspect.plugin_api.isolation.confined import released
 from shapeinspect.sources.source import Source
 
 #: Wall-clock seconds for a listing, of a local and a remote file; bytes of the answer and of one range.

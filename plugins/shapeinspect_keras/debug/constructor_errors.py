@@ -11,8 +11,8 @@ from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.changes import Change, OnLayer, OnTargets, PaddedBatch, Unstacked, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch, SeveralInputs, SeveralOutputs
-from shapeinspect.plugin_api.frames import Place, constructor_arguments
 from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
+from shapeinspect.plugin_api.user_code.frames import Place, constructor_arguments
 from shapeinspect_keras.tracing.guard import touchable, untouched
 from shapeinspect_keras.vocabulary.kinds import describe
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.ir import Frozen
-from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.user_code.frames import in_packages, traceback_frames, user_line
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.edit_words import WORDS
 from shapeinspect_keras.debug.spelling import Speller

@@ -12,8 +12,8 @@ from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
-from shapeinspect.plugin_api.frames import passed_arguments, traceback_frames
 from shapeinspect.plugin_api.rerun import CALLED, Recorded
+from shapeinspect.plugin_api.user_code.frames import passed_arguments, traceback_frames
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.confirm import Confirm
 from shapeinspect_keras.debug.input_specs import wanted

@@ -9,9 +9,9 @@ from typing import Any
 from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
-from shapeinspect.plugin_api.frames import Place
 from shapeinspect.plugin_api.rerun import Failure, Retried
-from shapeinspect.plugin_api.user_calls import UserCall, failed_call
+from shapeinspect.plugin_api.user_code.calls import UserCall, failed_call
+from shapeinspect.plugin_api.user_code.frames import Place
 from shapeinspect_keras.debug.loading.attempt import attempt
 from shapeinspect_keras.debug.loading.stored_file import StoredFile, stored_file
 from shapeinspect_keras.debug.refused_call import Raised

@@ -11,8 +11,8 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.frames import traceback_frames
 from shapeinspect.plugin_api.rerun import Recorded
+from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect_keras.debug.spelling import Speller
 from shapeinspect_keras.tracing import graph as graphs
 

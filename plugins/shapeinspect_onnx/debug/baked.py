@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.plugin_api.fed_arrays import Input
+from shapeinspect.plugin_api.arrays.feeds import Input
 from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.programs.sizes import resized, suggestion
 from shapeinspect.plugin_api.suggestions import Suggestion

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from shapeinspect.plugin_api.fed_arrays import FeedSource
+from shapeinspect.plugin_api.arrays.feeds import FeedSource
 from shapeinspect.plugin_api.rerun import Rerun
-from shapeinspect.plugin_api.user_source import UserSource, calls_of
+from shapeinspect.plugin_api.user_code.source import UserSource, calls_of
 
 
 def written_feed(site: UserSource, feed: dict[str, Any]) -> FeedSource | None:

@@ -13,14 +13,14 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
-from shapeinspect.plugin_api.numpy_text import IN_NUMPY
 from shapeinspect.plugin_api.programs.failed import program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_source import UserSource, user_source
+from shapeinspect.plugin_api.user_code.frames import in_packages, traceback_frames, user_line
+from shapeinspect.plugin_api.user_code.source import UserSource, user_source
 from shapeinspect.sources.source import Source, from_path
 from shapeinspect_onnx.debug.bound_feeds import bound, written_feed
 from shapeinspect_onnx.debug.quiet import runs

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from shapeinspect.ir import Layer, Model
-from shapeinspect.plugin_api.array_edits import fits
+from shapeinspect.plugin_api.arrays.edits import fits
+from shapeinspect.plugin_api.arrays.feeds import FeedSource, Input, exchanged, values_of, ways
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained, IndexOutside
-from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, exchanged, values_of, ways
 from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.programs.sizes import resized, suggestion
 from shapeinspect.plugin_api.rerun import Rerun

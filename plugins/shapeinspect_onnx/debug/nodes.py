@@ -8,9 +8,9 @@ from math import prod
 from typing import Any
 
 from shapeinspect.ir import Layer
+from shapeinspect.plugin_api.arrays.feeds import values_of
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained
-from shapeinspect.plugin_api.fed_arrays import values_of
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.rules.rule import show

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.programs.failed import Program
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: Functions and methods whose arguments are lengths.
 _LENGTHS = frozenset((

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.arrays.numpy_text import in_numpy
 from shapeinspect.plugin_api.changes import InsteadOf, OnCall, OnLayer, OnOperand, Wording
-from shapeinspect.plugin_api.numpy_text import in_numpy
 
 #: Settings of the vocabulary that ONNX calls otherwise.
 _ATTRIBUTES = {"axes": "perm"}

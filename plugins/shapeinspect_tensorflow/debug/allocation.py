@@ -10,11 +10,11 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Model
+from shapeinspect.plugin_api.arrays.feeds import values_of
+from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Explained
-from shapeinspect.plugin_api.fed_arrays import values_of
-from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.sources.source import from_path

@@ -10,12 +10,12 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.ir import Frozen
-from shapeinspect.plugin_api.frames import traceback_frames, user_line
-from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.programs.failed import Program, program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_source import UserSource, user_source
+from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
+from shapeinspect.plugin_api.user_code.source import UserSource, user_source
 from shapeinspect.sources.source import Source
 
 #: The packages that hold an interpreter; their lines are not the user's.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shapeinspect.plugin_api.fed_arrays import Input
+from shapeinspect.plugin_api.arrays.feeds import Input
 
 _PREFIX = "serving_default_"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.ir import Layer
-from shapeinspect.plugin_api.array_edits import fits
+from shapeinspect.plugin_api.arrays.edits import fits
+from shapeinspect.plugin_api.arrays.feeds import FeedSource, Input, values_of, ways
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
-from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, values_of, ways
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
-from shapeinspect.plugin_api.user_source import UserSource, calls_of
+from shapeinspect.plugin_api.user_code.source import UserSource, calls_of
 from shapeinspect.rules.rule import show
 from shapeinspect_tensorflow.debug.interpreters import another, declared
 

@@ -9,17 +9,17 @@ from types import ModuleType
 from typing import Any
 
 from shapeinspect.ir import Layer
-from shapeinspect.plugin_api.array_edits import ArrayEdit, fits
+from shapeinspect.plugin_api.arrays.edits import ArrayEdit, fits
+from shapeinspect.plugin_api.arrays.feeds import Input, values_of
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
-from shapeinspect.plugin_api.fed_arrays import Input, values_of
 from shapeinspect.plugin_api.programs.added_axes import added_axis
 from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.programs.sizes import resized, suggestion
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_source import UserSource, calls_of
+from shapeinspect.plugin_api.user_code.source import UserSource, calls_of
 from shapeinspect.rules.rule import show
 from shapeinspect_tensorflow.debug.interpreters import another, declared
 

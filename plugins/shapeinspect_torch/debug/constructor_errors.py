@@ -12,8 +12,8 @@ from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, PaddedBatch, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch
-from shapeinspect.plugin_api.frames import Place, constructor_arguments, is_library
 from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
+from shapeinspect.plugin_api.user_code.frames import Place, constructor_arguments, is_library
 from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.vocabulary.kinds import describe
 

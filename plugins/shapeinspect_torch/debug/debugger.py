@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.errors import UsageError
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.frames import (
+from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.user_code.frames import (
     Place,
     in_packages,
     is_library,
@@ -21,9 +23,7 @@ from shapeinspect.plugin_api.frames import (
     traceback_frames,
     user_line,
 )
-from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
-from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_source import UserSource, user_source
+from shapeinspect.plugin_api.user_code.source import UserSource, user_source
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edit_words import WORDS
 from shapeinspect_torch.tracing.recorder import PACKAGES

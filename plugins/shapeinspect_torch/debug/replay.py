@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import syntax_tree
+from shapeinspect.plugin_api.user_code.frames import syntax_tree
 from shapeinspect_torch.debug.code.user_code import (
     UNKNOWN,
     is_harmless,

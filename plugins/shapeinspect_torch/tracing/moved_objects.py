@@ -10,7 +10,7 @@ import queue
 import types
 from typing import Any
 
-from shapeinspect.plugin_api.confined import ConfinedError
+from shapeinspect.plugin_api.isolation.confined import ConfinedError
 
 #: An array of more bytes is shared, not copied.
 _LARGEST = 1 << 26

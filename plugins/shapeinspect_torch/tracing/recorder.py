@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Value
-from shapeinspect.plugin_api.frames import running_place
+from shapeinspect.plugin_api.user_code.frames import running_place
 from shapeinspect.rules import output_shapes
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.pytree import rebuild, tensors
@@ -17,7 +17,7 @@ from shapeinspect_torch.vocabulary.functions import counted, describe_call, plai
 from shapeinspect_torch.vocabulary.indexing import index_steps
 from shapeinspect_torch.vocabulary.work import work_of
 
-#: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.frames``.
+#: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.user_code.frames``.
 PACKAGES = ("torch", "shapeinspect_torch")
 #: Functions that describe a tensor or return it unchanged: not layers.
 _SILENT = frozenset((

@@ -16,8 +16,8 @@ from typing import Any
 
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Model, Note
-from shapeinspect.plugin_api.confined import ConfinedError
-from shapeinspect.plugin_api.frames import traceback_frames, user_place
+from shapeinspect.plugin_api.isolation.confined import ConfinedError
+from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_place
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.assembly import Trace, assemble
 from shapeinspect_torch.tracing.autograd import saved_tensors

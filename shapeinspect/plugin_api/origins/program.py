@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.confined import ConfinedError
-from shapeinspect.plugin_api.frames import is_installed, is_library, traceback_frames
+from shapeinspect.plugin_api.isolation.confined import ConfinedError
 from shapeinspect.plugin_api.origins.literals import Literal, install, remembering
 from shapeinspect.plugin_api.programs.copies import Send, available, in_copy, is_copy
+from shapeinspect.plugin_api.user_code.frames import is_installed, is_library, traceback_frames
 
 #: A second run takes at most so many times what the first one took, and between so many seconds.
 _TIMES, _LEAST, _MOST = 3.0, 2.0, 8.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeinspect.plugin_api.frames import Place, place_of
 from shapeinspect.plugin_api.programs.failed import Program
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.frames import Place, place_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: Names are followed through so many assignments.
 _STEPS = 6

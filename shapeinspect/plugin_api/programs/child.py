@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.plugin_api.confined import ConfinedError
-from shapeinspect.plugin_api.frames import traceback_frames
+from shapeinspect.plugin_api.isolation.confined import ConfinedError
 from shapeinspect.plugin_api.programs.instruments import VALUE
+from shapeinspect.plugin_api.user_code.frames import traceback_frames
 
 #: At most so many different values of one expression are kept.
 _VALUES = 6

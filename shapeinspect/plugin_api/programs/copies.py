@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias, TypeVar
 
-from shapeinspect.plugin_api.confined import confined, released
 from shapeinspect.plugin_api.isolation import landlock
+from shapeinspect.plugin_api.isolation.confined import confined, released
 from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import (
     end_children_with_this_process,

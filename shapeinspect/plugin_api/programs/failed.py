@@ -6,7 +6,13 @@ import ast
 import linecache
 from dataclasses import dataclass
 
-from shapeinspect.plugin_api.frames import Place, is_library, place_of, syntax_tree, traceback_frames
+from shapeinspect.plugin_api.user_code.frames import (
+    Place,
+    is_library,
+    place_of,
+    syntax_tree,
+    traceback_frames,
+)
 
 
 @dataclass(frozen=True)

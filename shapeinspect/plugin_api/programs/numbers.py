@@ -13,7 +13,7 @@ from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_source import callee_of, is_named_batch
+from shapeinspect.plugin_api.user_code.source import callee_of, is_named_batch
 
 #: A size that is wanted, and the one that is there.
 Pair: TypeAlias = "tuple[int, int]"

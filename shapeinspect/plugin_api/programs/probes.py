@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from shapeinspect.plugin_api.confined import released
+from shapeinspect.plugin_api.isolation.confined import released
 from shapeinspect.plugin_api.programs.copies import Send, in_copy
 
 #: All of them together take at most so many seconds of processor time, and so many of a user's.

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import Place, is_installed, is_library, running_frames
 from shapeinspect.plugin_api.programs.child import Ended, Script, run
 from shapeinspect.plugin_api.programs.copies import available, in_copy
 from shapeinspect.plugin_api.programs.instruments import Valued
+from shapeinspect.plugin_api.user_code.frames import Place, is_installed, is_library, running_frames
 
 #: A script that takes longer to fail is not run again.
 _LONGEST = 8.0

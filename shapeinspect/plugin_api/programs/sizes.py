@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: So many ways to change the numbers of one statement are suggested.
 _WAYS = 6

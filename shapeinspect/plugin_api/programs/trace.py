@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.programs.child import Ended
 from shapeinspect.plugin_api.programs.span import Span, source_of, tree_of
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
-from shapeinspect.plugin_api.frames import Place
-from shapeinspect.plugin_api.user_calls import UserCall, failed_call
+from shapeinspect.plugin_api.user_code.calls import UserCall, failed_call
+from shapeinspect.plugin_api.user_code.frames import Place
 from shapeinspect_keras.debug.loading.attempt import attempt
 from shapeinspect_keras.debug.loading.survey import Surveyed
 

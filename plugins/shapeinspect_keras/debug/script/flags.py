@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of
 from shapeinspect_keras.debug.script.program import Replacement

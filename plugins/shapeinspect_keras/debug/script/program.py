@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import FrameType
 
-from shapeinspect.plugin_api.frames import running_frames, traceback_frames
+from shapeinspect.plugin_api.user_code.frames import running_frames, traceback_frames
 
 #: A longer script is not run again.
 _LONGEST = 400_000

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.plugin_api.confined import ConfinedError, confined
-from shapeinspect.plugin_api.frames import traceback_frames
+from shapeinspect.plugin_api.isolation.confined import ConfinedError, confined
 from shapeinspect.plugin_api.programs.copies import in_thread
+from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.tracing.guard import restored
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from shapeinspect.plugin_api.frames import traceback_frames
 from shapeinspect.plugin_api.programs.copies import available
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.frames import traceback_frames
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script import axes, feeds, flags, numbers, structure
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import Clues, clues_of

@@ -11,10 +11,10 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.facts import Explained
-from shapeinspect.plugin_api.frames import in_packages, is_library, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.plugin_api.rewriting import Rewriting
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.frames import in_packages, is_library, traceback_frames, user_line
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.survey import Survey, owner_of, survey

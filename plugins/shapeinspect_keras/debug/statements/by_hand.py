@@ -7,7 +7,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained
-from shapeinspect.plugin_api.frames import Place
+from shapeinspect.plugin_api.user_code.frames import Place
 from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.statements.site import Site
 

@@ -12,7 +12,7 @@ from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.rerun import Recorded
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.statements.site import UNKNOWN_VALUE, Site, argument
 from shapeinspect_keras.tracing import graph as graphs

@@ -10,9 +10,9 @@ from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.facts import Explained
-from shapeinspect.plugin_api.frames import Place, in_packages, traceback_frames
 from shapeinspect.plugin_api.rerun import Failure, Recorded
 from shapeinspect.plugin_api.rewriting import Rewriting
+from shapeinspect.plugin_api.user_code.frames import Place, in_packages, traceback_frames
 from shapeinspect_keras.debug.spelling import Speller
 from shapeinspect_keras.debug.statements import by_hand, declared, masks, names, operations, samples, targets
 from shapeinspect_keras.debug.statements.site import Site, site_of

@@ -11,8 +11,8 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
-from shapeinspect.plugin_api.frames import is_installed, is_library
 from shapeinspect.plugin_api.rerun import Recorded
+from shapeinspect.plugin_api.user_code.frames import is_installed, is_library
 from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.statements.site import Site
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import Place, source_line, syntax_tree, user_place
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.frames import Place, source_line, syntax_tree, user_place
+from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: What an expression stands for that cannot be looked up without running it.
 UNKNOWN_VALUE = object()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shapeinspect.plugin_api.changes import Change, OnOperand
-from shapeinspect.plugin_api.frames import running_frames, user_place
+from shapeinspect.plugin_api.user_code.frames import running_frames, user_place
 from shapeinspect_torch.tracing.recorder import PACKAGES, Recorder
 
 #: A user's line, and the module whose forward runs it.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import Place, syntax_tree
+from shapeinspect.plugin_api.user_code.frames import Place, syntax_tree
 from shapeinspect_torch.debug.code.user_code import UNKNOWN, value_of
 from shapeinspect_torch.tracing.guard import RandomState
 from shapeinspect_torch.tracing.real_run import SECONDS

@@ -22,10 +22,10 @@ from shapeinspect.plugin_api.changes import (
     Wording,
 )
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.frames import Place, traceback_frames, user_line, user_place
 from shapeinspect.plugin_api.regions import Place as Axis
 from shapeinspect.plugin_api.regions import Region
 from shapeinspect.plugin_api.rerun import Failure, Rerun
+from shapeinspect.plugin_api.user_code.frames import Place, traceback_frames, user_line, user_place
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.calls.anchors import Anchor, Placed, of_kind
 from shapeinspect_torch.debug.calls.conditions import Conditions, is_grad_enabled

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import Place, syntax_tree
 from shapeinspect.plugin_api.rerun import Failure
+from shapeinspect.plugin_api.user_code.frames import Place, syntax_tree
 from shapeinspect_torch.debug.code.user_code import value_of
 
 #: A longer text is no help.

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.changes import Around, InsteadOf, OnOperand, Recounted, Remade, Wording
-from shapeinspect.plugin_api.frames import Place, syntax_tree, user_place
 from shapeinspect.plugin_api.rerun import Failure
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.frames import Place, syntax_tree, user_place
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.code.makers import recounted, remade
 from shapeinspect_torch.debug.code.user_code import value_of
 from shapeinspect_torch.debug.spelling import steps

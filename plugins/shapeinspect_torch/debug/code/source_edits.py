@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import syntax_tree
+from shapeinspect.plugin_api.user_code.frames import syntax_tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.plugin_api.frames import syntax_tree
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.frames import syntax_tree
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.code.user_code import UNKNOWN, value_of
 
 #: The operators for torch's functions.

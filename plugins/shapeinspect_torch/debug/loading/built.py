@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shapeinspect.plugin_api.build_search import counts, search
-from shapeinspect.plugin_api.user_calls import Construction
+from shapeinspect.plugin_api.user_code.build_search import counts, search
+from shapeinspect.plugin_api.user_code.calls import Construction
 from shapeinspect_torch.debug.loading.keys import Shapes, match, shapes_of_module
 from shapeinspect_torch.tracing.guard import undisturbed
 

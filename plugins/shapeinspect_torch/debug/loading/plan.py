@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.user_calls import grouped
+from shapeinspect.plugin_api.user_code.calls import grouped
 
 #: The names that stand for the user's module and state_dict when a plan is run.
 _MODULE, _STATE = "module_", "state_"

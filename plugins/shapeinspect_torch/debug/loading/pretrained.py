@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
-from shapeinspect.plugin_api.frames import Place
-from shapeinspect.plugin_api.user_calls import UserCall
+from shapeinspect.plugin_api.user_code.calls import UserCall
+from shapeinspect.plugin_api.user_code.frames import Place
 from shapeinspect_torch.debug.loading import values
 from shapeinspect_torch.debug.loading.keys import Shapes, shapes_of_module
 from shapeinspect_torch.debug.loading.plan import Outcome

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from shapeinspect.plugin_api.frames import traceback_frames
 from shapeinspect.plugin_api.programs.arguments import (
     arguments,
     calls_of,
@@ -23,7 +22,8 @@ from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.programs.source_edit import edited
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.frames import traceback_frames
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
 from shapeinspect_torch.debug.programs.tensors import (
     at_their_source,

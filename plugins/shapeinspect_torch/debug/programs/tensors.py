@@ -12,7 +12,7 @@ from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.edit_words import WORDS
 from shapeinspect_torch.debug.programs.places import Step, assigned, operands
 

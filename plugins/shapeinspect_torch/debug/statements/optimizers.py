@@ -9,10 +9,10 @@ from typing import Any
 from shapeinspect.ir import Layer, Value
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained
-from shapeinspect.plugin_api.frames import Place
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
-from shapeinspect.plugin_api.user_source import UserSource
+from shapeinspect.plugin_api.user_code.frames import Place
+from shapeinspect.plugin_api.user_code.source import UserSource
 from shapeinspect.rules.rule import show
 
 #: At most so many weights are shown.

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from shapeinspect.plugin_api.array_statement import ArrayStatement
+from shapeinspect.plugin_api.arrays.statement import ArrayStatement
 from shapeinspect.plugin_api.rerun import Rerun
-from shapeinspect.plugin_api.statement_edits import Dialect
-from shapeinspect.plugin_api.statement_runs import Arrays
-from shapeinspect.plugin_api.user_source import user_source
+from shapeinspect.plugin_api.user_code.source import user_source
+from shapeinspect.plugin_api.user_code.statement_edits import Dialect
+from shapeinspect.plugin_api.user_code.statement_runs import Arrays
 from shapeinspect_torch.debug.code.user_code import is_harmless
 from shapeinspect_torch.tracing.recorder import PACKAGES
 

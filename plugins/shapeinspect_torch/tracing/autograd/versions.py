@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from shapeinspect.plugin_api import frames
+from shapeinspect.plugin_api.user_code import frames
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.recorder import PACKAGES
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from shapeinspect.plugin_api.frames import traceback_frames, user_place
 from shapeinspect.plugin_api.regions import Place, Region
+from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_place
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.dispatch_mode import function_name, without_numbers_mode
 from shapeinspect_torch.tracing.guard import undisturbed

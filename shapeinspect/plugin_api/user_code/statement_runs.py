@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.user_source import UserSource, resolved
+from shapeinspect.plugin_api.user_code.source import UserSource, resolved
 
 #: What of Python itself may be called again.
 _BUILTINS = ("len", "int", "float", "tuple", "list", "max", "min", "range", "zip", "sum", "abs", "slice")

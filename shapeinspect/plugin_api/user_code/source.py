@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import is_library, syntax_tree, traceback_frames
+from shapeinspect.plugin_api.user_code.frames import is_library, syntax_tree, traceback_frames
 
 _Statement = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.For, ast.If, ast.With)
 

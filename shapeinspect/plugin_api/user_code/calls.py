@@ -12,7 +12,7 @@ from functools import cached_property
 from types import FrameType
 from typing import Any, TypeAlias
 
-from shapeinspect.plugin_api.frames import Place, is_library, place_of, syntax_tree, user_place
+from shapeinspect.plugin_api.user_code.frames import Place, is_library, place_of, syntax_tree, user_place
 
 #: Methods that return the model that they are called on.
 _FLUENT = frozenset({

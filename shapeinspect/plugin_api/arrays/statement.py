@@ -12,9 +12,9 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
-from shapeinspect.plugin_api.statement_edits import Change, Dialect, Operand, changes
-from shapeinspect.plugin_api.statement_runs import Arrays, NotHarmlessError, StatementRun
-from shapeinspect.plugin_api.user_source import UserSource, callee_of
+from shapeinspect.plugin_api.user_code.source import UserSource, callee_of
+from shapeinspect.plugin_api.user_code.statement_edits import Change, Dialect, Operand, changes
+from shapeinspect.plugin_api.user_code.statement_runs import Arrays, NotHarmlessError, StatementRun
 from shapeinspect.rules.rule import show
 
 #: At most so many edits are run.

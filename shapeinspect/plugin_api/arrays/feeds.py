@@ -11,9 +11,9 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape, symbol
 from shapeinspect.ir import Value
-from shapeinspect.plugin_api.array_edits import ArrayEdit, arrangements, fits, joined, retyped, trims
+from shapeinspect.plugin_api.arrays.edits import ArrayEdit, arrangements, fits, joined, retyped, trims
 from shapeinspect.plugin_api.facts import Edit
-from shapeinspect.plugin_api.user_source import UserSource
+from shapeinspect.plugin_api.user_code.source import UserSource
 
 #: So many ways to feed several arrays are tried.
 _WAYS = 12

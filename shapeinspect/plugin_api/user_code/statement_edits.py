@@ -9,7 +9,7 @@ from itertools import permutations
 from math import prod
 from typing import TypeAlias
 
-from shapeinspect.plugin_api.user_source import UserSource
+from shapeinspect.plugin_api.user_code.source import UserSource
 
 Lengths: TypeAlias = "tuple[int, ...]"
 #: Reductions after which an axis is gone.

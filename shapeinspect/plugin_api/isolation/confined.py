@@ -73,12 +73,13 @@ def confined(environment: bool = False) -> Iterator[None]:
         ConfinedError: in the code that acts.
 
     Example:
-        >>> with confined():
-        ...     print("not seen")
-        ...     open("new.txt", "w")
-        Traceback (most recent call last):
-        ...
-        shapeinspect.plugin_api.confined.ConfinedError: it writes a file, which is not done a second time
+        >>> try:
+        ...     with confined():
+        ...         print("not seen")
+        ...         open("new.txt", "w")
+        ... except ConfinedError as error:
+        ...     print(error)
+        it writes a file, which is not done a second time
     """
     _install()
     with suppress(OSError):

@@ -1,0 +1,1 @@
+"""The user's own code: its frames, source and calls, and a part of it run again with edits."""
