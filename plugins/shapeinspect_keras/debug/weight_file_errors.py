@@ -14,7 +14,8 @@ from shapeinspect.plugin_api.changes import Change, Loaded, OnLayer, TransposedW
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import KeyedLoad, OtherWeights
 from shapeinspect.plugin_api.rerun import Failure, Rerun
-from shapeinspect.plugin_api.user_code.calls import built_by, built_in_place, failed_call
+from shapeinspect.plugin_api.user_code.calls import failed_call
+from shapeinspect.plugin_api.user_code.constructions import built_by, built_in_place
 from shapeinspect.plugin_api.user_code.frames import Place
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.loading.given_list import of_list

@@ -13,7 +13,8 @@ from shapeinspect.plugin_api.changes import Change, Loaded, OnLayer, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import KeyedLoad
 from shapeinspect.plugin_api.rerun import Failure, Rerun
-from shapeinspect.plugin_api.user_code.calls import UserCall, built_by, built_in_place, failed_call
+from shapeinspect.plugin_api.user_code.calls import UserCall, failed_call
+from shapeinspect.plugin_api.user_code.constructions import built_by, built_in_place
 from shapeinspect.plugin_api.user_code.frames import Place, user_line
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.calls.edits import rebuild_layer

@@ -13,7 +13,8 @@ from typing import Any
 
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
 from shapeinspect.plugin_api.user_code.build_search import search
-from shapeinspect.plugin_api.user_code.calls import Construction, grouped
+from shapeinspect.plugin_api.user_code.calls import grouped
+from shapeinspect.plugin_api.user_code.constructions import Construction
 from shapeinspect_keras.debug.loading.attempt import Outcome, attempt, key
 from shapeinspect_keras.debug.loading.places import legacy_layers, pairs
 from shapeinspect_keras.debug.loading.stored_file import Lengths, StoredFile, stored_file

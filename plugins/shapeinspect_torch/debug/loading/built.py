@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.build_search import counts, search
-from shapeinspect.plugin_api.user_code.calls import Construction
+from shapeinspect.plugin_api.user_code.constructions import Construction
 from shapeinspect_torch.debug.loading.keys import Shapes, match, shapes_of_module
 from shapeinspect_torch.tracing.guard import undisturbed
 

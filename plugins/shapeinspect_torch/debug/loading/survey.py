@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
-from shapeinspect.plugin_api.user_code.calls import Construction
+from shapeinspect.plugin_api.user_code.constructions import Construction
 from shapeinspect_torch.debug.loading import values
 from shapeinspect_torch.debug.loading.built import built, rebuilt
 from shapeinspect_torch.debug.loading.fused import fusion
