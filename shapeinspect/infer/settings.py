@@ -8,7 +8,7 @@ from typing import Any
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Value
 from shapeinspect.rules import Attributes, Shapes
-from shapeinspect.rules.shape_values import LETTERS, TARGETS, lettered, targeted
+from shapeinspect.rules.shape_targets import LETTERS, TARGETS, lettered, targeted
 
 # Ops for which an omitted input does not count as an input.
 _VARIADIC = frozenset({"elementwise", "concat", "stack"})

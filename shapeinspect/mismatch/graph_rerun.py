@@ -32,7 +32,8 @@ from shapeinspect.plugin_api.facts import Contradiction, IndexOutside, Undeclare
 from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import mismatch, show, unlike
-from shapeinspect.rules.shape_values import TARGETS, contents, cut
+from shapeinspect.rules.shape_targets import TARGETS
+from shapeinspect.rules.shape_values import contents, cut
 from shapeinspect.sources.source import InputSpec
 
 # What a step or a formula raises on lengths that it does not fit.

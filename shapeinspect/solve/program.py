@@ -20,7 +20,8 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, inputs_of
 from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.rules import has_rule, output_shapes
-from shapeinspect.rules.shape_values import LETTERS, TARGETS, contents, lettered, targeted
+from shapeinspect.rules.shape_targets import LETTERS, TARGETS, lettered, targeted
+from shapeinspect.rules.shape_values import contents
 from shapeinspect.solve.arrays import run_fast
 from shapeinspect.solve.computed_sizes import FromAxes
 from shapeinspect.solve.positions import largest_id, runs_out

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Unknown
-from shapeinspect.rules.shape_values import TARGETS
+from shapeinspect.rules.shape_targets import TARGETS
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_norm as norm
 from shapeinspect_tensorflow.graph import settings_recurrent as recurrent
@@ -31,7 +31,7 @@ class Op:
         params: the role of a stored tensor in each slot for a weight.
         fixed: the slots whose values are settings; negative ones count from the end.
         targets: for a slot in ``fixed`` whose value a graph may compute, the place of that input in a call,
-            as ``shapeinspect.rules.shape_values`` counts them.
+            as ``shapeinspect.rules.shape_targets`` counts them.
     """
 
     kind: str | Callable[[View], str] = "unknown"
