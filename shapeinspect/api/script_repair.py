@@ -132,6 +132,7 @@ def repaired(
         _in_data(diagnosis),
         _running(frames, folder),
         given_warnings([frame for frame, _ in frames]),
+        _shapes(frames),
     )
     suggested = [*_suggested(error, files, folder)]
     settled = diagnosis is not None and _is_settled(diagnosis)
@@ -306,6 +307,19 @@ def _arrays(frames: Sequence[Place]) -> dict[str, str]:
                 for attribute, held in getattr(value, "__dict__", {}).items():
                     if hasattr(type(held), "shape") and hasattr(type(held), "__getitem__"):
                         found[f"self.{attribute}"] = _class(held)
+    return found
+
+
+def _shapes(frames: Sequence[Place]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array that a name or an attribute of one stands for, the innermost frame's."""
+    found: dict[str, tuple[int, ...]] = {}
+    for frame, _ in frames:
+        held = {**frame.f_globals, **frame.f_locals}
+        own = getattr(held.get("self"), "__dict__", {})
+        for name, value in [*held.items(), *((f"self.{name}", value) for name, value in own.items())]:
+            shape = getattr(value, "shape", None)
+            if isinstance(shape, tuple) and all(isinstance(length, int) for length in shape):
+                found[name] = tuple(int(length) for length in shape)
     return found
 
 

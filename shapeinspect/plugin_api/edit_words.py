@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 
 def _none() -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType({})
+
+
+def _any(form: str, shape: tuple[int, ...]) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class EditWords:
             ``x``.
         wraps: by the class of an array, ``module.name``, expressions that rearrange it, with ``{}`` for it.
         renamed: methods and functions, and what is often meant instead.
+        fits: whether an expression of ``wraps`` makes another array of one of a shape; true where that is
+            not known.
     """
 
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
@@ -30,6 +36,7 @@ class EditWords:
     plain: frozenset[str] = frozenset()
     wraps: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
     renamed: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
+    fits: Callable[[str, tuple[int, ...]], bool] = _any
 
     def __or__(self, other: EditWords) -> EditWords:
         """Return the words of both.
@@ -49,4 +56,8 @@ class EditWords:
             {key: (*one.get(key, ()), *two.get(key, ())) for key in dict.fromkeys((*one, *two))}
             for one, two in pairs
         )
-        return EditWords(settings, words, self.plain | other.plain, wraps, renamed)
+
+        def fits(form: str, shape: tuple[int, ...]) -> bool:
+            return self.fits(form, shape) and other.fits(form, shape)
+
+        return EditWords(settings, words, self.plain | other.plain, wraps, renamed, fits)

@@ -6,11 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.trials.alterations import altered
 from shapeinspect.trials.sizes import Sizes
 from shapeinspect.trials.slices import FAR, Unit, measure
 from shapeinspect.trials.source_file import Edit, File
@@ -20,6 +22,10 @@ EXACT, POWER, RATIO, SETTING, AXIS, LEFT_OUT, SUM, RENAMED, SWAPPED, WRAPPED, NE
     0.0, 0.25, 1.0, 1.5, 2.0, 2.0, 2.5, 2.5, 3.0, 3.0, 4.0, 4.5, 6.0,
 )  # fmt: skip
 _AXES = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim", "batch_dims", "perm"})
+#: Calls whose numbers are no sizes.
+_NO_SIZES = frozenset(
+    {"round", "print", "format", "manual_seed", "seed", "set_seed", "sleep", "set_num_threads"}
+)
 #: How far a pair of sizes stands behind the one before it.
 _PAIR = 0.3
 #: At most so many changes are listed.
@@ -71,7 +77,8 @@ def suggested(file: File, one: Suggestion) -> Candidate:
     node = min(around, key=lambda pair: pair[0])[1] if around else file.tree.body[0]
     old = getattr(node, "value", None)
     number = (old, int(edits[0].new)) if type(old) is int and edits[0].new.isdigit() else None
-    return Candidate(edits, one.rank, node, file.path, "", number, one.alters, one.cause, one.why)
+    alters = one.alters or altered(file, edits, node)
+    return Candidate(edits, one.rank, node, file.path, "", number, alters, one.cause, one.why)
 
 
 def candidates(
@@ -81,6 +88,7 @@ def candidates(
     words: EditWords,
     arrays: Mapping[str, str],
     modules: frozenset[str],
+    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
 ) -> list[Candidate]:
     """Return the changes that are worth a trial, the likeliest first.
 
@@ -91,6 +99,7 @@ def candidates(
         words: how the frameworks in use are written.
         arrays: the class of each array that a name stands for in the statement that failed.
         modules: the names that stand for modules.
+        shapes: the shape of such an array, as far as it is known.
     """
     lines = set(failed)
     every = [unit for file in files for unit in file.units]
@@ -104,7 +113,7 @@ def candidates(
     found: list[Candidate] = []
     for file in files:
         for unit in file.units:
-            site = _Site(file, unit, sizes, words, arrays, modules)
+            site = _Site(file, unit, sizes, words, arrays, modules, shapes)
             found += site.candidates()
     seen: set[tuple[Edit, ...]] = set()
     ordered = []
@@ -128,6 +137,7 @@ class _Site:
     words: EditWords
     arrays: Mapping[str, str]
     modules: frozenset[str]
+    shapes: Mapping[str, tuple[int, ...]]
 
     def candidates(self) -> Iterator[Candidate]:
         """Yield the changes of one unit."""
@@ -168,10 +178,15 @@ class _Site:
         number: tuple[int, int] | None = None,
     ) -> Candidate:
         behind = rank + self.unit.distance
+        alters = alters or altered(self.file, edits, node)
         return Candidate(edits, behind, node, self.file.path, self.unit.owner, number, alters)
 
     def _constants(self, node: ast.Constant) -> Iterator[Candidate]:
         value = node.value
+        parent = self.file.parents.get(node)
+        power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow)
+        if callee_of(parent) in _NO_SIZES or power or isinstance(parent, ast.FormattedValue):
+            return
         if isinstance(value, bool):
             yield self._one(node, str(not value), SETTING + 0.5)
         elif isinstance(value, int):
@@ -372,6 +387,8 @@ class _Site:
                 parent = self.file.parents.get(node)
                 called = isinstance(parent, ast.Call) and parent.func is node
                 if called or isinstance(parent, ast.Attribute):
+                    continue
+                if text in self.shapes and not self.words.fits(wrap, self.shapes[text]):
                     continue
                 yield self._one(node, wrap.replace("{}", text), WRAPPED)
 

@@ -22,10 +22,10 @@ from shapeinspect.plugin_api.isolation import landlock
 from shapeinspect.plugin_api.isolation.confined import REFUSED, ConfinedError
 from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import end_children_with_this_process, limit
+from shapeinspect.plugin_api.isolation.mirror import beside, mirror
 from shapeinspect.plugin_api.isolation.system_calls import refuse
 from shapeinspect.trials.coincidences import of_sizes
 from shapeinspect.trials.marks import NAME, Running, is_empty, marked
-from shapeinspect.trials.mirror import beside, mirror
 
 #: Devices that a script may write to, where they are there.
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "shm", "nvidia0", "nvidiactl", "nvidia-uvm"))

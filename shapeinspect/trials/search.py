@@ -6,8 +6,9 @@ import heapq
 import math
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations, count
 
 from shapeinspect.plugin_api.edit_words import EditWords
@@ -36,8 +37,16 @@ _BEHIND = 1.5
 _ALTERED = 4.0
 #: Once there is one that changes nothing else, so many more trials are made.
 _MORE = 8
+#: Smaller numbers are no sizes of which one could say that another is far from it.
+_SMALL = 16
+#: An index is asked for so far outside of a length that follows from a number.
+_OUTSIDE = 64
+#: How far what changes the program's meaning stands behind.
+_MEANING = 1.0
 #: At most so many changes together.
 _TOGETHER = 3
+#: How far a number stands behind for each other one at its place with which the script failed just so.
+_DULL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Wrong:
         in_data: whether the likeliest mistake is in what is fed, and not in the model; None for unknown.
         running: what is known of the places of the frames, where more is known than these.
         warned: the warnings about sizes that the run had given.
+        shapes: the shape of each of these arrays.
     """
 
     frames: tuple[tuple[str, int], ...]
@@ -65,6 +75,7 @@ class Wrong:
     in_data: bool | None = None
     running: tuple[Running, ...] = ()
     warned: frozenset[str] = frozenset()
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,12 @@ class _Attempt:
     base: _State
     #: The repair that is checked with a longer batch.
     checks: Repair | None = None
+    #: How far it stands behind already since other numbers at its place made no difference.
+    dull: float = 0.0
+
+    def place(self) -> tuple[_State, tuple[tuple[str, int, int], ...]]:
+        """Return what is changed, whatever it becomes."""
+        return self.base, tuple((edit.file, edit.first, edit.last) for edit in self.candidate.edits)
 
     def written(self) -> tuple[Written, ...]:
         """Return the changes as they are shown."""
@@ -175,6 +192,7 @@ class Search:
         self._used, self._trials, self._more = 0.0, 0, _MORE
         self._end = time.monotonic() + _WAIT
         self._seen: set[tuple[tuple[str, str], ...]] = set()
+        self._same: Counter[tuple[_State, tuple[tuple[str, int, int], ...]]] = Counter()
 
     def repairs(self) -> tuple[Repair, ...]:
         """Return the repairs that were found, the likeliest first."""
@@ -209,6 +227,11 @@ class Search:
             rank, _, attempt = heapq.heappop(self._queue)
             if attempt.checks is None and self._is_enough(rank):
                 return
+            dull = _DULL * self._same[attempt.place()] if attempt.candidate.number is not None else 0.0
+            if dull > attempt.dull:
+                later = replace(attempt, rank=rank + dull - attempt.dull, dull=dull)
+                heapq.heappush(self._queue, (later.rank, next(self._order), later))
+                continue
             self._trials += 1
             self._tell(self._trials)
             yield Order(attempt, attempt.texts, attempt.base.running(attempt.texts))
@@ -225,7 +248,9 @@ class Search:
 
     def _fill(self, state: _State) -> None:
         wrong = state.wrong
-        listed = candidates(state.files, wrong.frames, wrong.sizes, self._words, wrong.arrays, wrong.modules)
+        listed = candidates(
+            state.files, wrong.frames, wrong.sizes, self._words, wrong.arrays, wrong.modules, wrong.shapes
+        )
         for one in listed:
             self._push(state, one, one.rank + self._bias(one, wrong))
 
@@ -240,7 +265,9 @@ class Search:
         if key in self._seen:
             return
         self._seen.add(key)
-        attempt = _Attempt(texts, rank + state.rank + behind(state.files, one), one, state)
+        later = _MEANING if one.alters and rank < REFUSED else 0.0
+        far = _far(one, state.wrong.sizes)
+        attempt = _Attempt(texts, rank + later + far + state.rank + behind(state.files, one), one, state)
         heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
 
     def _further_is_likelier(self) -> bool:
@@ -272,6 +299,7 @@ class Search:
             entry = (attempt.rank, next(self._order), attempt, result)
             heapq.heappush(self._further, entry)
         elif one.number is not None and result.frames == state.wrong.frames:
+            self._same[attempt.place()] += result.message == state.wrong.message
             self._solve(attempt, result)
 
     def _passed(self, attempt: _Attempt, result: Result) -> None:
@@ -311,11 +339,19 @@ class Search:
             if gap in (0, moved):
                 continue
             solved = old + gap * (new - old) / (gap - moved)
-            if solved == int(solved) and 1 <= solved <= 1 << 20 and int(solved) not in (old, new):
-                text = str(int(solved))
-                edits = tuple(replace(edit, new=text) for edit in one.edits)
-                again = replace(one, edits=edits, number=(old, int(solved)), why="")
-                self._push(state, again, min(attempt.rank - state.rank, SUM + one.rank))
+            if solved == int(solved) and int(solved) != new:
+                self._push_number(attempt, int(solved))
+        if old in before and new in after:  # a length that is asked for more than it has
+            for more in after:
+                if new <= more <= new + _OUTSIDE:
+                    self._push_number(attempt, more + 1)
+
+    def _push_number(self, attempt: _Attempt, new: int) -> None:
+        one, state = attempt.candidate, attempt.base
+        if one.number is not None and 1 <= new <= 1 << 20 and new != one.number[0]:
+            edits = tuple(replace(edit, new=str(new)) for edit in one.edits)
+            again = replace(one, edits=edits, number=(one.number[0], new), why="")
+            self._push(state, again, min(attempt.rank - state.rank, SUM + one.rank))
 
     def _go_on(self) -> None:
         """Make candidates for the source with a change that gets further."""
@@ -334,6 +370,7 @@ class Search:
             message=result.message,
             sizes=sizes_of(result.message),
             running=(),
+            shapes={},
         )
         base, one = attempt.base, attempt.candidate
         alters, cause = base.alters or one.alters, base.cause or one.cause
@@ -341,6 +378,15 @@ class Search:
         state = _State(files, wrong, attempt.written(), rank + 1.0, alters, cause, why, base)
         self._states.append(state)
         self._fill(state)
+
+
+def _far(one: Candidate, sizes: Sizes) -> float:
+    """Return how far a number stands behind since it is another order of magnitude, and none in sight."""
+    if one.number is None or min(one.number) < 1 or max(one.number) < _SMALL:
+        return 0.0
+    old, new = one.number
+    known = {size for pair in sizes.pairs for size in pair} | sizes.others
+    return 0.0 if new in known else max(abs(math.log2(new / old)) - 1.0, 0.0)
 
 
 def _is_further(wrong: Wrong, result: Result) -> bool:

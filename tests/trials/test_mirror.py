@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shapeinspect.trials.mirror import beside, mirror
+from shapeinspect.plugin_api.isolation.mirror import beside, mirror
 
 if TYPE_CHECKING:
     import pytest

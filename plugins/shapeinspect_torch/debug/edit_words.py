@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import re
+
 from shapeinspect.plugin_api.edit_words import EditWords
 
 _FIRST = ("batch_first=True",)
 _CONV = ("padding=1", "padding=2", "stride=2")
 _UP = ("output_padding=1", "padding=1")
 _KEPT = ("keepdim=True",)
+_FORM = re.compile(r"\{\}\.(unsqueeze|squeeze|transpose|permute|flatten|argmax)\(([\d, -]+)\)")
+
+
+def fits(form: str, shape: tuple[int, ...]) -> bool:
+    """Tell whether a form of a tensor is another tensor, and none that torch refuses.
+
+    Args:
+        form: the form, with ``{}`` for the tensor.
+        shape: the tensor's shape.
+
+    Example:
+        >>> fits("{}.squeeze(1)", (5, 1)), fits("{}.squeeze(1)", (5, 3)), fits("{}.transpose(1, 2)", (5, 3))
+        (True, False, False)
+    """
+    found = _FORM.fullmatch(form)
+    if found is None:
+        return True
+    rank, axes = len(shape), [int(axis) for axis in found[2].split(",")]
+    if found[1] == "permute":
+        return len(axes) == rank
+    if found[1] == "unsqueeze":
+        return -rank - 1 <= axes[0] <= rank
+    if not all(-rank <= axis < rank for axis in axes):
+        return False
+    if found[1] == "squeeze":
+        return shape[axes[0]] == 1
+    if found[1] == "transpose":
+        return shape[axes[0]] != shape[axes[1]]
+    return found[1] != "flatten" or axes[0] < rank - 1
+
 
 WORDS = EditWords(
     settings={
@@ -81,4 +113,5 @@ WORDS = EditWords(
         "MaxPool1d": ("MaxPool2d",),
         "MaxPool2d": ("MaxPool1d",),
     },
+    fits=fits,
 )

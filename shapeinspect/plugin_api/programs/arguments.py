@@ -20,6 +20,9 @@ _OTHER_FLAGS = frozenset({
     "training", "download", "debug", "non_blocking", "persistent_workers", "strict", "allow_unused", "copy",
 })  # fmt: skip
 
+#: A size is hardly a larger multiple of another one.
+_FACTOR = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -164,7 +167,7 @@ def _scaled(trace: Trace, node: ast.expr, old: int, new: int) -> str:
         function = trace.function(node)
         for other in ast.walk(function) if function is not None else ():
             loaded = isinstance(other, ast.Name | ast.Attribute) and isinstance(other.ctx, ast.Load)
-            if loaded and trace.values(other)[-1:] == (factor,) and other is not node:
+            if loaded and factor <= _FACTOR and trace.values(other)[-1:] == (factor,) and other is not node:
                 return f"{trace.source(node)} * {trace.source(other)}"
     return str(new)
 

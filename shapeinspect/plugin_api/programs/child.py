@@ -129,8 +129,8 @@ def summary(value: Any) -> Any:
         value: the value.
 
     Example:
-        >>> summary(3), summary((3, 5)), summary("a")
-        (3, (3, 5), None)
+        >>> summary(3), summary((3, 5)), summary(["a"]), summary(0.5)
+        (3, (3, 5), ('sized', 1), None)
     """
     if type(value) in (int, bool):
         return value
@@ -140,6 +140,8 @@ def summary(value: Any) -> Any:
         and all(type(one) is int for one in value)
     ):
         return tuple(value)
+    if type(value) in (tuple, list, dict, set, str):
+        return "sized", len(value)
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if isinstance(shape, tuple) and dtype is not None and not isinstance(value, type):
         return "tensor", tuple(int(length) for length in shape), str(dtype).rpartition(".")[2]

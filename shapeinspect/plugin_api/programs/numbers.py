@@ -160,7 +160,7 @@ def resized(trace: Trace, pairs: Sequence[Pair], lengths: Sequence[int]) -> Iter
                 yield _edit(trace, number, int(scaled), (1.6 if shown else 2.6) + min(order, 8) / 10)
     for number in found:
         if number.value >= _SMALLEST and not number.builds:
-            given = 1.2 if number.value in lengths else 2.6
+            given = 1.2 if number.value in lengths and number.value > _SMALLEST else 2.6
             for order, value in enumerate(natural(number.value)):
                 yield _edit(trace, number, value, given + order / 8)
 
@@ -227,12 +227,17 @@ def _worth(trace: Trace, node: ast.expr, changed: ast.Constant, value: int) -> i
 
 
 def _edit(trace: Trace, number: Number, value: int, rank: float) -> Suggestion:
-    alters = "" if number.builds or not _is_batch(trace, number.node) else "how many samples there are"
+    alters = "" if number.builds or not is_batch(trace, number.node) else "how many samples there are"
     return replaced(trace.span(number.node), str(value), rank + 0.1 * number.default, alters)
 
 
-def _is_batch(trace: Trace, node: ast.AST) -> bool:
-    """Tell whether a number says how many samples there are."""
+def is_batch(trace: Trace, node: ast.AST) -> bool:
+    """Tell whether a number says how many samples there are.
+
+    Args:
+        trace: the script.
+        node: the number.
+    """
     if is_named_batch(node, trace.parents):
         return True
     parent = trace.parents.get(node)

@@ -6,14 +6,19 @@ import ast
 import os
 import pickle
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from shapeinspect.plugin_api.isolation.confined import released
+from shapeinspect.plugin_api.isolation.mirror import mirror
 from shapeinspect.plugin_api.programs.child import Ended, Script, run
-from shapeinspect.plugin_api.programs.copies import available, in_copy
+from shapeinspect.plugin_api.programs.copies import Send, available, in_copy
 from shapeinspect.plugin_api.programs.instruments import Valued
 from shapeinspect.plugin_api.user_code.frames import Place, is_installed, is_library, running_frames
 
@@ -91,7 +96,12 @@ class Program:
         if codes is None:
             return Ended("error", "SyntaxError")
         script = Script(self.path, codes, self._numbers(), self.own, self.package, self.prepare)
-        data, stopped = in_copy(lambda send: send(pickle.dumps(run(script))), _LONGEST, _LONGEST * _WAITING)
+
+        def ran(send: Send) -> None:
+            _enter_mirror(os.path.dirname(os.path.abspath(self.path)))
+            send(pickle.dumps(run(script)))
+
+        data, stopped = in_copy(ran, _LONGEST, _LONGEST * _WAITING)
         return Ended("stopped", message=f"its time of {_LONGEST:.0f} s was up") if stopped else _read(data)
 
     def _numbers(self) -> dict[str, int]:
@@ -106,6 +116,27 @@ class Program:
             except (SyntaxError, ValueError, RecursionError):
                 return None
         return codes
+
+
+def _enter_mirror(folder: str) -> None:
+    """Go to a copy of the script's folder, in which it can write what it writes beside itself."""
+    here = os.getcwd()
+    if here != folder and not here.startswith(folder + os.sep):
+        return
+    target = os.path.join(tempfile.mkdtemp(), "files")
+    with suppress(OSError), released():
+        mirror(folder, target, {}, _began(), (os.path.relpath(here, folder),))
+        os.chdir(os.path.join(target, os.path.relpath(here, folder)))
+
+
+def _began() -> float:
+    """Return when the process that was copied began, in seconds since 1970, or now where it is not known."""
+    try:
+        fields = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()
+        ago = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError, IndexError):
+        return time.time()
+    return time.time() - ago - 1
 
 
 def _is_main(frame: FrameType) -> bool:

@@ -198,6 +198,11 @@ def is_named_batch(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
     names: list[str | None] = [parent.arg] if isinstance(parent, ast.keyword) else []
     if isinstance(parent, ast.Assign):
         names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
+    elif isinstance(parent, ast.Tuple) and isinstance(outer := parents.get(parent), ast.Assign):
+        place = parent.elts.index(node) if isinstance(node, ast.expr) else 0
+        for target in outer.targets:
+            if isinstance(target, ast.Tuple) and len(target.elts) == len(parent.elts):
+                names += [getattr(target.elts[place], "id", None)]
     return any("batch" in (name or "").lower() for name in names)
 
 

@@ -72,7 +72,8 @@ def _read(node: Any) -> Iterator[ast.AST]:
             yield node.func.value
         yield from (*node.args, *(keyword.value for keyword in node.keywords))
     elif isinstance(node, ast.Assign):
-        yield from (node.value, *(one.slice for one in node.targets if isinstance(one, ast.Subscript)))
+        stored = [one for one in node.targets if isinstance(one, ast.Subscript)]
+        yield from (node.value, *(part for one in stored for part in (one.slice, one.value)))
     else:
         for name in ("left", "right", "comparators", "value", "slice"):
             part = getattr(node, name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,14 +17,19 @@ from shapeinspect.plugin_api.programs.arguments import (
     keyword_edit,
     named_sizes,
 )
+from shapeinspect.plugin_api.programs.lineage import lineage
+from shapeinspect.plugin_api.programs.named_rules import alike, by_names
 from shapeinspect.plugin_api.programs.numbers import Pair, resized
 from shapeinspect.plugin_api.programs.probes import Form, that_run
 from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.programs.source_edit import edited
 from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.programs.vocabulary import Vocabulary
 from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_torch.debug.programs.along import exchanged, forgotten_arguments, nearby, parts_read
+from shapeinspect_torch.debug.programs.indices import outside
 from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
 from shapeinspect_torch.debug.programs.tensors import (
     at_their_source,
@@ -81,16 +87,24 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
         steps: the expressions that were running, the innermost first.
         message: torch's message.
     """
-    pairs = pairs_of(message)
+    pairs = [*outside(steps, message), *pairs_of(message)]
     functions = _functions(trace, steps)
+    along = lineage(trace, [step.node for step in steps])
+    vocabulary = Vocabulary(trace)
     edits = [
         *wrapped(trace, steps, pairs, message),
-        *unwrapped(trace, functions),
+        *unwrapped(trace, functions, along),
         *without_argument(trace, steps),
     ]
     running = [*_running(trace, steps, edits)]
     yield from running
     yield from at_their_source(trace, steps, [one for one in running if one.rank != REFUSED])
+    yield from by_names(trace, along, pairs, vocabulary)
+    yield from alike(trace, along, vocabulary)
+    yield from forgotten_arguments(trace, along, vocabulary)
+    yield from exchanged(trace, along, pairs)
+    yield from parts_read(trace, along)
+    yield from nearby(trace, along)
     yield from flags(trace, _FLAGS)
     yield from _named(trace)
     yield from renamed(trace, functions)
@@ -138,6 +152,13 @@ def pairs_of(message: str) -> list[Pair]:
         [(1, 16)]
     """
     found: list[Pair] = []
+    outside = re.search(r"index (\d+) is out of bounds for (?:dimension|axis) -?\d+ with size (\d+)", message)
+    if outside:
+        return [(int(outside[1]) + 1, int(outside[2]))]
+    into = re.search(r"shape '\[([\d, ]+)\]' is invalid for input of size (\d+)", message)
+    if into:
+        wanted = math.prod(int(one) for one in into[1].split(","))
+        return [(wanted, int(into[2]))] if wanted > 0 else []
     product = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message)
     if product:
         found.append((int(product[3]), int(product[2])))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from shapeinspect.plugin_api.programs.named_rules import STEP
 from shapeinspect.plugin_api.programs.numbers import Pair
 from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_torch.debug.edit_words import WORDS
+from shapeinspect_torch.debug.edit_words import WORDS, fits
 from shapeinspect_torch.debug.programs.places import Step, assigned, operands
 
 #: Methods that change nothing but the axes; a call may be one too many.
@@ -49,16 +51,48 @@ def wrapped(trace: Trace, steps: Sequence[Step], pairs: Sequence[Pair], message:
     """
     seen: set[ast.expr] = set()
     for depth, step in enumerate(steps[:_FRAMES]):
-        for place, node in enumerate([*operands(trace, step.node)][:_TENSORS]):
+        found = [*operands(trace, step.node)][:_TENSORS]
+        for place, node in enumerate(found):
             if node in seen:
                 continue
             seen.add(node)
             name = _owner(trace, node)
-            for form, rank, alters in _forms(trace.shape(node) or (), name, pairs, message):
+            yield from _as_others(
+                trace, node, [one for one in found if one is not node], 0.05 * min(depth, 3)
+            )
+            shape = trace.shape(node) or ()
+            forms = _forms(shape, trace.dtype(node), name, pairs, message)
+            for form, rank, altered in forms:
+                alters = altered
+                if not fits(form, shape):
+                    continue
+                if form.startswith("{}.unsqueeze") and _is_of_others(trace, node, found):
+                    alters = "which entries meet: each of one tensor all of the other"
                 if form.startswith("{}.squeeze(") and ".unsqueeze(" in name.rpartition(")")[0][-14:]:
                     continue  # the axis is better not added
                 behind = 0.05 * min(depth, 3) + 0.01 * place
                 yield replaced(trace.span(node), form.replace("{}", name), rank + behind, alters)
+
+
+def _is_of_others(trace: Trace, node: ast.expr, found: Sequence[ast.expr]) -> bool:
+    """Tell whether two tensors of one rank have other lengths, so that one more axis spreads them."""
+    shape = trace.shape(node) or ()
+    others = [trace.shape(one) or () for one in found if one is not node]
+    return any(len(one) == len(shape) and one != shape and 1 not in (*one, *shape) for one in others)
+
+
+def _as_others(
+    trace: Trace, node: ast.expr, others: Sequence[ast.expr], behind: float
+) -> Iterator[Suggestion]:
+    """Yield a tensor in the shape of another one that has as many elements."""
+    shape = trace.shape(node) or ()
+    for other in others:
+        wanted = trace.shape(other) or ()
+        if wanted == shape or math.prod(wanted) != math.prod(shape) or math.prod(shape) < 2:
+            continue
+        if len(wanted) != len(shape) and len(wanted) > 0 and len(shape) > 0:
+            text = f"{_owner(trace, node)}.reshape({trace.source(other)}.shape)"
+            yield replaced(trace.span(node), text, 0.38 + behind)
 
 
 def at_their_source(
@@ -84,13 +118,13 @@ def at_their_source(
 
 
 def _forms(
-    shape: tuple[int, ...], name: str, pairs: Sequence[Pair], message: str
+    shape: tuple[int, ...], dtype: str, name: str, pairs: Sequence[Pair], message: str
 ) -> Iterator[tuple[str, float, str]]:
     """Yield other forms of a tensor, with ``{}`` for it, their ranks and what they alter."""
     rank = len(shape)
     if any(word in message for word in ("dtype", "scalar type", "Long", "Float", "Double", "Byte", "type")):
         for cast in ("float", "long"):
-            yield f"{{}}.{cast}()", 0.2, ""
+            yield f"{{}}.{cast}()", 0.2, _of_mask(f"{{}}.{cast}()", dtype)
     few = 0.5 - 0.1 * ("dimension" in message or "D " in message)
     for axis in dict.fromkeys((0, 1, -1)):
         if -rank <= axis <= rank:
@@ -110,7 +144,14 @@ def _forms(
         yield "{}.flatten(0, 1)", 0.6, ""
     yield from _parts(name, shape, pairs)
     for form in WORDS.wraps["torch.Tensor"]:
-        yield form, 1.3 if "argmax" in form else 0.9, "which entries are read" if form == "{}[0]" else ""
+        alters = "which entries are read" if form == "{}[0]" else _of_mask(form, dtype)
+        yield form, 1.3 if "argmax" in form else 0.9, alters
+
+
+def _of_mask(form: str, dtype: str) -> str:
+    """Say that numbers are something else than a mask."""
+    mask = dtype == "bool" and form.endswith((".long()", ".float()", ".argmax(1)"))
+    return "what is chosen: a mask is taken as numbers" if mask else ""
 
 
 def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator[tuple[str, float, str]]:
@@ -127,26 +168,35 @@ def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator
     for wanted, had in (*pairs, *((b, a) for a, b in pairs)):
         for axis in [at for at, length in enumerate(shape) if length == had]:
             if wanted % had == 0 and wanted != had and (had > 1 or wanted < 33):
-                yield f"{{}}.repeat_interleave({wanted // had}, {axis})", 0.9, ""
+                often = "how often each sample is used" if axis == 0 and rank > 0 else ""
+                yield f"{{}}.repeat_interleave({wanted // had}, {axis})", 0.9, often
             if 0 < wanted < had:
                 yield f"{{}}[{':, ' * axis}:{wanted}]", 5.0, read
+            if 0 < wanted == had - 1:
+                yield f"{{}}[{':, ' * axis}:-1]", 1.9, f"{read}: without the last"
+                yield f"{{}}[{':, ' * axis}1:]", 1.95, f"{read}: without the first"
 
 
-def unwrapped(trace: Trace, functions: Sequence[ast.AST]) -> Iterator[Suggestion]:
+def unwrapped(
+    trace: Trace, functions: Sequence[ast.AST], along: Mapping[ast.expr, int]
+) -> Iterator[Suggestion]:
     """Yield calls that move axes left out, and such calls with another axis.
 
     Args:
         trace: the script.
         functions: the functions through which the error passed, and those that they call.
+        along: the expressions behind the failure, with their distance.
     """
+    found: dict[ast.AST, float] = {node: STEP * distance for node, distance in along.items()}
     for depth, function in enumerate(functions):
-        near = min(depth, 6) * 0.2
         for node in ast.walk(function):
-            if isinstance(node, ast.Call):
-                yield from _without(trace, node, near)
-                yield from _other_axis(trace, node, near)
-            elif isinstance(node, ast.Subscript):
-                yield from _other_size(trace, node, near)
+            found.setdefault(node, 0.3 + min(depth, 6) * 0.2)
+    for node, near in found.items():
+        if isinstance(node, ast.Call):
+            yield from _without(trace, node, near)
+            yield from _other_axis(trace, node, near)
+        elif isinstance(node, ast.Subscript):
+            yield from _other_size(trace, node, near)
 
 
 def _without(trace: Trace, node: ast.Call, near: float) -> Iterator[Suggestion]:

@@ -1,0 +1,171 @@
+"""Edits of the expressions behind a failure: axes, calls that rearrange, parts that are read, arguments."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from shapeinspect.plugin_api.programs.arguments import arguments, keyword_edit
+from shapeinspect.plugin_api.programs.named_rules import STEP, forgotten
+from shapeinspect.plugin_api.programs.numbers import Pair, is_batch, numbers
+from shapeinspect.plugin_api.programs.source_edit import replaced
+from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.programs.vocabulary import Vocabulary
+from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.user_code.source import callee_of
+
+#: Calls of which no two arguments are exchanged.
+_ORDERED = frozenset(
+    {"range", "print", "isinstance", "super", "zip", "format", "setattr", "getattr", "Sequential"}
+)
+#: What is greater is more likely a size than a count, a stride or a factor.
+_SMALL = 64
+#: Further behind than this, no arguments are exchanged.
+_NEAR = 5
+
+
+def forgotten_arguments(
+    trace: Trace, along: Mapping[ast.expr, int], vocabulary: Vocabulary
+) -> Iterator[Suggestion]:
+    """Yield calls with an argument that they do not give, for which the script has a name that is alike.
+
+    Args:
+        trace: the script.
+        along: the expressions behind the failure, with their distance.
+        vocabulary: the names.
+    """
+    left: list[tuple[ast.Call, str, object]] = []
+    for node in along:
+        if isinstance(node, ast.Call) and trace.ran(node) and not callee_of(node).startswith("__"):
+            left += _left(trace, node)
+    for call, name, text, rank in forgotten(trace, along, left, vocabulary):
+        yield Suggestion(trace.homes[call], (keyword_edit(trace, call, name, text),), rank)
+
+
+def _left(trace: Trace, call: ast.Call) -> Iterator[tuple[ast.Call, str, object]]:
+    """Yield the sizes that a call leaves at their defaults."""
+    if trace.definition(call)[0] is not None:
+        for one in arguments(trace, call):
+            value: Any = getattr(one.node, "value", None)
+            if not one.written and isinstance(one.node, ast.Constant) and type(value) is int:
+                yield call, one.name, value
+        return
+    given = {word.arg for word in call.keywords}
+    if None in given or any(isinstance(one, ast.Starred) for one in call.args):
+        return
+    for place, (name, default) in enumerate(_parameters(callee_of(call))):
+        if place >= len(call.args) and name not in given and type(default) is int:
+            yield call, name, default
+
+
+def _parameters(name: str) -> list[tuple[str, object]]:
+    """Return the parameters of one of torch's layers, with their defaults."""
+    import torch
+
+    if name in ("RNN", "LSTM", "GRU"):  # their signatures do not say them
+        return [("input_size", None), ("hidden_size", None), ("num_layers", 1), ("proj_size", 0)]
+    layer = getattr(torch.nn, name, None)
+    if not inspect.isclass(layer):
+        return []
+    return [(one.name, one.default) for one in [*inspect.signature(layer).parameters.values()]]
+
+
+def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]) -> Iterator[Suggestion]:
+    """Yield two arguments of a call, or two of several sizes, in each other's place.
+
+    Args:
+        trace: the script.
+        along: the expressions behind the failure, with their distance.
+        pairs: the sizes that are wanted, each with the one that is there.
+    """
+    differing = {frozenset(pair) for pair in pairs}
+    for node, distance in along.items():
+        if distance > _NEAR:
+            continue
+        if isinstance(node, ast.Call) and callee_of(node) not in _ORDERED and trace.ran(node):
+            parts = [*node.args, *(word.value for word in node.keywords)]
+        elif isinstance(node, ast.Tuple | ast.List) and isinstance(node.ctx, ast.Load):
+            parts = node.elts
+        else:
+            continue
+        if len(parts) > 6:
+            continue
+        for place, (a, b) in enumerate([*combinations(parts, 2)][:10]):
+            one, other = trace.values(a)[-1:], trace.values(b)[-1:]
+            if (
+                not one
+                or not other
+                or one == other
+                or _kind(one[0]) != _kind(other[0])
+                or type(one[0]) is bool
+            ):
+                continue
+            if type(one[0]) is int:  # the sizes that differ, in each other's place
+                rank = 0.7 if frozenset((one[0], other[0])) in differing else 2.2
+            else:
+                rank = 1.3
+            first, second = trace.span(a), trace.span(b)
+            edits = ((first.start, first.end, trace.source(b)), (second.start, second.end, trace.source(a)))
+            yield Suggestion(trace.homes[node], edits, rank + 0.02 * place + STEP * distance)
+
+
+def _kind(value: object) -> str:
+    return str(value[0]) if isinstance(value, tuple) and isinstance(value[0], str) else type(value).__name__
+
+
+def parts_read(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:
+    """Yield slices whose ends are one further or one nearer, those without one, and other entries.
+
+    Args:
+        trace: the script.
+        along: the expressions behind the failure, with their distance.
+    """
+    for node, distance in along.items():
+        if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load) or not trace.ran(node):
+            continue
+        if trace.shape(node.value) is None and not (trace.values(node.value)[-1:] and node.value):
+            continue
+        rank = 1.5 + STEP * distance
+        for part in ast.walk(node.slice):
+            if not isinstance(part, ast.Slice):
+                continue
+            for end in (part.lower, part.upper):
+                value = _number(end)
+                if end is None or value is None:
+                    continue
+                for new in (value + 1, value - 1):
+                    if new:
+                        yield replaced(trace.span(end), str(new), rank)
+        if isinstance(node.slice, ast.Constant) and type(node.slice.value) is int and trace.shape(node.value):
+            continue
+        if _number(node.slice) is not None and isinstance(trace.values(node)[-1:], tuple):
+            value = _number(node.slice)
+            for new in (value + 1, value - 1) if value is not None else ():  # another entry of a row of sizes
+                yield replaced(trace.span(node.slice), str(new), rank + 0.2)
+
+
+def nearby(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:
+    """Yield the small numbers behind a failure, one greater and one smaller.
+
+    Args:
+        trace: the script.
+        along: the expressions behind the failure, with their distance.
+    """
+    sizes = {number.node for number in numbers(trace)}
+    for node, distance in along.items():
+        if node not in sizes or not isinstance(node, ast.Constant) or not isinstance(node.value, int):
+            continue
+        for place, new in enumerate((node.value + 1, node.value - 1)):
+            if new and node.value <= _SMALL:
+                batch = "how many samples there are" if is_batch(trace, node) else ""
+                yield replaced(trace.span(node), str(new), 1.8 + 0.3 * place + STEP * distance / 2, batch)
+
+
+def _number(node: ast.expr | None) -> int | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = _number(node.operand)
+        return None if inner is None else -inner
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else None

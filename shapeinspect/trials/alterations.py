@@ -1,0 +1,77 @@
+"""What a change of a source alters of its meaning, as far as the place and the text of the change tell it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.trials.source_file import Edit, File
+
+#: Calls that compute something of an array; without one of them another thing is computed.
+_COMPUTING = frozenset(
+    {"mean", "sum", "max", "min", "amax", "amin", "argmax", "softmax", "log_softmax", "norm", "std"}
+)
+_PART = re.compile(r"\[[^\[\]]*\]$")
+#: What a loss is called by.
+_LOSS = re.compile(r"loss|entropy|mse\b|_?crossentropy", re.IGNORECASE)
+
+
+def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
+    """Return what edits alter of a program's meaning, as a noun; empty for nothing that can be told.
+
+    Args:
+        file: the file.
+        edits: the parts that are replaced.
+        node: the smallest expression or statement around them.
+    """
+    raw = file.text.encode()
+    for edit in edits:
+        old, new = raw[edit.first : edit.last].decode(), edit.new
+        if _is_end_of_slice(file, edit, node) and not _is_next(old, new):
+            return "how much is read"
+        if (
+            new.startswith(old)
+            and old
+            and _PART.fullmatch(new[len(old) :])
+            and not _adds_axis(new[len(old) :])
+        ):
+            return "which entries are read"
+        if _is_loss(old) and _is_loss(new) and _name(old) != _name(new):
+            return f"the loss: {_name(new)} instead of {_name(old)}"
+    if len(edits) == 1 and isinstance(node, ast.Call) and callee_of(node) in _COMPUTING:
+        old, new = raw[edits[0].first : edits[0].last].decode(), edits[0].new
+        if old == file.source(node) and new and new != old and new in old and not new.endswith(")"):
+            return f"what is computed: without {callee_of(node)}"
+    return ""
+
+
+def _is_end_of_slice(file: File, edit: Edit, node: Any) -> bool:
+    while node is not None and not isinstance(node, ast.stmt):
+        if isinstance(node, ast.Slice):
+            first, last = file.span(node)
+            return first <= edit.first and edit.last <= last
+        node = file.parents.get(node)
+    return False
+
+
+def _is_next(old: str, new: str) -> bool:
+    """Tell whether a number becomes the one before or behind it."""
+    try:
+        return abs(int(old) - int(new)) == 1
+    except ValueError:
+        return re.sub(r" [+-] 1$", "", new) == old
+
+
+def _adds_axis(text: str) -> bool:
+    return "None" in text or "newaxis" in text
+
+
+def _name(text: str) -> str:
+    return text.partition("(")[0].rpartition(".")[2].strip()
+
+
+def _is_loss(text: str) -> bool:
+    return bool(_LOSS.search(_name(text)))
