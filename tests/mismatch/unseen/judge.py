@@ -88,6 +88,9 @@ json.dump({"paths": paths, "forwards": forwards}, open(out, "w"))
 # Names in an expression that are no values of the program.
 MODULES = {"F", "nn", "np", "torch", "layers", "keras", "tf"}
 
+# Either quote, as a pattern.
+QUOTE = "[\"']"
+
 
 class Screen(NamedTuple):
     """What the debugger printed, taken apart."""
@@ -346,10 +349,19 @@ def swap(p: Paste, fix: str) -> Iterator[str]:
     found = re.match(r"(.+?) instead of (.+)", fix)
     if not found:
         return
+    whole = False
     for n in ast.walk(p.tree):
         plain = isinstance(n, ast.stmt | ast.expr)
         if plain and same(source(p.text, n), found[2]):  # type: ignore[arg-type]  # one of both
+            whole = True
             yield replaced(p.text, n, found[1])
+    if whole:
+        return
+    new = "" if found[1] == "nothing" else found[1]
+    spaced = r"\s*".join(QUOTE if c in "\"'" else re.escape(c) for c in re.sub(r"\s", "", found[2]))
+    places = [*re.finditer(spaced, p.text)]
+    if len(places) == 1:  # the head of a function, or a part of a line: it stands there once
+        yield p.text[: places[0].start()] + new + p.text[places[0].end() :]
 
 
 def same(written: str, printed: str) -> bool:
