@@ -24,7 +24,8 @@ from shapeinspect.mismatch.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.isolation.confined import confined
-from shapeinspect.plugin_api.origins.program import is_second_run, started
+from shapeinspect.plugin_api.programs.copies import is_copy
+from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
 from shapeinspect.sources.source import Source, with_inputs
@@ -172,7 +173,7 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
         The diagnosis, or None where the exception is not about shapes.
     """
     known = getattr(error, _MARK, None)
-    if known is not None or is_second_run():
+    if known is not None or is_copy():
         return known if isinstance(known, Diagnosis) else None
     _busy.explaining = True
     try:

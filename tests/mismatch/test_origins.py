@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from shapeinspect.plugin_api.origins.edits import Sources, candidates
+from shapeinspect.plugin_api.origins.factors import rule
 from shapeinspect.plugin_api.origins.literals import Literal, install, remembering
 from shapeinspect.plugin_api.origins.numbers import Number, Origin, origin_of
 from shapeinspect.plugin_api.origins.words import Words
@@ -188,14 +189,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("scripts")
     code = [
         "import runpy, sys",
-        "from shapeinspect.plugin_api.origins.program import started",
-        "from shapeinspect_torch.debug.origins.telling import second_run",
+        "from shapeinspect.plugin_api.programs.program import started",
+        "from shapeinspect_torch.debug.origins.telling import story_of",
         "for path in sys.argv[1:]:",
         "    with started(path):",
         "        try:",
         "            runpy.run_path(path, run_name='__main__')",
         "        except Exception as error:",
-        "            print(path, *second_run(error)().because, sep='\\t')",
+        "            print(path, *story_of(error)().because, sep='\\t')",
     ]
     paths = {}
     for number, (name, (text, _)) in enumerate(_SCRIPTS.items()):
@@ -217,3 +218,43 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("name", _SCRIPTS)
 def test_both_sizes_are_followed_to_the_source(told: dict[str, str], name: str) -> None:
     assert [sentence for sentence in _SCRIPTS[name][1] if sentence not in told[name]] == []
+
+
+def _length(start: int, *steps: tuple[str, int]) -> Origin:
+    """A length that each step makes of the one before."""
+    origin = Origin(start, "literal", 0)
+    for symbol, value in steps:
+        hop = (Origin(256, "literal", 1),) if symbol == "stft" else ()
+        origin = Origin(value, "axis", symbol=symbol, parts=(origin, *hop), line=len(symbol))
+    return origin
+
+
+_RULES = {
+    "a side that no longer halves": (
+        _length(184, ("conv2d", 92), ("conv2d", 46), ("conv2d", 23)),
+        _length(184, ("conv2d", 92), ("conv2d", 46), ("conv2d", 23), ("conv2d", 12), ("upsample", 24)),
+        "184 is no multiple of 2·2·2·2 = 16, the product of the strides; 176 and 192 are",
+    ),
+    "rates that are not the hop": (
+        _length(35),
+        _length(35, ("up", 350), ("up", 2800), ("pad", 3568), ("stft", 11)),
+        "the product of the rates, 10·8 = 80 (line 2), has to be the hop, 256 (line 4): 35 frames become "
+        "2800 samples, and these 11 frames",
+    ),
+    "a step too few": (
+        _length(64),
+        _length(64, ("pool", 32), ("pool", 16), ("upsample", 32)),
+        "64 is divided by 2·2 = 4 (line 4), and multiplied by 2 (line 8): both have to be equal",
+    ),
+    "a margin that is cut off": (
+        _length(572, ("conv2d", 570), ("conv2d", 568)),
+        _length(572, ("conv2d", 570), ("conv2d", 568), ("pool", 284), ("conv2d", 282), ("upsample", 564)),
+        "",
+    ),
+    "lengths of two sources": (_length(30), _length(31, ("pool", 16), ("upsample", 32)), ""),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "said"), _RULES.values(), ids=_RULES)
+def test_the_rule_that_two_lengths_break_is_told(first: Origin, second: Origin, said: str) -> None:
+    assert rule(first, second) == said

@@ -24,12 +24,14 @@ import json, runpy, sys
 sys.argv = sys.argv[1:]
 sys.path[0] = "."
 import torch
+from shapeinspect.plugin_api.programs.program import started
 from shapeinspect_torch.debug.debugger import TorchDebugger
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-except Exception as error:
-    found = TorchDebugger().suggestions(error)
-    print(json.dumps([[one.rank, list(one.edits)] for one in found]))
+with started(sys.argv[0]):
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except Exception as error:
+        found = TorchDebugger().suggestions(error)
+        print(json.dumps([[one.rank, list(one.edits)] for one in found]))
 """
 
 _SEQUENCES = """

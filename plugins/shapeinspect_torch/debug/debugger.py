@@ -66,9 +66,9 @@ class TorchDebugger(Debugger):
 
             rerun = failed_call(error, user_line(traceback_frames(error.__traceback__), PACKAGES))
         if rerun is not None:
-            from shapeinspect_torch.debug.origins.telling import second_run
+            from shapeinspect_torch.debug.origins.telling import story_of
 
-            rerun.second = second_run(error)
+            rerun.second = story_of(error)
         return rerun
 
     def _recovered(self, error: BaseException, model: object | None) -> Rerun | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -278,16 +278,15 @@ def remembering(text: str, file: str, literals: list[Literal]) -> ast.Module:
     return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]  # a module again
 
 
-def install(literals: list[Literal], known: int = 0) -> None:
+def install(literals: Sequence[Literal]) -> None:
     """Make the names of literals known to every module of this process.
 
     Args:
         literals: the literals.
-        known: how many of them are known already.
     """
     setattr(builtins, _COUNT, counted)
     setattr(builtins, _CALL, called)
-    for site, literal in enumerate(literals[known:], known):
+    for site, literal in enumerate(literals):
         origin = Origin(literal.value, "literal", site, file=literal.file, line=literal.line)
         setattr(builtins, _NAME.format(site), Number(literal.value, origin))
 

@@ -40,11 +40,9 @@ class Words:
             origin: where it comes from.
         """
         chain, root = _chain(origin)
-        if not chain:
-            return self._root(root)
-        steps = self._steps(chain, root)
-        known = self._root(root)
-        return f"{steps}; {known}" if known else steps
+        steps = self._steps(chain, root) if chain else ""
+        clauses = "; ".join(filter(None, (steps, self._root(root)))).split("; ")
+        return "; ".join(dict.fromkeys(clauses))
 
     def shared(self, first: Origin, second: Origin) -> str:
         """Return where two numbers come from that have one source in common; empty where they have none.

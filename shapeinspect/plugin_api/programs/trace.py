@@ -65,6 +65,16 @@ class Trace:
             if isinstance(node, ast.expr)
         }
 
+    @cached_property
+    def by_text(self) -> dict[str, list[ast.expr]]:
+        """The names, attributes, calls and items that had a value, by their text."""
+        found: dict[str, list[ast.expr]] = {}
+        for place, node in self.by_place.items():
+            told = isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
+            if told and place in self.ended.values:
+                found.setdefault(ast.unparse(node), []).append(node)
+        return found
+
     def values(self, node: Any) -> tuple[Any, ...]:
         """Return what an expression was worth, the last value last.
 

@@ -137,9 +137,9 @@ def _generic(
     local = any(word in name for word in _LOCAL)
     read = inputs[:1] if local else inputs
     same = [(own, axes) for own, axes in read if len(own) == len(shape)]
-    for own, axes in same:
-        if own[axis] == length and (length != 1 or len(same) == 1):
-            return axes[axis]
+    alike = [axes[axis] for own, axes in same if own[axis] == length and (length != 1 or len(same) == 1)]
+    if alike:
+        return _deepest(alike)
     if not local and length != 1:
         found = _alike(length, axis - len(shape), inputs)
         if found is not None:
@@ -150,6 +150,12 @@ def _generic(
     known = tuple(one for one in parts if one is not None)[:4]
     depth = 1 + max((one.depth for one in known), default=0)
     return Origin(length, "axis" if inputs else "data", -1, name, known, *place, depth)
+
+
+def _deepest(origins: Sequence[Origin | None]) -> Origin | None:
+    """Return the first origin; where all follow from other lengths, the one behind most operations."""
+    known = [one for one in origins if one is not None and one.kind == "axis"]
+    return max(known, key=lambda one: one.depth) if len(known) == len(origins) else origins[0]
 
 
 def _alike(length: int, back: int, inputs: _Inputs) -> Origin | None:

@@ -7,7 +7,7 @@ from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.rules.rule import show
 from shapeinspect_torch.debug.origins.following import Found
-from shapeinspect_torch.debug.origins.telling import second_run
+from shapeinspect_torch.debug.origins.telling import story_of
 
 
 def failed_call(error: BaseException, where: str | None) -> Rewriting | None:
@@ -17,7 +17,7 @@ def failed_call(error: BaseException, where: str | None) -> Rewriting | None:
         error: the exception, with its traceback.
         where: the user's source line.
     """
-    tell = second_run(error)
+    tell = story_of(error)
     found = None if tell is None else tell().found
     if not isinstance(found, Found) or not (found.operands or found.given):
         return None

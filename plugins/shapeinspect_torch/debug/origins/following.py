@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +11,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, watchers
-from shapeinspect.plugin_api.origins.program import Follower
+from shapeinspect.plugin_api.programs.follower import Follower
 from shapeinspect_torch.debug.origins.arrays import seen
 from shapeinspect_torch.debug.origins.axes import Axes, after, axes_of, keep, plain_shape, tensors_in
 
@@ -61,27 +61,42 @@ class Found:
 
 
 def as_before() -> None:
-    """Let torch run in a copy of this process, with the same draws as in the first run."""
+    """Let torch run in a copy of this process, with the draws of the first run, and load data in it."""
     import torch
 
     torch.set_num_threads(1)  # threads do not survive a fork
     torch.manual_seed(torch.initial_seed())
+    load_in_this_process()
+
+
+def load_in_this_process() -> None:
+    """Let loaders start no processes of their own; this process ends soon."""
+    from torch.utils.data import DataLoader
+
+    load = DataLoader.__init__
+
+    def alone(self: Any, *args: Any, **kwargs: Any) -> None:
+        args = (*args[:5], 0, *args[6:]) if len(args) > 5 else args
+        for name in ("num_workers", "prefetch_factor", "persistent_workers", "timeout"):
+            kwargs.pop(name, None)
+        kwargs.pop("multiprocessing_context", None)
+        load(self, *args, **kwargs)
+
+    DataLoader.__init__ = alone
 
 
 class TorchFollower(Follower):
     """Follows lengths through torch."""
 
     def __init__(self) -> None:
-        self._literals: list[Literal] = []
+        self._files: frozenset[str] = frozenset()
         self._failed: dict[int, tuple[BaseException, str, Any, dict[str, Any]]] = {}
         self._ran: set[int] = set()
         self._around: dict[int, list[Any]] = {}
         self._inside: dict[int, tuple[Any, Any, dict[str, Any]]] = {}
-        self._files: set[str] = set()
-        self._read = 0
 
     @contextmanager
-    def watching(self, literals: list[Literal]) -> Iterator[None]:
+    def watching(self, literals: Sequence[Literal]) -> Iterator[None]:
         """Watch while the program runs; see :class:`Follower`.
 
         Args:
@@ -89,8 +104,7 @@ class TorchFollower(Follower):
         """
         import torch
 
-        self._literals = literals
-        as_before()
+        self._files = frozenset(literal.file for literal in literals)
         with ExitStack() as stack:
             _patch(self, torch)
             watchers.append(seen)
@@ -99,9 +113,6 @@ class TorchFollower(Follower):
 
     def place(self) -> tuple[str, int]:
         """Return the user's line that is running."""
-        for literal in self._literals[self._read :]:
-            self._files.add(literal.file)
-        self._read = len(self._literals)
         frame: Any = sys._getframe(2)
         while frame is not None:
             if frame.f_code.co_filename in self._files:
@@ -219,7 +230,6 @@ def _operands(args: Any, kwargs: dict[str, Any]) -> tuple[Operand, ...]:
 def _patch(follower: TorchFollower, torch: Any) -> None:
     """Follow what torch's functions do not tell; this process ends soon."""
     make, call = torch.nn.Parameter.__new__, torch.nn.Module.__call__
-    load = torch.utils.data.DataLoader.__init__
 
     def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
         new = make(cls, data, requires_grad) if data is not None else make(cls, requires_grad=requires_grad)
@@ -235,16 +245,9 @@ def _patch(follower: TorchFollower, torch: Any) -> None:
             follower.enters(error, self, args, kwargs)
             raise
 
-    def loader(self: Any, *args: Any, **kwargs: Any) -> None:
-        args = (*args[:5], 0, *args[6:]) if len(args) > 5 else args
-        for name in ("num_workers", "prefetch_factor", "persistent_workers", "timeout"):
-            kwargs.pop(name, None)
-        load(self, *args, **kwargs)
-
     torch.serialization.add_safe_globals([int, float])  # as which numbers that remember are saved
     torch.nn.Parameter.__new__ = staticmethod(parameter)
     torch.nn.Module.__call__ = called
-    torch.utils.data.DataLoader.__init__ = loader
 
 
 def _mode(follower: TorchFollower) -> Any:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
+from shapeinspect.plugin_api.origins.factors import rule
 from shapeinspect.plugin_api.origins.literals import Literal
-from shapeinspect.plugin_api.origins.program import Program, program_of
 from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.origins.words import Words
+from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect_torch.debug.origins.following import Found, TorchFollower, as_before
+from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
-from shapeinspect_torch.tracing.recorder import PACKAGES
+from shapeinspect_torch.debug.origins.second_run import SecondRun, can_run, second_run
 
 #: At most so many edits are listed, and so many sentences.
 _EDITS, _SENTENCES = 12, 4
@@ -26,29 +26,23 @@ _LITERALS = 6
 _DATA = ("rand", "randn", "randint", "random", "normal", "uniform", "sample")
 #: Where an exception keeps what a second run has told.
 _KEPT = "__shapeinspect_story__"
-#: Modules with which a process cannot be forked.
-_UNFORKABLE = ("tensorflow", "jax")
 _RESHAPES = ("view", "reshape", "unflatten")
 
 
-def second_run(error: BaseException) -> Callable[[], Story] | None:
+def story_of(error: BaseException) -> Callable[[], Story] | None:
     """Return what runs the program that an exception ended a second time; None where it cannot be run again.
 
     Args:
         error: the exception, with its traceback; it keeps what is told.
     """
-    import torch
-
-    if torch.cuda.is_initialized() or any(name in sys.modules for name in _UNFORKABLE):
-        return None
-    program = program_of(error, PACKAGES)
-    if program is None:
+    if not can_run(error):
         return None
 
     def tell() -> Story:
         story: Story | None = getattr(error, _KEPT, None)
         if story is None:
-            story = told(program)
+            second = second_run(error)
+            story = Story() if second is None else told(second)
             with suppress(AttributeError):
                 setattr(error, _KEPT, story)
         return story
@@ -62,26 +56,25 @@ def solved(error: BaseException) -> Iterator[Suggestion]:
     Args:
         error: the exception, with its traceback.
     """
-    tell = second_run(error)
+    tell = story_of(error)
     for one in tell().edits if tell is not None else ():
         edits = tuple((piece.start, piece.end, piece.code) for piece in one.replacements)
         data = one.literal.owner.rpartition(".")[2] in _DATA and one.literal.role == "argument"
         yield Suggestion(one.replacements[0].file, edits, one.rank, alters="what is read" if data else "")
 
 
-def told(program: Program) -> Story:
+def told(second: SecondRun) -> Story:
     """Return what a second run of a program tells about its failure.
 
     Args:
-        program: the program that failed.
+        second: the second run.
     """
-    outcome, literals = program.followed(TorchFollower())
-    found = outcome.found
-    if not isinstance(found, Found) or not program.repeats(outcome):
+    found = second.found
+    if found is None:
         return Story()
-    literals = [_named(one) for one in literals]
-    words, pairs = Words(literals, program.file), compared(found)
-    held = _held(_sentences(pairs, found, words), program, words, literals)
+    literals = [_named(one) for one in second.literals]
+    words, pairs = Words(literals, second.program.path), compared(found)
+    held = _held(_sentences(pairs, found, words), second.program, words, literals)
     because = list(dict.fromkeys(held))[:_SENTENCES]
     return Story(tuple(because), tuple(_edits(found, pairs, literals)), found)
 
@@ -93,7 +86,7 @@ def _held(said: Iterable[str], program: Program, words: Words, literals: Sequenc
         named = words.said()
         for site in named if sentence else ():
             if site not in held and len(held) < _LITERALS:
-                held[site] = program.depends_on(literals[site], as_before)
+                held[site] = program.depends_on(literals[site])
         if sentence and all(held.get(site, True) for site in named):
             yield sentence
 
@@ -114,6 +107,7 @@ def _named(literal: Literal) -> Literal:
 
 def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
     for pair in pairs[:2]:
+        yield rule(pair.wanted, pair.had)
         shared = words.shared(pair.wanted, pair.had)
         if shared:
             yield shared

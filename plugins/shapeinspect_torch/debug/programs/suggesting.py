@@ -21,13 +21,13 @@ from shapeinspect.plugin_api.programs.lineage import lineage
 from shapeinspect.plugin_api.programs.named_rules import alike, by_names
 from shapeinspect.plugin_api.programs.numbers import Pair, resized
 from shapeinspect.plugin_api.programs.probes import Form, that_run
-from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.programs.source_edit import edited
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.programs.vocabulary import Vocabulary
 from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
-from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_torch.debug.origins.following import as_before
+from shapeinspect_torch.debug.origins.second_run import second_run
 from shapeinspect_torch.debug.programs.along import exchanged, forgotten_arguments, nearby, parts_read
 from shapeinspect_torch.debug.programs.indices import outside
 from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
@@ -39,7 +39,6 @@ from shapeinspect_torch.debug.programs.tensors import (
     without_argument,
     wrapped,
 )
-from shapeinspect_torch.tracing.recorder import PACKAGES
 
 _BATCHED = (("batch_first", "True"),)
 #: Flags of torch's own layers that change the order or the number of axes.
@@ -70,10 +69,10 @@ def suggested(error: BaseException) -> list[Suggestion]:
     Args:
         error: the exception.
     """
-    program = Program.of(traceback_frames(error.__traceback__), PACKAGES, (_prepare,))
-    if program is None or not program.begin(str(error)):
+    second = second_run(error)
+    if second is None:
         return []
-    trace = Trace(program.texts, program.first)
+    trace = second.trace
     found = suggestions(trace, steps_of(trace, error.__traceback__), str(error))
     ordered = sorted(found, key=lambda one: one.rank)
     return [*{(one.file, one.edits): one for one in reversed(ordered)}.values()][::-1]
@@ -132,7 +131,7 @@ def _running(trace: Trace, steps: Sequence[Step], edits: Sequence[Suggestion]) -
             text = edited(trace.source(step.node), [(first - span.start, last - span.start, new)])
             forms.append(Form(step.frame, text))
             whose.append(one)
-    answers = that_run(forms, (_prepare,)) if forms else []
+    answers = that_run(forms, (as_before,)) if forms else []
     for one, runs in zip(whose, answers, strict=True):
         yield one if runs else replace(one, rank=one.rank + 1.0 if runs is None else REFUSED)
     for one in others:
@@ -234,19 +233,3 @@ def _lengths(trace: Trace, steps: Sequence[Step]) -> list[int]:
         for node in operands(trace, step.node):
             found += trace.shape(node) or ()
     return [*dict.fromkeys(found)]
-
-
-def _prepare() -> None:
-    """Use one thread, as the others of the process that was copied are not there, and load data in it."""
-    import torch
-    from torch.utils.data import DataLoader
-
-    torch.set_num_threads(1)
-    begin = DataLoader.__init__
-
-    def alone(self: object, *args: object, **kwargs: object) -> None:
-        for name in ("num_workers", "persistent_workers", "prefetch_factor", "multiprocessing_context"):
-            kwargs.pop(name, None)
-        begin(self, *args[:6], **kwargs)
-
-    DataLoader.__init__ = alone

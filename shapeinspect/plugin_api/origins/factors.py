@@ -1,0 +1,160 @@
+"""The rule that two lengths of one source break: no multiple of the strides, rates that are not the hop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from shapeinspect.plugin_api.origins.numbers import Origin
+
+#: Functions that only add a margin to a length.
+_MARGINS = frozenset({"pad"})
+#: Functions that count windows of a length: their second source is the step from one to the next.
+_FRAMES = frozenset({"stft"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How one length follows from another one.
+
+    Args:
+        down: by how much each step divides it.
+        up: by how much each step multiplies it.
+        exact: whether nothing but rounding comes in between.
+        lines: the lines of the steps that divide it, and of those that multiply it.
+        frames: whether the last step counts windows.
+    """
+
+    down: tuple[int, ...]
+    up: tuple[int, ...]
+    exact: bool
+    lines: tuple[tuple[int, ...], tuple[int, ...]]
+    frames: bool
+
+
+def rule(first: Origin, second: Origin) -> str:
+    """Return the rule that two lengths break which follow from one source; empty for none that is known.
+
+    Args:
+        first: where one of them comes from.
+        second: where the other one comes from.
+
+    Example:
+        >>> clip = Origin(75, "literal", 0)
+        >>> half = Origin(38, "axis", symbol="conv1d", parts=(clip,))
+        >>> twice = Origin(76, "axis", symbol="interpolate", parts=(half,))
+        >>> rule(clip, twice)
+        '75 is no multiple of the stride 2; 74 and 76 are'
+    """
+    chains = [_chain(one) for one in (first, second)]
+    for root in (one for one in reversed(chains[0]) if one in chains[1] and one.value > 1):
+        routes = [_route(chain[: chain.index(root)], root) for chain in chains]
+        said = _multiple(root.value, routes) or _rates(root.value, second.value, routes)
+        if said:
+            return said
+    return ""
+
+
+def _chain(origin: Origin) -> list[Origin]:
+    """Return a length and those that it was made from, each before the one behind it."""
+    found = [origin]
+    while origin.parts and (origin.kind == "axis" or _floor(origin)):
+        origin = origin.parts[0]
+        found.append(origin)
+    return found
+
+
+def _floor(origin: Origin) -> int:
+    """Return the number by which a length was divided without a rest; 0 where it was not."""
+    halves = origin.kind == "operation" and origin.symbol == "//" and len(origin.parts) == 2
+    return origin.parts[1].value if halves else 0
+
+
+def _route(steps: Sequence[Origin], root: Origin) -> _Route:
+    down: list[int] = []
+    up: list[int] = []
+    lines: tuple[list[int], list[int]] = ([], [])
+    exact, before, frames = True, root.value, False
+    for step in reversed(steps):
+        after = step.value
+        hop = step.parts[1].value if step.symbol in _FRAMES and len(step.parts) > 1 else _floor(step)
+        frames = hop > 1 and step.symbol in _FRAMES
+        if hop > 1:
+            down.append(hop)
+            lines[0].append(step.line)
+        elif step.symbol in _MARGINS or after == before or not after:
+            exact = exact and after == before
+        elif after > before:
+            factor = after // before if after % before == 0 else 1
+            exact = exact and factor > 1
+            up += [factor] if factor > 1 else []
+            lines[1].append(step.line)
+        else:
+            factor = _divisor(before, after)
+            exact = exact and factor > 1
+            down += [factor] if factor > 1 else []
+            lines[0].append(step.line)
+        before = after
+    found = (tuple(dict.fromkeys(lines[0])), tuple(dict.fromkeys(lines[1])))
+    return _Route(tuple(down), tuple(up), exact, found, frames)
+
+
+def _divisor(before: int, after: int) -> int:
+    """Return the stride that makes one length of another; 0 where several do, or none.
+
+    Example:
+        >>> _divisor(75, 38), _divisor(75, 37), _divisor(12, 4), _divisor(7, 2), _divisor(570, 568)
+        (2, 2, 3, 0, 0)
+    """
+    if before % after == 0:
+        return before // after
+    near = range(max(before // (after + 1), 2), before // after + 2)
+    found = [one for one in near if after in (before // one, -(-before // one))]
+    return found[0] if len(found) == 1 else 0
+
+
+def _multiple(source: int, routes: Sequence[_Route]) -> str:
+    """Say that a length is no multiple of what divides it, where all else gives equal lengths."""
+    first, second = routes
+    if not (first.exact and second.exact):
+        return ""
+    if prod(first.up) * prod(second.down) != prod(second.up) * prod(first.down):
+        return ""
+    factors = max(routes, key=lambda one: prod(one.down)).down
+    step = prod(factors)
+    if source % step == 0:
+        return ""
+    what = f"the stride {step}" if len(factors) == 1 else f"{_product(factors)}, the product of the strides"
+    near = [one for one in (source // step * step, -(-source // step) * step) if one]
+    verb = "are" if len(near) > 1 else "is"
+    return f"{source} is no multiple of {what}; {' and '.join(map(str, near))} {verb}"
+
+
+def _rates(source: int, end: int, routes: Sequence[_Route]) -> str:
+    """Say that a length is multiplied by another number than it is divided by."""
+    kept, changed = sorted(routes, key=lambda one: len(one.up) + len(one.down))
+    if kept.up or kept.down or not (changed.up and changed.down) or prod(changed.up) == prod(changed.down):
+        return ""
+    if changed.frames and len(changed.down) == 1:
+        rates = f"the product of the rates, {_product(changed.up)}" if len(changed.up) > 1 else "the rate"
+        rates += "" if len(changed.up) > 1 else f" {changed.up[0]}"
+        return (
+            f"{rates}{_at(changed.lines[1])}, has to be the hop, {changed.down[0]}{_at(changed.lines[0])}: "
+            f"{source} frames become {source * prod(changed.up)} samples, and these {end} frames"
+        )
+    if not changed.exact:
+        return ""
+    return (
+        f"{source} is divided by {_product(changed.down)}{_at(changed.lines[0])}, and multiplied by "
+        f"{_product(changed.up)}{_at(changed.lines[1])}: both have to be equal"
+    )
+
+
+def _at(lines: Sequence[int]) -> str:
+    known = [str(line) for line in lines if line]
+    return f" (line{'s' if len(known) > 1 else ''} {', '.join(known[:4])})" if known else ""
+
+
+def _product(factors: Sequence[int]) -> str:
+    return f"{'·'.join(map(str, factors))} = {prod(factors)}" if len(factors) > 1 else str(factors[0])
