@@ -23,6 +23,7 @@ from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.evidence.edit_causes import causes
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
 from shapeinspect.plugin_api.user_code.frames import Place, is_installed, traceback_frames
 from shapeinspect.trials.candidates import Candidate, suggested
@@ -149,7 +150,10 @@ def repaired(
         found = ()
     finally:
         _progress_ends()
-    return tuple(_tried(repair) for repair in found)
+    return tuple(
+        _tried(repair, _causes(error, repair, folder) if not place else repair.why)
+        for place, repair in enumerate(found)
+    )
 
 
 def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
@@ -349,7 +353,23 @@ def _modules(frames: Sequence[Place]) -> frozenset[str]:
     )
 
 
-def _tried(repair: Repair) -> Tried:
+def _causes(error: BaseException, repair: Repair, folder: str) -> tuple[str, ...]:
+    """Return what was wrong if a repair is right: as it says itself, else by the values of the second run."""
+    if repair.why or repair.alters:
+        return repair.why
+    for debugger in registry.debuggers():
+        try:
+            trace = debugger.trace(error, {})
+            if trace is not None:
+                paths = {os.path.relpath(os.path.abspath(file), folder): file for file in trace.texts}
+                texts = {paths[path]: text for path, text in repair.texts.items() if path in paths}
+                return causes(trace, texts, debugger.trace(error, texts))
+        except Exception:  # noqa: BLE001, S112  # the fix stands without it
+            continue
+    return ()
+
+
+def _tried(repair: Repair, why: tuple[str, ...]) -> Tried:
     text = ", ".join(
         f"{one.new} instead of {one.old}" if one.new.strip() else f"nothing instead of {one.old}"
         for one in repair.written
@@ -365,7 +385,7 @@ def _tried(repair: Repair) -> Tried:
         claim = Claim(
             Level.WHOLE, "the failing statement", f"the script was stopped after {seconds} s; {rest}"
         )
-    fix = Fix(repair.cause, (), round(repair.rank), text, alters=repair.alters, why=repair.why)
+    fix = Fix(repair.cause, (), round(repair.rank), text, alters=repair.alters, why=why)
     return Tried(fix, text, claim)
 
 

@@ -13,8 +13,10 @@ from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Change, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.evidence.evidence import Evidence
 from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.origins.story import Story
+from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.sources.source import Source
@@ -246,6 +248,25 @@ class Debugger(ABC):
         """
         del error
         return ()
+
+    def evidence(self, error: BaseException) -> Sequence[Evidence]:
+        """Return what the script that an exception ended says itself about which part of it is wrong.
+
+        Args:
+            error: the exception, with its traceback.
+        """
+        del error
+        return ()
+
+    def trace(self, error: BaseException, texts: Mapping[str, str]) -> Trace | None:
+        """Return what the expressions of the script that an exception ended are worth; None for unknown.
+
+        Args:
+            error: the exception, with its traceback.
+            texts: the files that differ from those that failed, by path; none for the failed run itself.
+        """
+        del error, texts
+        return None
 
     @abstractmethod
     def watch(self, model: object) -> AbstractContextManager[Any]:

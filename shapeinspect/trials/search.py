@@ -89,6 +89,7 @@ class Repair:
         alters: what it changes of the program's meaning; empty for nothing.
         cause: what was wrong, a key of the core's causes; empty where the changes do not say it.
         why: the same in the words of the script, a clause for each change that says it.
+        texts: the files that are changed, as they are then.
     """
 
     written: tuple[Written, ...]
@@ -97,6 +98,7 @@ class Repair:
     alters: str
     cause: str = ""
     why: tuple[str, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +317,7 @@ class Search:
         batch = None if alters else longer(state.files, one)
         if batch is not None:
             alters = f"a size to that of this batch, {batch[0]}"
-        repair = Repair(attempt.written(), result, attempt.rank, alters, cause, why)
+        repair = Repair(attempt.written(), result, attempt.rank, alters, cause, why, attempt.texts)
         if batch is not None:
             check = replace(attempt, texts={**attempt.texts, **batch[1]}, rank=-math.inf, checks=repair)
             heapq.heappush(self._queue, (check.rank, next(self._order), check))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.errors import UsageError
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.evidence.evidence import Evidence
+from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import (
@@ -139,6 +141,29 @@ class TorchDebugger(Debugger):
         from shapeinspect_torch.debug.programs.suggesting import suggested
 
         return (*written_sizes(error), *solved(error), *suggested(error))
+
+    def evidence(self, error: BaseException) -> Sequence[Evidence]:
+        """Return what the script says itself; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
+        from shapeinspect_torch.debug.origins.telling import story_of
+
+        tell = story_of(error)
+        return () if tell is None else tell().evidence
+
+    def trace(self, error: BaseException, texts: Mapping[str, str]) -> Trace | None:
+        """Return what the script's expressions are worth; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+            texts: the files that differ.
+        """
+        from shapeinspect_torch.debug.origins.second_run import second_run
+
+        second = second_run(error)
+        return None if second is None else second.changed(texts)
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""

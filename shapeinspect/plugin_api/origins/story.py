@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from shapeinspect.plugin_api.evidence.evidence import Evidence
 from shapeinspect.plugin_api.origins.edits import Candidate
 
 
@@ -16,8 +17,10 @@ class Story:
         because: where the sizes come from that do not fit, a sentence each.
         edits: changes of the program's source after which they may fit, the likeliest first; none was tried.
         found: what the follower of the run has found out; None for nothing.
+        evidence: what the program itself says about which part of it is wrong.
     """
 
     because: tuple[str, ...] = ()
     edits: tuple[Candidate, ...] = ()
     found: Any = None
+    evidence: tuple[Evidence, ...] = ()

@@ -146,7 +146,8 @@ class Words:
                 said.append(sentence)
             if len(said) >= _NAMED:
                 break
-        head = f"{origin.value} = {text}" if text != str(origin.value) else ""
+        at = f", {self.line(origin.file, origin.line)}" if origin.line else ""
+        head = f"{origin.value} = {text}{at}" if text != str(origin.value) else ""
         return "; ".join((*([head] if head else []), *said))
 
     def _is_part(self, origin: Origin) -> bool:

@@ -9,7 +9,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -157,7 +157,7 @@ class Program:
                 return True
         return False
 
-    def with_texts(self, texts: dict[str, str]) -> Program:
+    def with_texts(self, texts: Mapping[str, str]) -> Program:
         """Return the same script with other files.
 
         Args:

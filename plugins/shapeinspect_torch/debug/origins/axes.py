@@ -27,6 +27,7 @@ _RESHAPING = frozenset({"view", "reshape", "flatten", "unflatten", "squeeze", "u
 _LOCAL = ("conv", "pool", "interpolate", "upsample", "pad", "stft")
 _CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
 _TRANSPOSED = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
+_JOINING = ("cat", "concat", "concatenate")
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "__matmul__", "addmm", "baddbmm"})
 
 
@@ -104,7 +105,9 @@ def after(
     for axis, length in enumerate(shape):
         known = axes[axis]
         if known is not None and known.value == length:
-            placed = known.line or known.kind not in ("axis", "added")
+            passed_on = any(known is one for _, own in inputs for one in own)
+            made_here = known.kind in ("axis", "added") or (name in _JOINING and not passed_on)
+            placed = known.line or not made_here
             axes[axis] = known if placed else replace(known, file=place[0], line=place[1])
         else:
             axes[axis] = _generic(name, axis, shape, inputs, lengths, place)
@@ -379,7 +382,7 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(_CONVOLUTIONS, _convolved),
     **dict.fromkeys(_TRANSPOSED, _transposed),
     **dict.fromkeys(_PRODUCTS, _product),
-    **dict.fromkeys(("cat", "concat", "concatenate"), _joined),
+    **dict.fromkeys(_JOINING, _joined),
     "stack": _stacked,
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _swapped),
     "permute": _turned,

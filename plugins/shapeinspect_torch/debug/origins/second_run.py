@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -34,6 +35,15 @@ class SecondRun:
     trace: Trace
     found: Found | None
     literals: tuple[Literal, ...]
+
+    def changed(self, texts: Mapping[str, str]) -> Trace:
+        """Return what the expressions of the script are worth with other files.
+
+        Args:
+            texts: the files that differ, by path; none for what this run has told.
+        """
+        program = self.program.with_texts(texts)
+        return Trace(program.texts, program.traced()) if texts else self.trace
 
 
 def can_run(error: BaseException) -> bool:

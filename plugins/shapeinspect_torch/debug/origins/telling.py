@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from shapeinspect.plugin_api.evidence.comments import contradicted
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
 from shapeinspect.plugin_api.origins.factors import rule
 from shapeinspect.plugin_api.origins.literals import Literal
@@ -69,14 +70,17 @@ def told(second: SecondRun) -> Story:
     Args:
         second: the second run.
     """
-    found = second.found
+    found, evidence = second.found, contradicted(second.trace)
+    said = tuple(one.sentence for one in evidence[:1])
     if found is None:
-        return Story()
+        return Story(said, evidence=evidence)
     literals = [_named(one) for one in second.literals]
     words, pairs = Words(literals, second.program.path), compared(found)
     held = _held(_sentences(pairs, found, words), second.program, words, literals)
-    because = list(dict.fromkeys(held))[:_SENTENCES]
-    return Story(tuple(because), tuple(_edits(found, pairs, literals)), found)
+    told_once = [*dict.fromkeys([*said, *held])]
+    because = [one for one in told_once if not any(one != other and one in other for other in told_once)]
+    because = because[:_SENTENCES]
+    return Story(tuple(because), tuple(_edits(found, pairs, literals)), found, evidence)
 
 
 def _held(said: Iterable[str], program: Program, words: Words, literals: Sequence[Literal]) -> Iterator[str]:
@@ -108,6 +112,10 @@ def _named(literal: Literal) -> Literal:
 def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
     for pair in pairs[:2]:
         yield rule(pair.wanted, pair.had)
+        joined = [*_joined_samples(pair, words)]
+        yield from joined
+        if joined:
+            continue
         shared = words.shared(pair.wanted, pair.had)
         if shared:
             yield shared
@@ -123,6 +131,15 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
         for number in found.numbers:
             if number.kind == "operation" and number.value != -1:
                 yield words.told(number)
+
+
+def _joined_samples(pair: Pair, words: Words) -> Iterator[str]:
+    """Say that arrays were joined along the axis of the samples, where samples are counted."""
+    for one in (pair.wanted, pair.had):
+        parts = [part.value for part in one.parts]
+        if pair.batch and one.kind == "operation" and one.symbol == "+" and one.line and len(set(parts)) == 1:
+            at = words.line(one.file, one.line)
+            yield f"{len(parts)} times {parts[0]} samples are joined along their axis 0 to {one.value}, {at}"
 
 
 def _edits(found: Found, pairs: Sequence[Pair], literals: list[Literal]) -> list[Candidate]:

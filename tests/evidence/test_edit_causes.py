@@ -1,0 +1,97 @@
+"""What an edit with which a script runs says of the mistake: facts, with the values of its run."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from shapeinspect.plugin_api.evidence.edit_causes import causes
+from shapeinspect.plugin_api.programs.copies import available
+
+from .traced import FILE, traced
+
+pytestmark = pytest.mark.skipif(
+    not available(), reason="the system has no Landlock, so no script is run again"
+)
+
+_SCRIPT = textwrap.dedent(
+    """
+    import numpy as np
+
+    class Layer:
+        def __init__(self, width, depth=1, vocab=30):
+            self.table = np.zeros((vocab, width))
+            self.state = np.zeros((depth, width))
+
+    class Net:
+        def __init__(self, depth):
+            self.depth = depth
+            self.layer = Layer(9)
+            self.start = np.zeros((self.depth, 9))
+
+    words = np.zeros((42, 5))
+    net = Net(depth=2)
+    parts = [np.ones((10, 4)), np.ones((10, 4)), np.ones((10, 4))]
+    joined = np.concatenate(parts, 0)
+    rows = np.concatenate((parts[0], parts[1]), axis=0)
+    maps = np.zeros((6, 8, 3, 5))
+    flat = np.zeros((6, 64))
+    scores = np.zeros((6, 1))
+    targets = np.zeros(11)
+    frames, videos = 15, 3
+    many = np.repeat(scores, frames, 0)
+    """
+)
+#: What is edited, and what is said of it; nothing where the values say nothing.
+_EDITS = {
+    "an argument that is missing": (
+        "Layer(9)",
+        "Layer(9, depth=self.depth)",
+        "depth is not passed to Layer(…), line 12: it is 1 by default, and self.depth is 2",
+    ),
+    "a number that something has under a name": (
+        "vocab=30",
+        "vocab=42",
+        "vocab, line 5, by default is 30; words is (42, 5), line 15",
+    ),
+    "a number that an array has as elements": (
+        "np.zeros((6, 64))",
+        "np.zeros((6, 120))",
+        "the number in (6, 64), line 21, is 64; 8·3·5 = 120 are the elements of maps, (6, 8, 3, 5), line 20",
+    ),
+    "a number that nothing else has": ("np.zeros((6, 64))", "np.zeros((6, 77))", None),
+    "another axis": (
+        "np.concatenate((parts[0], parts[1]), axis=0)",
+        "np.concatenate((parts[0], parts[1]), axis=1)",
+        "concatenate at line 19 works along axis 0 and makes (20, 4) of (10, 4) and (10, 4)",
+    ),
+    "an axis too many": (
+        "np.repeat(scores, frames, 0)",
+        "np.repeat(scores.squeeze(1), frames, 0)",
+        "scores is (6, 1), line 25: it has an axis too many",
+    ),
+    "an entry too many": (
+        "np.repeat(scores, frames, 0)",
+        "np.repeat(scores[:-1], frames, 0)",
+        "scores is (6, 1), line 25: the last of the 6 does not belong to it",
+    ),
+    "another expression": (
+        "np.repeat(scores, frames, 0)",
+        "np.repeat(scores, videos, 0)",
+        "frames in np.repeat(…), line 25, is 15; videos is 3",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def trace() -> object:
+    """The run of the script."""
+    return traced(_SCRIPT)
+
+
+@pytest.mark.parametrize(("old", "new", "said"), _EDITS.values(), ids=_EDITS)
+def test_an_edit_tells_what_was_wrong(trace: object, old: str, new: str, said: str | None) -> None:
+    assert _SCRIPT.count(old) == 1
+    found = causes(trace, {FILE: _SCRIPT.replace(old, new)})  # type: ignore[arg-type]  # a Trace
+    assert found == (() if said is None else (said,))
