@@ -39,6 +39,10 @@ _LIBRARIES = (
 )
 
 
+#: Causes for which a weight that is missing is the place of the failure.
+_OF_KEYS = frozenset({"keys-missing", "adapter", "keys-renamed", "renamed-in-part", "other-depth"})
+
+
 def loading(message: str, where: str | None, frames: list[Place]) -> Rerun | None:
     """Find the module and the state_dict of a load that was refused.
 
@@ -147,7 +151,7 @@ class _Loading(Rerun):
         """Return the first layer whose weight has another shape or is missing, else the whole module."""
         keys = [key for key, _, _ in fact.reshaped]
         keys = keys or [path + "." + role for path, roles in fact.stored for role, _ in roles]
-        if not keys and fact.loaded and fact.cause in ("keys-missing", "adapter", "keys-renamed"):
+        if not keys and fact.loaded and fact.cause in _OF_KEYS:
             keys = list(fact.missing)
         for layer in layers:
             if any(weight.name in keys[:1] for weight in layer.weights):

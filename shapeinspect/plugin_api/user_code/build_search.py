@@ -19,6 +19,10 @@ _SETTINGS = 3
 _TEXTS = 8
 #: What may be added to a setting before it becomes a length: a class token, a padding index.
 _ADDED = (0, 1, 2, -1)
+#: How many layers a block may count in a setting that counts layers.
+_PER_BLOCK = (1, 2, 3, 6)
+#: Blocks that a setting may count by its logarithm.
+_DOUBLED = 4
 
 
 def search(
@@ -71,8 +75,9 @@ def _candidates(
     settings: dict[tuple[str, ...], Any], lengths: Sequence[tuple[int, int]], flags: bool
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield settings with other values: those that are a length themselves first."""
+    yield from _of_other_types(settings, lengths)
     seen: set[tuple[tuple[str, ...], Any]] = set()
-    for rule in (_equal, _multiple, _shifted, _squared):
+    for rule in (_equal, _multiple, _rooted, _shifted, _squared, _counted):
         for path, value in settings.items():
             if type(value) is not int or value <= 0:
                 continue
@@ -85,6 +90,17 @@ def _candidates(
         for path, value in settings.items():
             if type(value) is bool:
                 yield path, not value
+
+
+def _of_other_types(
+    settings: dict[tuple[str, ...], Any], lengths: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield lists and ratios with other values."""
+    for path, value in settings.items():
+        if isinstance(value, list | tuple):
+            yield from ((path, new) for new in _listed(value, lengths))
+        elif type(value) is float:
+            yield from ((path, new) for new in dict.fromkeys(_scaled(value, lengths)))
 
 
 def _variants(
@@ -113,6 +129,76 @@ def _multiple(value: int, stored: int, own: int) -> Iterator[int]:
 def _shifted(value: int, stored: int, own: int) -> Iterator[int]:
     if 0 < abs(own - value) <= max(_ADDED):
         yield stored - (own - value)
+
+
+def _rooted(value: int, stored: int, own: int) -> Iterator[int]:
+    """A factor whose square multiplies a length: 48 = 3·4² and 12 = 3·2²."""
+    if own % value**2 == 0 and stored % (own // value**2) == 0:
+        new = math.isqrt(stored // (own // value**2))
+        if own // value**2 * new**2 == stored:
+            yield new
+
+
+def _counted(value: int, stored: int, own: int) -> Iterator[int]:
+    """A setting that counts the layers of all blocks, or one whose logarithm counts the blocks."""
+    more = stored - own
+    if 0 < abs(more) <= _DOUBLED:
+        yield value << more if more > 0 else value >> -more
+    if own <= value:
+        yield from (value + each * more for each in _PER_BLOCK)
+
+
+def _scaled(value: float, lengths: Sequence[tuple[int, int]]) -> Iterator[float]:
+    """Yield a ratio by which lengths are multiplied, as the checkpoint has it."""
+    for stored, own in lengths:
+        new = round(value * stored / own, 3) if own else 0.0
+        if new not in (0.0, value):
+            yield new
+
+
+def _listed(
+    value: list[Any] | tuple[Any, ...], lengths: Sequence[tuple[int, int]]
+) -> Iterator[list[Any] | tuple[Any, ...]]:
+    """Yield a list of lengths as the checkpoint has it: all at once, then one at a time."""
+    if not all(type(item) is int for item in value):
+        return
+    stored = {own: length for length, own in reversed(lengths)}
+    rows = [[stored.get(item, item) for item in value]]
+    for place, item in enumerate(value):
+        rows.append([*value[:place], stored.get(item, item), *value[place + 1 :]])
+    for place, row in enumerate(rows):
+        if row != list(value) and row not in rows[:place]:
+            yield tuple(row) if isinstance(value, tuple) else row
+
+
+def rule(value: int, new: int, own: int, stored: int) -> tuple[str, str] | None:
+    """Write two lengths by the setting that makes them; None where neither a factor nor a square does.
+
+    Args:
+        value: the setting.
+        new: the setting that the checkpoint was made with.
+        own: the length that the first makes.
+        stored: the length that the second makes.
+
+    Returns:
+        Both lengths, that of the model first; empty texts where they are the settings themselves.
+
+    Example:
+        >>> rule(4, 2, 48, 12), rule(64, 32, 256, 128), rule(8, 16, 8, 16), rule(3, 5, 7, 8)
+        (('48 = 3·4²', '12 = 3·2²'), ('256 = 4·64', '128 = 4·32'), ('', ''), None)
+    """
+    if (own, stored) == (value, new):
+        return "", ""
+    for power, sign in ((1, ""), (2, "²")):
+        a, b = value**power, new**power
+        if own % a == 0 and stored % b == 0 and own // a == stored // b and own // a > 0:
+            times = "" if own // a == 1 else f"{own // a}·"
+            return f"{own} = {times}{value}{sign}", f"{stored} = {times}{new}{sign}"
+    added = own - value
+    if abs(added) <= max(_ADDED) and stored - new == added:
+        sign = "+" if added > 0 else "-"
+        return f"{own} = {value} {sign} {abs(added)}", f"{stored} = {new} {sign} {abs(added)}"
+    return None
 
 
 def _squared(value: int, stored: int, own: int) -> Iterator[int]:

@@ -25,6 +25,8 @@ _DOING = frozenset({
     "fit", "from_pretrained", "open", "urlopen", "urlretrieve", "get_file", "hf_hub_download", "system",
     "Popen", "check_call",
 })  # fmt: skip
+#: The types of what may be a setting.
+_SETTINGS = frozenset({int, float, bool, str, list, tuple})
 #: Arguments given to a call, each a path: the argument, then the attribute of the object that it is.
 Changes: TypeAlias = Mapping[tuple[str, ...], Any]
 
@@ -56,13 +58,15 @@ class Construction:
         return frozenset(_bound(self.function, self.call.node, self.call.frame).arguments)
 
     def settings(self) -> dict[tuple[str, ...], Any]:
-        """Return the numbers and flags that the object is built from, also those of a configuration."""
+        """Return what the object is built from: numbers, lists and flags, also those of a configuration."""
         found: dict[tuple[str, ...], Any] = {}
         for name, value in self.given.items():
-            if type(value) in (int, bool, str):
+            if type(value) in _SETTINGS:
                 found[name,] = value
             elif _is_configuration(value):
-                numbers = {key: item for key, item in _items(value).items() if type(item) in (int, bool)}
+                numbers = {
+                    key: item for key, item in _items(value).items() if type(item) in _SETTINGS - {str}
+                }
                 found |= {(name, key): item for key, item in numbers.items() if isinstance(key, str)}
         return found
 
@@ -119,6 +123,12 @@ class Construction:
         """
         outer = {path[0]: value for path, value in changes.items() if len(path) == 1}
         inner: dict[tuple[str, ...], Any] = {path: value for path, value in changes.items() if len(path) == 2}
+        parameters = inspect.signature(self.function).parameters
+        for path in [*inner]:  # what **kwargs takes is written as an argument of the call
+            if parameters[path[0]].kind is inspect.Parameter.VAR_KEYWORD:
+                if path[1] not in {keyword.arg for keyword in self.call.node.keywords}:
+                    return None
+                outer[path[1]] = inner.pop(path)
         if not inner:
             return _instead(self.call, _rewritten(self.call, self.function, outer))
         holders = {path[0] for path in inner}

@@ -128,6 +128,18 @@ class Outcome:
         """How many keys are loaded."""
         return self.total - len(self.missing)
 
+    @property
+    def left_out(self) -> str:
+        """What is loaded less than all, as a noun; empty where nothing is left out."""
+        if not self.missing and not self.unused:
+            return ""
+        count = len(self.missing)
+        parts = [f"{count} {'key' if count == 1 else 'keys'} of the model {self._stay()}"] if count else []
+        if self.unused:
+            left = "1 entry" if self.unused == 1 else f"{self.unused} entries"
+            parts.append(f"{left} of the checkpoint {'is' if self.unused == 1 else 'are'} left out")
+        return "what is loaded: " + ", ".join(parts)
+
     def text(self) -> str:
         """Say what was loaded."""
         if not self.missing:

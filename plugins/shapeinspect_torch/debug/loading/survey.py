@@ -8,7 +8,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
 from shapeinspect.plugin_api.user_code.constructions import Construction
-from shapeinspect_torch.debug.loading import values
+from shapeinspect_torch.debug.loading import apart, values
 from shapeinspect_torch.debug.loading.built import built, rebuilt
 from shapeinspect_torch.debug.loading.fused import fusion
 from shapeinspect_torch.debug.loading.keys import Match, Shapes, match, others_of, shapes_of, shapes_of_module
@@ -22,6 +22,8 @@ _LAST = 10
 _PART = 0.5
 #: What a stored tensor of another shape can be turned into.
 _ADAPTABLE = ("position-table", "vocabulary", "channels")
+#: Causes with which only a part of the checkpoint has a place in the module.
+_IN_PART = frozenset({"renamed-in-part", "other-depth"})
 #: What adapters of low rank are called.
 _ADAPTERS = ("lora_", "lora.", "loras.")
 
@@ -65,6 +67,13 @@ class _Sides:
         return match(self.have, self.want)
 
     @property
+    def renamed_in_part(self) -> bool:
+        """Whether parts of names were exchanged, and weights are left that have no partner."""
+        found = self.match
+        single = [key for key in found.missing if key not in self.buffers] or found.unexpected
+        return self.renaming.key != "k" and not self.renaming.prefix and bool(single)
+
+    @property
     def base(self) -> Plan:
         """The plan that changes keys alone."""
         value = "<TORCH>.as_tensor(v)" if self.arrays else "v"
@@ -89,9 +98,15 @@ def survey(
     content = other_content(state)
     if content is not None:
         return _mistaken(module, statement, _fact("not-a-checkpoint", own, {}, want, (content,)), want)
-    sides = _sides(state, want, frozenset(name for name, _ in module.named_buffers()))
+    buffers = frozenset(name for name, _ in module.named_buffers())
+    sides = _sides(state, want, buffers)
     if sides is None:
         return None
+    settings = _other_settings(construction, sides, module)
+    if sides.renamed_in_part:
+        named_alike = _sides(state, want, buffers, renamed=False) or sides
+        settings = _other_settings(construction, named_alike, module)
+        sides = named_alike if settings is not None else sides
     found = sides.match
     if found.fits and not statement.opened and not sides.others and sides.base.state("s") == "s":
         return None  # the module refuses something else
@@ -99,17 +114,21 @@ def survey(
     turned = {key for turn in turns for key in turn.keys}
     left = [key for key in found.reshaped if key not in turned]
     derived = [key for key in left if values.is_computed(key, module)] if turned else []
-    cause, notes = _cause(sides, [key for key in left if key not in derived], turns, statement)
+    head = values.is_head(left, found.reshaped, sides.have, want) and not (settings and settings.rooted)
+    cause, notes = _cause(sides, [key for key in left if key not in derived], turns, statement, head)
     if derived:
         notes += (f"{named(derived)}: computed when the model is built, so the stored one is left out",)
+    if settings is not None:
+        notes += settings.why
     why = (*sides.why, *(turn.why for turn in turns), *notes)
     plans = _plans(sides, turns, left, cause, statement)
     tried: list[tuple[Repair, str]] = []
     for rank, plan in plans:
         outcome = run(statement, plan, module, state)
         if outcome is not None and _worth(outcome, sides):
-            tried.append((Repair(plan.cause, statement.code(plan), rank), outcome.text()))
-    rebuild = _built(construction, sides, turned, left, turns, statement, module, state)
+            alters = outcome.left_out if plan.cause in _IN_PART else ""
+            tried.append((Repair(plan.cause, statement.code(plan), rank, alters), outcome.text()))
+    rebuild = _built(settings, sides, turned, left, turns, statement, state, head)
     if rebuild is not None:
         tried = _ordered(rebuild, tried, plans, [turn for turn in turns if turn.drops])
     plain = sides.base.state("s") == "s"
@@ -136,7 +155,7 @@ def _mistaken(module: Any, statement: Statement, fact: KeyedLoad, want: Shapes) 
     return Surveyed(replace(fact, repairs=(repair,)), (outcome.text(),))
 
 
-def _sides(state: Any, want: Shapes, buffers: frozenset[str]) -> _Sides | None:
+def _sides(state: Any, want: Shapes, buffers: frozenset[str], renamed: bool = True) -> _Sides | None:
     import torch
 
     have: Shapes
@@ -156,10 +175,10 @@ def _sides(state: Any, want: Shapes, buffers: frozenset[str]) -> _Sides | None:
             why += (f"{' and '.join(others)} would do as well",)
     else:
         return None
-    renamed = renaming(have, want)
-    shapes = renamed.shapes(have)
-    old = {renamed.apply(key): key for key in have if renamed.keep(key)}
-    return _Sides(shapes, want, old, renamed, path, (*why, *renamed.why), buffers, entries, arrays)
+    names = renaming(have, want) if renamed else Renaming()
+    shapes = names.shapes(have)
+    old = {names.apply(key): key for key in have if names.keep(key)}
+    return _Sides(shapes, want, old, names, path, (*why, *names.why), buffers, entries, arrays)
 
 
 def _fact(cause: str, own: Match, have: Shapes, want: Shapes, why: tuple[str, ...]) -> KeyedLoad:
@@ -178,7 +197,7 @@ def _stored(
 
 
 def _cause(
-    sides: _Sides, left: list[str], turns: list[values.Turn], statement: Statement
+    sides: _Sides, left: list[str], turns: list[values.Turn], statement: Statement, head: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Say what is wrong, and what is known of it beyond the renaming."""
     found = sides.match
@@ -190,7 +209,7 @@ def _cause(
     if not found.loaded and not turns and (found.missing or found.unexpected):
         return "other-architecture", ("not one key of both has the same shape",)
     if left:
-        if values.is_head(left, found.reshaped, sides.have, sides.want):
+        if head:
             first = left[0]
             old, new = sides.have[first][0], sides.want[first][0]
             return "other-classes", (f"{named(left)}: {old} rows in the checkpoint, {new} in the model",)
@@ -201,15 +220,26 @@ def _cause(
         return "not-a-checkpoint", ("it is the path of a file, which has to be opened first",)
     if sides.arrays:
         return "not-tensors", ("load_state_dict takes tensors of PyTorch",)
+    return _cause_of_keys(sides)
+
+
+def _cause_of_keys(sides: _Sides) -> tuple[str, tuple[str, ...]]:
+    """Say what is wrong where every key of both sides has one shape."""
+    found = sides.match
     joined = fusion(found, sides.have, sides.want) if sides.renaming.key == "k" else None
     if joined is not None:
-        return "keys-renamed", (joined.why,)
+        return "fused", (joined.why,)
     if sides.inside:
         return "not-a-checkpoint" if sides.inside == ".state_dict()" else "nested-checkpoint", ()
+    lengths = apart.blocks({sides.old[key]: shape for key, shape in sides.have.items()}, sides.want)
+    if sides.renamed_in_part:
+        return "renamed-in-part", tuple(lengths.values())
     if sides.renaming.key != "k":
         return "keys-prefixed" if sides.renaming.prefix else "keys-renamed", ()
     if found.missing and all(key in sides.buffers for key in found.missing):
         return "keys-missing", ("what is missing are buffers: state_dict() has them, parameters() has not",)
+    if lengths and all(apart.is_in(key, lengths) for key in (*found.missing, *found.unexpected)):
+        return "other-depth", tuple(lengths.values())
     return "keys-missing" if found.missing else "keys-unexpected", ()
 
 
@@ -290,32 +320,40 @@ def _worth(outcome: Outcome, sides: _Sides) -> bool:
     return outcome.loaded >= _PART * outcome.total or outcome.loaded >= _PART * len(sides.have)
 
 
+def _other_settings(construction: Construction | None, sides: _Sides, module: Any) -> apart.Settings | None:
+    """Return the settings with which the module would fit by key; None where none are found."""
+    if construction is None or sides.match.fits or sides.base.state("s") != "s":
+        return None
+    changes, problems = rebuilt(construction, sides.have, sides.want, module)
+    return apart.Settings(construction, changes, sides.have, sides.want) if changes and not problems else None
+
+
 def _built(
-    construction: Construction | None,
+    settings: apart.Settings | None,
     sides: _Sides,
     turned: set[str],
     left: list[str],
     turns: list[values.Turn],
     statement: Statement,
-    module: Any,
     state: Any,
+    head: bool,
 ) -> tuple[Repair, str, bool] | None:
-    """Find the arguments with which the module would fit, whether they were written, and what they load."""
-    found = sides.match
+    """Write other settings of the module, whether they were written, and what they load."""
     transposed = bool(turned) and not left and all(turn.cause == "stored-transposed" for turn in turns)
-    if construction is None or found.fits or transposed or sides.base.state("s") != "s":
+    if settings is None or transposed:
         return None
-    changes, problems = rebuilt(construction, sides.have, sides.want, module)
-    code = construction.code(changes) if changes else None
-    if code is None or problems:
+    construction, changes = settings.construction, settings.changes
+    code = construction.code(changes)
+    if code is None:
         return None
     new = built(lambda: construction.build(changes), sides.want)
     outcome = None if new is None else run(statement, sides.base, new, state)
     if outcome is None:
         return None
     written = all(construction.is_written(path) for path in changes)
-    cause = _BUILT_CAUSES.get(turns[0].cause, "state-dict") if turns and not left else "state-dict"
-    if values.is_head(left, found.reshaped, sides.have, sides.want):
+    cause = "other-settings" if sides.match.missing or sides.match.unexpected else "state-dict"
+    cause = _BUILT_CAUSES.get(turns[0].cause, cause) if turns and not left else cause
+    if head:
         cause = "other-classes"
     return Repair(cause, code), outcome.text(), written
 
@@ -350,7 +388,14 @@ def _ordered(
     meant = bool(plans) and plans[0][1].cause in ("other-classes", *_ADAPTABLE)
     complete = bool(plans) and plans[0][0] == 0 and not plans[0][1].partial
     if not (written and tried and (meant or complete)):
-        return [(replace(repair, rank=0), text), *tried]
+        partial = "what is loaded: whole keys are left out"
+        marked = [
+            (replace(one, alters=one.alters or partial), said)
+            if place and plans[place - 1][1].partial
+            else (one, said)
+            for place, (one, said) in enumerate(tried, 1)
+        ]
+        return [(replace(repair, rank=0), text), *marked]
     first, *rest = tried
     alters = _ALTERED.get(plans[0][1].cause, "what the model is built of")
     return [(replace(first[0], rank=0), first[1]), (replace(repair, alters=alters), text), *rest]

@@ -165,7 +165,7 @@ def _ones(_key: str, old: Lengths, new: Lengths, _module: Any) -> Turn | None:
     if [n for n in old if n != 1] != [n for n in new if n != 1]:
         return None
     shape = f"({', '.join(map(str, new))}{',' if len(new) == 1 else ''})"
-    return Turn("keys-renamed", f"v.reshape{shape}", (), "it has as many elements, and axes of length 1")
+    return Turn("stored", f"v.reshape{shape}", (), "it has as many elements, and axes of length 1")
 
 
 def _positions(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | None:
