@@ -36,6 +36,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "stateful": {"stateful": True},
     "stateful sequences": {"stateful": True, "return_sequences": True},
     "dropout": {"dropout": 0.2, "recurrent_dropout": 0.3},
+    "dropout, no bias": {"dropout": 0.2, "use_bias": False},
     "masked": {},
     "masked backwards": {"go_backwards": True},
     **{name: {"activation": name} for name in ("relu", "gelu", "softsign", "silu", "leaky_relu", "selu",
@@ -61,7 +62,8 @@ _FAST = {
     "LSTM, hard",
     "mixed cells",
     "ConvLSTM2D, dilated",
-    "GRU, silu",
+    "GRU, dropout",
+    "LSTM, selu",
     "GRU, stateful",
 }
 
@@ -151,6 +153,7 @@ for _kind in _KINDS:
     _words = _layer("Embedding", 20, FEATURES, mask_zero=True), _layer(_kind, 7), _layer("Dense", 2)
     _add(f"{_kind}, words", 1, _sequential(*_words, shape=()))
 _add("GRU, before", 1, _sequential(_layer("GRU", 7, reset_after=False)))
+_add("GRU, before, dropout", 1, _sequential(_layer("GRU", 7, reset_after=False, dropout=0.2)))
 _add("mixed cells", 3, _sequential(_cells(("LSTM", 7), ("GRU", 6), ("SimpleRNN", 4))))
 for _space in (1, 2, 3):
     for _case, _given in _MAPS.items():

@@ -20,6 +20,13 @@ LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "rnn": ("SimpleRNN", {"return_sequences": True}),
     "rnn_relu": ("SimpleRNN", {"activation": "relu"}),
 }
+#: The converter writes each step, or the products of each gate.
+STEPS_AND_GATES: dict[str, tuple[str, dict[str, Any]]] = {
+    "unrolled": ("GRU", {"unroll": True}),
+    "unrolled_gates": ("LSTM", {"unroll": True, "dropout": 0.2, "return_sequences": True}),
+    "gates": ("GRU", {"dropout": 0.2}),
+    "gates_before": ("GRU", {"dropout": 0.2, "reset_after": False}),
+}
 KINDS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn"}
 
 
@@ -43,13 +50,15 @@ def _gates(name: str, matrix: Any) -> list[Any]:
     return [parts[1], parts[0], parts[2]] if name == "GRU" else parts
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    ("name", "batch"),
+    [*((name, batch) for name in LAYERS for batch in (1, 2)), *((name, 2) for name in STEPS_AND_GATES)],
+)
 def test_a_loop_is_the_layer_that_keras_exported(name: str, batch: int, tmp_path: Path) -> None:
     import keras
     import numpy as np
 
-    kind, options = LAYERS[name]
+    kind, options = {**LAYERS, **STEPS_AND_GATES}[name]
     layer = getattr(keras.layers, kind)(7, **options)
     network = keras.Sequential([keras.Input((9, 5)), layer])
     report = inspect(str(_convert(network, tmp_path, batch)))

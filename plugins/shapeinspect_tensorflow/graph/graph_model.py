@@ -21,6 +21,7 @@ from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.nodes import Tensor
 from shapeinspect_tensorflow.graph.ops import COMPARISONS, OPS, SETTINGS, UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.recurrence.loops import Unrolled, recurrent
+from shapeinspect_tensorflow.graph.recurrence.unrolled import unrolled
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
@@ -130,12 +131,13 @@ class _Builder:
 
     def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
         parts = self._parts
-        unrolled = recurrent(self._flow, self._flow.steps(outputs, SETTINGS), outputs, self._zero)
-        self._unrolled, outputs = unrolled, [unrolled.at(ref) for ref in outputs]
-        for old, new in unrolled.alias.items():
+        loops = recurrent(self._flow, self._flow.steps(outputs, SETTINGS), outputs, self._zero)
+        found = unrolled(self._flow, loops, outputs, self._zero, self._facts.reader)
+        self._unrolled, outputs = found, [found.at(ref) for ref in outputs]
+        for old, new in found.alias.items():
             if old in self._facts.names:
                 self._names[new] = self._facts.names[old]
-        steps = folded(unrolled.steps, outputs, self._flow)
+        steps = folded(found.steps, outputs, self._flow)
         for step in steps:
             for ref in step.inputs:
                 if ref is not None:

@@ -38,6 +38,19 @@ def recurrent(view: View, gates: int, *, turned: bool = False) -> Settings:
     return {**settings, **_given(view)}
 
 
+def recurrent_apart(view: View) -> Settings:
+    """Read a recurrent layer in TFLite whose gates are apart: ``o i`` and ``o h``.
+
+    Args:
+        view: the node: its input, a matrix for each gate, one on the state for each, and the biases.
+    """
+    kernel = view.shape(1)
+    if kernel is None or len(kernel) != 2:
+        return {}
+    settings = {"input_size": kernel[1], "hidden_size": kernel[0], "num_layers": 1, "bidirectional": False}
+    return {**settings, **_given(view)}
+
+
 def of_maps(view: View) -> Settings:
     """Read a recurrent layer of maps: the kernels are ``*k i (gate o)`` and ``*k h (gate o)``.
 

@@ -43,6 +43,7 @@ _ELEMENTWISE = """
 """
 
 _GATES = "input forget cell output"
+_GRU_GATES = "update reset candidate"
 _LSTM = " ".join(
     ["-"]
     + [f"input_to_{gate}_weights" for gate in _GATES.split()]
@@ -166,7 +167,11 @@ _GATES_APART = " ".join(
             for gate in _GATES.split())]
     + [f"{gate}_gate_bias" for gate in _GATES.split()]
 )  # fmt: skip
-#: What several operators were joined to, see ``tflite.norms``, ``tflite.recurrent`` and ``convolutions``.
+_GRU_APART = " ".join(
+    ["-", *(f"{role}_{gate}_weights" for role in ("input_to", "recurrent_to") for gate in _GRU_GATES.split())]
+    + [f"{gate}_{end}" for end in ("gate_bias", "recurrent_bias") for gate in _GRU_GATES.split()]
+)
+#: What several operators were joined to, see ``norms``, ``recurrent``, ``unrolled`` and ``convolutions``.
 JOINED: dict[str, Op] = {
     "CONV_1D": op_row("conv", lite.conv, "- filter bias"),
     "DEPTHWISE_CONV_1D": op_row("conv", lite.depthwise, "- filter bias"),
@@ -176,12 +181,19 @@ JOINED: dict[str, Op] = {
     },
     LAYER_NORM: op_row("layer_norm", norm.layer_norm, "- scale offset"),
     **{
-        f"WHILE:{name}": op_row(kind, partial(recurrent.recurrent, gates=gates, turned=True), _LOOP_WEIGHTS)
+        f"{steps}:{name}": op_row(kind, partial(recurrent.recurrent, gates=gates, turned=True), _LOOP_WEIGHTS)
         for name, kind, gates in (("LSTM", "lstm", 4), ("GRU", "gru", 3), ("SimpleRNN", "rnn", 1))
+        for steps in ("WHILE", "UNROLLED")
     },
     **{
-        f"WHILE:ConvLSTM{space}D": op_row("conv_lstm", recurrent.of_maps_apart, _GATES_APART)
+        f"{steps}:{name}(gates_apart)": op_row(kind, recurrent.recurrent_apart, roles)
+        for name, kind, roles in (("LSTM", "lstm", _GATES_APART), ("GRU", "gru", _GRU_APART))
+        for steps in ("WHILE", "UNROLLED")
+    },
+    **{
+        f"{steps}:ConvLSTM{space}D": op_row("conv_lstm", recurrent.of_maps_apart, _GATES_APART)
         for space in (1, 2, 3)
+        for steps in ("WHILE", "UNROLLED")
     },
 }
 

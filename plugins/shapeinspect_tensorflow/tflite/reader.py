@@ -31,6 +31,7 @@ from shapeinspect_tensorflow.tflite.ops import JOINED, OPS, SETTINGS
 from shapeinspect_tensorflow.tflite.packed import unpacked
 from shapeinspect_tensorflow.tflite.quantized import quantization, values
 from shapeinspect_tensorflow.tflite.recurrent import recurrent
+from shapeinspect_tensorflow.tflite.unrolled import unrolled
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
@@ -54,6 +55,10 @@ _MOST_ZEROS = 1 << 22
 _COUNTS = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
 #: How many settings may be computed from one another.
 _MAX_DEPTH = 50
+#: The names of the layouts of a GRU whose reset gate stands before the product.
+_BEFORE = {
+    "WHILE:GRU": "WHILE:GRU(candidate_apart)", "WHILE:GRU(gates_apart)": "WHILE:GRU(gates_apart, before)",
+}  # fmt: skip
 _STARTS = frozenset({"WHILE", "ASSIGN_VARIABLE"})
 _LOOPS = frozenset({"WHILE", "IF", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
 
@@ -77,9 +82,12 @@ def read(source: Source) -> Model:
             return not any(window.span(tensor.start, tensor.start + tensor.nbytes))
 
     named = {number for graph in file.subgraphs for number in _bodies(graph)}
-    graphs = tuple(
-        narrow(recurrent(dilated(normed(unpacked(graph))), file.subgraphs, zero)) for graph in file.subgraphs
-    )
+
+    def layers(graph: Subgraph) -> Subgraph:
+        stepped = unrolled(unpacked(graph), zero, lambda tensor: values(source, tensor))
+        return narrow(recurrent(dilated(normed(stepped)), file.subgraphs, zero))
+
+    graphs = tuple(map(layers, file.subgraphs))
     file = replace(file, subgraphs=graphs)
     builder, first = _Builder(source, zero), _first(source, file)
     called = _called(file, first, named)
@@ -466,8 +474,9 @@ def _layout(operator: Operator, role: str, shape: tuple[int, ...], view: View) -
         return None  # shuffled for one processor
     if operator.op == "BATCH_MATMUL":
         kind = "BatchMatMul:transpose_b" if product_flags(view)[1] else "BatchMatMul"
-    if kind == "WHILE:GRU" and view.get("reset_after") is False:
-        kind = "WHILE:GRU(candidate_apart)"
+    kind = kind.replace("UNROLLED:", "WHILE:")
+    if view.get("reset_after") is False:
+        kind = _BEFORE.get(kind, kind)
     if "DEPTHWISE" in operator.op and role == "filter":
         channels = _op(operator).read(view).get("groups")
         if not channels:

@@ -11,25 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect_tensorflow.graph.flow import Ref, Step
-from shapeinspect_tensorflow.graph.nodes import Node
-from shapeinspect_tensorflow.graph.nodes import Tensor as Constant
+from shapeinspect_tensorflow.graph.flow import Ref
 from shapeinspect_tensorflow.graph.recurrence.cells import stacked_cells
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.loop_lists import parted, swapped_axes
+from shapeinspect_tensorflow.tflite.steps import Steps, cell_settings, operator_name, pruned
 
-#: The operators of a step, by TensorFlow's names.
-_NAMES = {
-    "ADD": "AddV2", "MUL": "Mul", "SUB": "Sub", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu",
-    "ELU": "Elu", "RELU6": "Relu6", "DIV": "RealDiv", "MAXIMUM": "Maximum", "MINIMUM": "Minimum",
-    "NEG": "Neg", "ABS": "Abs", "EXP": "Exp", "LEAKY_RELU": "LeakyRelu", "GELU": "GELU",
-    "HARD_SWISH": "HARD_SWISH", "RELU_N1_TO_1": "RELU_N1_TO_1", "SPLIT": "Split", "SELECT": "SelectV2",
-    "SELECT_V2": "SelectV2", "RESHAPE": "Squeeze", "CONV_2D": "Conv2D", "CONV_3D": "Conv3D",
-    "STRIDED_SLICE": "StridedSlice", "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
-    "SPACE_TO_BATCH_ND": "SpaceToBatchND", "BATCH_TO_SPACE_ND": "BatchToSpaceND",
-}  # fmt: skip
 #: How many operators are looked at in one file for the sake of loops: each loop looks at its whole graph.
 _MOST_WORK = 5_000_000
 _RESHAPES = frozenset({"RESHAPE", "EXPAND_DIMS"})
@@ -84,7 +73,7 @@ class _Loop:
         self, graph: Subgraph, body: Subgraph, loop: Operator, zero: Callable[[Tensor], bool]
     ) -> None:
         self._graph, self._body, self._loop, self._zero = graph, body, loop, zero
-        self._zeros: dict[Ref | None, Ref] = {}
+        self._steps = Steps(body, zero)
         self._inner = {index: one for one in body.operators for index in one.outputs}
         self._outer = {index: one for one in graph.operators for index in one.outputs}
 
@@ -128,7 +117,7 @@ class _Loop:
             if all(one is not x for x in gone)
             for layer in (layers if one is self._loop else (one,))
         ]
-        return _pruned(replace(self._graph, tensors=tuple(tensors), operators=tuple(operators)))
+        return pruned(replace(self._graph, tensors=tuple(tensors), operators=tuple(operators)))
 
     def _layer(
         self,
@@ -142,18 +131,18 @@ class _Loop:
         read, initial = self._read(), [self._loop.inputs[number] for number in places]
         given = [] if all(map(self._is_zero, initial)) else initial
         weights = []
-        for ref in self._weights(unit):
+        for ref in self._steps.weights(unit):
             weights.append(-1 if ref is None else len(tensors))
             if ref is not None:
                 tensors.append(self._body.tensors[int(ref.path)])
         space = len(self._graph.tensors[initial[0]].shape or ()) - 2
         states = [self._loop.outputs[number] for number in places]
         options: dict[str, Any] = {
-            **_settings(unit, space), **({"initial_states": len(given)} if given else {}), **order,
+            **cell_settings(unit, space), **({"initial_states": len(given)} if given else {}), **order,
             "return_state": any(index in read for index in states),
         }  # fmt: skip
         outputs = (ends[1], *(index if index in read else -1 for index in states))
-        name = f"{unit.op}{space}D" if space else unit.op
+        name = operator_name(unit, space)
         return Operator(f"WHILE:{name}", "", (ends[0], *weights, *given), outputs, options)
 
     def _between(self, data: Tensor, state: int, number: int) -> Tensor:
@@ -171,7 +160,7 @@ class _Loop:
             for index, output in zip(body.inputs, body.outputs, strict=True)
             if index != output
         ]
-        terms = Terms(self._step, frozenset(Ref(str(index)) for index, _ in changing))
+        terms = Terms(self._steps.step, frozenset(Ref(str(index)) for index, _ in changing))
         written = {place: self._written(index, output) for place, (index, output) in enumerate(changing)}
         states = [
             (Ref(str(index)), terms.of(Ref(str(output))))
@@ -189,35 +178,10 @@ class _Loop:
         if not found or not found[0].data.path.isdecimal():
             return ()
         known = int(found[0].data.path) in self._body.inputs
-        refs = [ref for unit in found for ref in self._weights(unit) if ref is not None]
+        refs = [ref for unit in found for ref in self._steps.weights(unit) if ref is not None]
         maps = len(found) > 1 and any(unit.op == "ConvLSTM" for unit in found)
         stored = all(self._body.tensors[int(ref.path)].stored for ref in refs)
         return found if known and stored and not maps else ()
-
-    def _weights(self, unit: Cell) -> tuple[Ref | None, ...]:
-        """Return the weights of a layer in the order of the slots of its operator."""
-        if unit.op != "ConvLSTM":
-            return (*unit.weights, unit.second, unit.candidate)
-        kernels, biases = unit.weights[:4], unit.weights[8:]
-        if any(biases):  # a bias of zeros is no summand
-            biases = tuple(
-                self._zeros.get(kernel) if bias is None else bias
-                for kernel, bias in zip(kernels, biases, strict=True)
-            )
-        return (*unit.weights[:8], *biases)
-
-    def _conv(self, maker: Operator, inputs: tuple[Ref, ...]) -> tuple[dict[str, Any], tuple[Ref, ...]]:
-        """Return the settings of a convolution in TensorFlow's words, and its inputs without zeros."""
-        given, letters = maker.options or {}, "hw" if maker.op == "CONV_2D" else "dhw"
-        settings = {
-            f"{name}s": (1, *(given.get(f"{name}_{letter}") or 1 for letter in letters), 1)
-            for name in ("stride", "dilation")
-        }
-        bias = self._body.tensors[int(inputs[2].path)] if len(inputs) == 3 else None
-        if bias is not None and bias.stored and self._zero(bias):
-            self._zeros[inputs[1]] = inputs[2]
-            inputs = inputs[:2]
-        return {**given, **settings}, inputs
 
     def _written(self, index: int, output: int) -> int | None:
         """Return what a step writes into a list; None for a value that is no list."""
@@ -233,45 +197,6 @@ class _Loop:
             return None
         cuts = all(one.op in _CUTS and one.inputs[:1] == (index,) for one in (first, last))
         return middle.inputs[0] if cuts and middle.inputs else None
-
-    def _step(self, ref: Ref) -> Step:
-        """Return the step that makes a value of the body, by TensorFlow's name."""
-        index = int(ref.path)
-        tensor, maker = self._body.tensors[index], self._inner.get(index)
-        if index < 0 or tensor.stored or maker is None:
-            value = Constant(0, tensor.shape or (), numbers=tensor.numbers, scalar=tensor.scalar)
-            return Step(ref.path, Node("", "Const" if tensor.stored else "", (), {"value": value}), ())
-        options = maker.options or {}
-        shapes = tuple(self._body.tensors[one].shape for one in maker.outputs if one >= 0)
-        op = _NAMES.get(maker.op, "")
-        if maker.op == "GATHER" and (options.get("axis") or options.get("batch_dims")):
-            op = ""
-        if maker.op == "RESHAPE" and not self._squeezes(maker, index):
-            op = ""
-        inputs = tuple(Ref(str(one)) for one in maker.inputs if one >= 0)
-        place = maker.outputs.index(index)
-        if op in ("Conv2D", "Conv3D"):
-            options, inputs = self._conv(maker, inputs)
-        attributes = {**options, "_output_shapes": shapes}
-        if maker.op == "SPLIT":
-            return self._part(ref, Node("", op, (), attributes), inputs, place)
-        return Step(ref.path, Node("", op, (), attributes), inputs)
-
-    def _squeezes(self, reshape: Operator, output: int) -> bool:
-        """Return whether a reshape only adds or drops axes of length 1."""
-        if not reshape.inputs or reshape.inputs[0] < 0:
-            return False
-        before, after = (self._body.tensors[one].shape for one in (reshape.inputs[0], output))
-        if before is None or after is None:
-            return False
-        return [one for one in before if one != 1] == [one for one in after if one != 1]
-
-    def _part(self, ref: Ref, node: Node, inputs: tuple[Ref, ...], place: int) -> Step:
-        """Return the step of one part of a split: each output is a tensor of its own here."""
-        axis = self._body.tensors[int(inputs[0].path)].numbers if len(inputs) == 2 else None
-        if axis not in ((1,), (-1,)):
-            return Step(ref.path, replace(node, op=""), inputs)
-        return Step(ref.path, replace(node, op="Part", attributes={"part": place}), inputs[1:])
 
     def _data(self, index: int) -> tuple[tuple[int, int | None], bool]:
         """Return the input with the time first, the same before that, and whether its time is reversed."""
@@ -344,23 +269,3 @@ class _Loop:
     def _is_zero(self, index: int) -> bool:
         tensor = self._graph.tensors[index]
         return tensor.stored and self._zero(tensor)
-
-
-def _settings(unit: Cell, space: int) -> dict[str, Any]:
-    """Return the settings of a cell; a window over one axis of space is one over two in TFLite."""
-    settings = dict(unit.settings)
-    for name in ("stride", "dilation"):
-        window = settings.get(name)
-        if isinstance(window, tuple):
-            settings[name] = window[-space:]
-    return {**settings, **({"candidate_apart": True} if unit.candidate is not None else {})}
-
-
-def _pruned(graph: Subgraph) -> Subgraph:
-    """Leave out the operators that nothing reads any more."""
-    needed, kept = set(graph.outputs), []
-    for operator in reversed(graph.operators):
-        if any(index in needed for index in operator.outputs) or not operator.outputs:
-            kept.append(operator)
-            needed.update(operator.inputs)
-    return replace(graph, operators=tuple(reversed(kept)))

@@ -121,6 +121,25 @@ TABLE = Table(
         Row("WHILE:GRU(candidate_apart)", "candidate_kernel", "o h", "o h", slot="weight_hh.l0[2]"),
         Row("WHILE:GRU(candidate_apart)", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN, slot=_SUM),
         *(
+            Row("WHILE:LSTM(gates_apart)", role.format(gate), axes, axes, slot=slot.format(at))
+            for at, gate in enumerate(_GATES)
+            for role, axes, slot in (
+                ("input_to_{}_weights", "o i", "weight_ih.l0[{}]"),
+                ("recurrent_to_{}_weights", "o h", "weight_hh.l0[{}]"),
+                ("{}_gate_bias", "o", _SUM + "[{}]"),
+            )
+        ),
+        *(
+            Row(f"WHILE:GRU(gates_apart{end})", role.format(gate), axes, axes, slot=slot.format(at))
+            for at, gate in ((1, "update"), (0, "reset"), (2, "candidate"))
+            for end, bias in (("", "bias_ih.l0"), (", before", _SUM))
+            for role, axes, slot in (
+                ("input_to_{}_weights", "o i", "weight_ih.l0[{}]"),
+                ("recurrent_to_{}_weights", "o h", "weight_hh.l0[{}]"),
+                ("{}_gate_bias", "o", bias + "[{}]"), ("{}_recurrent_bias", "o", "bias_hh.l0[{}]"),
+            )
+        ),
+        *(
             Row(f"WHILE:ConvLSTM{space}D", role.format(gate), native.format(letter),
                 common.format(letter), slot=f"{slot}[{at}]")
             for space, native, common in (

@@ -19,7 +19,7 @@ from shapeinspect_tensorflow.graph.recurrence.gates import (
     summands,
     value_of,
 )
-from shapeinspect_tensorflow.graph.recurrence.gates_of_maps import conv_lstm
+from shapeinspect_tensorflow.graph.recurrence.gates_apart import gru_of_gates, lstm_of_gates
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, inside, replaced
 
 #: What the cells below another one return, while that one is looked at.
@@ -75,7 +75,7 @@ def cell(output: Term, states: Sequence[tuple[Ref, Term]]) -> Cell | None:
         if found is not None:
             return found
         for memory, term in others:
-            found = _lstm(output, state, term, memory) or conv_lstm(output, state, term, memory)
+            found = _lstm(output, state, term, memory) or lstm_of_gates(output, state, term, memory)
             if found is not None:
                 return found
     return None
@@ -179,11 +179,14 @@ def _gru(output: Term, state: Ref) -> Cell | None:
             continue
         parts = [_gate_parts(update, 0), _gate_parts(total, 1)]
         found = _reset_after(inner, reset, here, parts) or _reset_before(inner, reset, here, parts)
+        settings = (("cell_function", name), ("gate_function", gate))
         if found is not None:
             sides, (bias, second, of_candidate), after = found
-            settings = (("cell_function", name), ("gate_function", gate), ("reset_after", after))
-            weights = (sides.kernel, sides.recurrent, bias)
-            return Cell("GRU", sides.data, weights, (state,), settings, second, of_candidate)
+            weights, given = (sides.kernel, sides.recurrent, bias), (*settings, ("reset_after", after))
+            return Cell("GRU", sides.data, weights, (state,), given, second, of_candidate)
+        apart = gru_of_gates((update, total, inner), reset, state, settings)
+        if apart is not None:
+            return apart
     return None
 
 

@@ -2,7 +2,9 @@
 
 Source: ``keras.src.backend.tensorflow.nn``: ``hard_sigmoid`` is ``relu6(x + 3) / 6``, ``silu`` is
 ``x * sigmoid(x)``, ``gelu`` is ``x / 2 * erfc(-x / sqrt(2))``, ``softsign`` is ``x / (1 + |x|)``,
-``hard_tanh`` cuts at -1 and 1; ``mish`` of ``keras.src.ops.nn`` is ``x * tanh(softplus(x))``.
+``hard_tanh`` cuts at -1 and 1; ``mish`` of ``keras.src.ops.nn`` is ``x * tanh(softplus(x))``. TFLite's
+converter takes ``softplus`` apart as ``log(exp(x) + 1)``, and ``selu`` as ``scale * x`` above 0 and
+``scale * alpha * (exp(x) - 1)`` elsewhere (https://arxiv.org/abs/1706.02515).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ _GATED = {
     ("function", "hard_sigmoid"): "hard_silu",
     ("function", "tanh", "softplus"): "mish",
 }
+#: The two slopes of selu.
+_SELU, _SELU_BELOW = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772
 #: The constants between which a value is cut, and the name of that.
 _CUTS = {(-1.0, 1.0): "hard_tanh", (0.0, 6.0): "relu6"}
 
@@ -94,6 +98,45 @@ def cut_of(term: Term, name: str, bound: Term) -> Term | None:
         if found is not None:
             return ("function", found, inner)
     return (name, number, term)
+
+
+def logarithm_of(term: Term) -> Term | None:
+    """Return the function that a logarithm is; None for another one.
+
+    Args:
+        term: of what it is taken.
+
+    Example:
+        >>> logarithm_of(("sum", ("constant", 1.0), ("function", "exponential", ("value", "x"))))
+        ('function', 'softplus', ('value', 'x'))
+    """
+    parts = [part for part in term[1:] if isinstance(part, tuple) and number_of(part) != 1]
+    if term[0] != "sum" or len(term) != 3 or len(parts) != 1 or parts[0][:2] != ("function", "exponential"):
+        return None
+    return ("function", "softplus", parts[0][2])
+
+
+def choice_of(condition: Term, yes: Term, no: Term) -> Term | None:
+    """Return the function that a choice between two values is; None for another one.
+
+    Args:
+        condition: what is asked.
+        yes: the value where it holds.
+        no: the value elsewhere.
+    """
+    if condition[0] != "greater" or not isinstance(condition[1], tuple) or condition[2] != ("constant", 0.0):
+        return None
+    value = condition[1]
+    below: Term = ("function", "expm1", value)
+    sides = [
+        [factor for factor, other in _factors(term) if factor is not None and other == wanted]
+        for term, wanted in ((yes, value), (no, below))
+    ]
+    found = all(
+        len(one) == 1 and isclose(one[0], slope, rel_tol=1e-5)
+        for one, slope in zip(sides, (_SELU, _SELU_BELOW), strict=True)
+    )
+    return ("function", "selu", value) if found else None
 
 
 def _gated(one: Term, other: Term) -> Term | None:

@@ -15,8 +15,8 @@ class Cell:
     Args:
         op: ``LSTM``, ``GRU``, ``SimpleRNN`` or ``ConvLSTM``.
         data: the list that it takes one entry of in each step.
-        weights: the matrix on the input, that on the state, and the bias, if there is one; four of each, in
-            the order of the gates, where the gates are stored apart.
+        weights: the matrix on the input, that on the state, and the bias, if there is one; one of each for
+            every gate, in their order, where the gates are stored apart, and a GRU's biases on the state.
         second: the bias on the state, where the two biases are stored apart.
         candidate: the matrix of a GRU's candidate on the state, where it is stored apart.
         states: its states at the start of a step, that which is its output first.
@@ -30,6 +30,19 @@ class Cell:
     settings: tuple[tuple[str, object], ...]
     second: Ref | None = None
     candidate: Ref | None = None
+
+
+#: The matrix on the input, that on the state, and the bias.
+_WHOLE = 3
+
+
+def has_gates_apart(cell: Cell) -> bool:
+    """Return whether the weights of a cell's gates, or its two biases, are stored in parts.
+
+    Args:
+        cell: the cell.
+    """
+    return bool(cell.second or cell.candidate or len(cell.weights) > _WHOLE)
 
 
 def value_of(term: Term) -> Ref | None:

@@ -13,7 +13,7 @@ from typing import Any
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Loop, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 from shapeinspect_tensorflow.graph.recurrence.cells import stacked_cells
-from shapeinspect_tensorflow.graph.recurrence.gates import Cell
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_gates_apart
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms, inside
 
 LOOPS = frozenset({"While", "StatelessWhile"})
@@ -124,7 +124,7 @@ class _Finder:
         none: tuple[list[Step], dict[Ref, Ref]] = [], {}
         body = self._flow.loop(loop.path)
         units, place = ((), 0) if body is None else self._cells(body)
-        if body is None or not units or any(unit.second or unit.candidate for unit in units):
+        if body is None or not units or any(map(has_gates_apart, units)):
             return none
         data = self._data(loop, body, units[0])
         weights = [ref for unit in units for ref in unit.weights if ref is not None]
@@ -228,7 +228,7 @@ class _Finder:
             step = None if source is None else self._steps.get(source.path)
         if step is None or step.node.op != "Transpose":
             return None
-        source = self._along(step, _swapped_axes(self._numbers(step.inputs[-1])))
+        source = self._along(step, swapped_axes(self._numbers(step.inputs[-1])))
         return None if source is None else (source, turned)
 
     def _along(self, step: Step, axes: tuple[int, ...]) -> Ref | None:
@@ -254,7 +254,7 @@ class _Finder:
                     reader.node.op,
                     self._numbers(reader.inputs[1] if len(reader.inputs) > 1 else None),
                 )
-                if op == "Transpose" and numbers == _swapped_axes(numbers):
+                if op == "Transpose" and numbers == swapped_axes(numbers):
                     ends.whole = ends.swapped = True
                     ends.alias[Ref(reader.path)] = Ref(path)
                     ends.shape = self._recorded(Ref(reader.path))
@@ -283,26 +283,45 @@ class _Finder:
         return shapes[ref.index] if isinstance(shapes, tuple) and ref.index < len(shapes) else None
 
     def _is_zero(self, ref: Ref) -> bool:
-        for _ in range(8):
-            step = self._flow.step(ref)
-            if step.node.op not in _ZEROS:
-                return False
-            if step.node.op == "ZerosLike":
-                return True
-            if step.node.op == "Const":
-                value = step.node.attributes.get("value")
-                return isinstance(value, Tensor) and self._zero(value)
-            source = step.inputs[1 if step.node.op == "Fill" else 0] if len(step.inputs) > 1 else None
-            if step.node.op == "Cast" and step.inputs:
-                source = step.inputs[0]
-            if source is None:
-                return False
-            ref = source
-        return False
+        return is_zero(ref, self._flow.step, self._zero)
 
 
-def _swapped_axes(order: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return the permutation of as many axes as another one that swaps the first two."""
+def is_zero(ref: Ref, step_of: Callable[[Ref], Step], zero: Callable[[Tensor], bool]) -> bool:
+    """Return whether a value is filled with zeros.
+
+    Args:
+        ref: the value.
+        step_of: returns the step that computes a value.
+        zero: tells whether all values of a constant are 0.
+    """
+    for _ in range(8):
+        step = step_of(ref)
+        if step.node.op not in _ZEROS:
+            return False
+        if step.node.op == "ZerosLike":
+            return True
+        if step.node.op == "Const":
+            value = step.node.attributes.get("value")
+            return isinstance(value, Tensor) and zero(value)
+        source = step.inputs[1 if step.node.op == "Fill" else 0] if len(step.inputs) > 1 else None
+        if step.node.op == "Cast" and step.inputs:
+            source = step.inputs[0]
+        if source is None:
+            return False
+        ref = source
+    return False
+
+
+def swapped_axes(order: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the permutation of as many axes as another one that swaps the first two.
+
+    Args:
+        order: the other permutation.
+
+    Example:
+        >>> swapped_axes((0, 1, 2))
+        (1, 0, 2)
+    """
     return (1, 0, *range(2, len(order or ())))
 
 

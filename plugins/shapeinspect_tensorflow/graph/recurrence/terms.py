@@ -9,7 +9,13 @@ from typing import TypeAlias
 
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Tensor
-from shapeinspect_tensorflow.graph.recurrence.functions import cut_of, product_of, quotient_of
+from shapeinspect_tensorflow.graph.recurrence.functions import (
+    choice_of,
+    cut_of,
+    logarithm_of,
+    product_of,
+    quotient_of,
+)
 
 #: The name of an operation, and what it is applied to.
 Term: TypeAlias = "tuple[object, ...]"
@@ -172,7 +178,18 @@ def _gelu(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
 
 
 def _difference(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
-    return ("rest", parts[1]) if parts[0] == (*CONSTANT, 1.0) else ("difference", step.path)
+    one: Term = (*CONSTANT, 1.0)
+    if parts[1] == one and parts[0][:2] == ("function", "exponential"):
+        return ("function", "expm1", parts[0][2])
+    return ("rest", parts[1]) if parts[0] == one else ("difference", step.path)
+
+
+def _logarithm(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return logarithm_of(parts[0]) or ("difference", step.path)
+
+
+def _greater(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("greater", *parts)
 
 
 def _matrix(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
@@ -253,7 +270,9 @@ def _function(step: Step, _index: int, parts: list[Term], _numbers: object) -> T
 
 def _select(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
     """Return the new value of a masked step, which otherwise keeps the old one or returns zeros."""
-    return parts[1] if parts[2][0] in ("value", "constant") else ("select", *parts)
+    if parts[2][0] in ("value", "constant"):
+        return parts[1]
+    return choice_of(parts[0], parts[1], parts[2]) or ("select", *parts)
 
 
 def _split(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
@@ -296,19 +315,21 @@ def _constant(_step: Step, _index: int, _parts: list[Term], _numbers: object) ->
 
 
 def _slice(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
-    """Return the columns of a matrix as a part, numbered in multiples of the result's width."""
+    """Return the columns of a matrix, or a piece of a vector, numbered in multiples of the result's width."""
     starts, ends, steps = numbers[1:4] if len(numbers) == 4 else (None, None, None)
     masks, places = step.node.attributes, step.node.attributes.get("_output_shapes")
     other: Term = ("difference", step.path, index)
-    if starts is None or ends is None or steps != (1, 1) or len(starts) != 2 or not isinstance(places, tuple):
+    if starts is None or ends is None or len(starts) not in (1, 2) or not isinstance(places, tuple):
         return other
     if masks.get("shrink_axis_mask") or masks.get("new_axis_mask") or masks.get("ellipsis_mask"):
         return other
+    last = len(starts) - 1
     begin, end = masks.get("begin_mask") or 0, masks.get("end_mask") or 0
-    if not begin & 1 or not end & 1 or not places or not places[0] or len(places[0]) != 2:
+    whole = last == 0 or (begin & 1 and end & 1)
+    if steps != (1,) * len(starts) or not whole or not places or len(places[0] or ()) != len(starts):
         return other
-    width = places[0][1]
-    first = 0 if begin & 2 else starts[1]
+    width = places[0][last]
+    first = 0 if begin >> last & 1 else starts[last]
     if not isinstance(width, int) or width < 1 or first < 0 or first % width:
         return other
     return ("part", first // width, parts[0])
@@ -333,6 +354,8 @@ _MAKERS: Mapping[str, tuple[_Make, int]] = {
     "LeakyRelu": (_leaky, 1),
     "GELU": (_gelu, 1),
     "Sub": (_difference, 2),
+    "Log": (_logarithm, 1),
+    "Greater": (_greater, 2),
     "MatMul": (_matrix, 2),
     "Split": (_split, 2),
     "SplitV": (_split_by_sizes, 3),
