@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -19,7 +20,8 @@ from shapeinspect_tensorflow.graph.folding import folded
 from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.nodes import Tensor
-from shapeinspect_tensorflow.graph.ops import COMPARISONS, OPS, SETTINGS, UNKNOWN_OP, Op
+from shapeinspect_tensorflow.graph.ops import OPS, SETTINGS, UNKNOWN_OP, Op
+from shapeinspect_tensorflow.graph.output_dtypes import dtype
 from shapeinspect_tensorflow.graph.recurrence.loops import Unrolled, recurrent
 from shapeinspect_tensorflow.graph.recurrence.unrolled import unrolled
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
@@ -54,7 +56,8 @@ _LOOPS = frozenset(
 _MOST_ZEROS = 1 << 22
 #: How many settings may be computed from one another.
 _MAX_DEPTH = 50
-_DTYPES = ("DstT", "dtype", "output_type", "out_type", "T", "Tparams")
+#: The role of an operand that has no other name.
+_OPERAND = re.compile(r"input\d+")
 
 
 @dataclass(slots=True)
@@ -92,6 +95,7 @@ class Facts:
         reader: returns a function that reads the values of a constant.
         values: reads the values of a variable, by the path of its node.
         named: returns a function that reads a variable by its name, element type and shape.
+        listed: whether the file lists its variables; where it has none, no number is trained.
     """
 
     names: Mapping[Ref, str] = field(default_factory=dict)
@@ -101,6 +105,7 @@ class Facts:
     reader: Callable[[Tensor], Callable[[], Any] | None] = lambda _tensor: None
     values: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     named: Callable[[str, int, Shape], Callable[[], Any] | None] = lambda _name, _dtype, _shape: None
+    listed: bool = False
 
 
 def build(flow: Flow, inputs: Sequence[Ref], outputs: Sequence[Ref], facts: Facts) -> Parts:
@@ -150,7 +155,7 @@ class _Builder:
             self._step(step)
         parts.inputs = tuple(self._value(ref) for ref in inputs)
         parts.outputs = tuple(self._value(ref) for ref in outputs)
-        if parts.variables:
+        if parts.variables or self._facts.listed:
             parts.layers[:] = [_apart(layer, parts.variables) for layer in parts.layers]
         self._remark(steps)
         return parts
@@ -283,7 +288,7 @@ class _Builder:
         for index, name in enumerate(outputs):
             shape = merged(recorded[index], computed[index])
             self._shapes[Ref(step.path, index)] = self._named[name] = shape
-            self._parts.values[name] = Value(name, recorded[index], _dtype(step))
+            self._parts.values[name] = Value(name, recorded[index], dtype(step, index))
         layer = Layer(step.path, kind, step.node.op, _parts(step.path), Frozen(attributes), tuple(weights))
         self._parts.layers.append(layer)
         self._parts.calls.append(Call(step.path, tuple(names), tuple(outputs)))
@@ -440,9 +445,15 @@ def _constant(stored: Held) -> tuple[int, ...] | int | None:
 
 
 def _apart(layer: Layer, variables: Set[str]) -> Layer:
-    """Count a constant apart where the graph has variables: then these alone are its parameters."""
+    """Count a constant apart where the graph has variables: then these alone are its parameters.
+
+    Where it has none, a matrix or a kernel that is a constant may still be one.
+    """
     weights = tuple(
-        weight if weight.name in variables else replace(weight, buffer=True) for weight in layer.weights
+        weight
+        if weight.name in variables or not (variables or _OPERAND.fullmatch(weight.role))
+        else replace(weight, buffer=True)
+        for weight in layer.weights
     )
     return replace(layer, weights=weights)
 
@@ -464,14 +475,3 @@ def _trimmed(shape: Shape) -> Shape:
 
 def _integers(shape: Sequence[Dim]) -> list[int]:
     return [dim for dim in shape if isinstance(dim, int)]
-
-
-def _dtype(step: Step) -> str | None:
-    if step.node.op in COMPARISONS:
-        return "bool"
-    if step.node.op in ("Shape", "ShapeN", "Size", "Rank"):
-        return dtypes.name(step.node.attributes.get("out_type", 3))
-    if step.node.op in ("ArgMax", "ArgMin"):
-        return dtypes.name(step.node.attributes.get("output_type", 9))
-    codes = (step.node.attributes.get(name) for name in _DTYPES)
-    return next((dtypes.name(code) for code in codes if isinstance(code, int)), None)

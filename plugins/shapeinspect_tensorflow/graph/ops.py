@@ -322,6 +322,8 @@ OPS: dict[str, Op] = {
         op: op_row("resize", shape.resize, fixed=(1,), targets={1: 1})
         for op in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
     },
+    "ScaleAndTranslate": op_row("resize", shape.scaled, fixed=(1, 2, 3), targets={1: 1}),
+    "Bitcast": op_row(shape.bitcast_kind),
     **{
         op: op_row("reduce", shape.reduce, fixed=(1,))
         for op in ("Sum", "Mean", "Max", "Min", "Prod", "Any", "All")

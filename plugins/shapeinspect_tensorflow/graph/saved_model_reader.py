@@ -196,7 +196,7 @@ def _graph(
         {path: variable.name for path, variable in bound.items()},
         reader(file),
         {path: variable.values for path, variable in bound.items() if variable.values is not None},
-        stored.named,
+        stored.named, bool(meta.nodes),
     )  # fmt: skip
     parts = build(
         flow, list(dict.fromkeys(ref for ref in inputs.values() if ref)), list(dict.fromkeys(refs)), facts

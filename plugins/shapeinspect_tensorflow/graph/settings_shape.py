@@ -11,6 +11,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Unknown
 from shapeinspect_tensorflow.graph.node_view import View
 from shapeinspect_tensorflow.graph.settings_conv import data_format
+from shapeinspect_tensorflow.vocabulary import dtypes
 
 Settings = dict[str, Any]
 
@@ -289,6 +290,27 @@ def resize(view: View) -> Settings:
         "align_corners": bool(view.get("align_corners", False)),
         **_known(size=view.numbers(1)),
     }
+
+
+def scaled(view: View) -> Settings:
+    """Read a ScaleAndTranslate, which samples images with a kernel of another width.
+
+    Args:
+        view: the node.
+    """
+    settings = {"mode": str(view.get("kernel_type", "lanczos3")), "data_format": "channels_last"}
+    return {**settings, "align_corners": False, **_known(size=view.numbers(1))}
+
+
+def bitcast_kind(view: View) -> str:
+    """Return ``cast`` for a Bitcast to numbers of as many bytes, which keeps the shape.
+
+    Args:
+        view: the node.
+    """
+    codes = view.get("T"), view.get("type")
+    sizes = {dtypes.nbytes(code, 1) for code in codes if isinstance(code, int)}
+    return "cast" if None not in codes and len(sizes) == 1 and None not in sizes else "unknown"
 
 
 def block(view: View) -> Settings:

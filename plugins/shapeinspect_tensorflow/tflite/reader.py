@@ -11,19 +11,19 @@ from typing import Any
 from shapeinspect.binary.window import Window
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
+from shapeinspect.ir import Block, Body, Call, Frozen, Layer, Model, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.shape_values import MOST
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.graph.evaluate import Evaluator
-from shapeinspect_tensorflow.graph.evaluate import Source as Origin
 from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
+from shapeinspect_tensorflow.tflite.computed import producers, shape_computations, sources
 from shapeinspect_tensorflow.tflite.convolutions import dilated, narrow
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.norms import normed
@@ -31,6 +31,7 @@ from shapeinspect_tensorflow.tflite.ops import JOINED, OPS, SETTINGS
 from shapeinspect_tensorflow.tflite.packed import unpacked
 from shapeinspect_tensorflow.tflite.quantized import quantization, values
 from shapeinspect_tensorflow.tflite.recurrent import recurrent
+from shapeinspect_tensorflow.tflite.rounds import rounds
 from shapeinspect_tensorflow.tflite.unrolled import unrolled
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
@@ -39,12 +40,6 @@ _OWN = frozenset(
     {"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "layer_norm"}
     | {"lstm", "gru", "rnn", "conv_lstm"}
 )
-#: The operators that shapes are computed with.
-_TENSORFLOW = {
-    "PACK": "Pack", "SHAPE": "Shape", "STRIDED_SLICE": "StridedSlice", "CONCATENATION": "ConcatV2",
-    "CAST": "Cast", "RESHAPE": "Reshape", "ADD": "Add", "SUB": "Sub", "MUL": "Mul", "FLOOR_DIV": "FloorDiv",
-    "MAXIMUM": "Maximum", "MINIMUM": "Minimum", "FLOOR_MOD": "FloorMod",
-}  # fmt: skip
 #: The options that name another graph.
 _BODIES = ("cond", "body", "then_branch", "else_branch", "init")
 #: How the name of the last of several operators ends that were joined to a convolution.
@@ -89,10 +84,10 @@ def read(source: Source) -> Model:
 
     graphs = tuple(map(layers, file.subgraphs))
     file = replace(file, subgraphs=graphs)
-    builder, first = _Builder(source, zero), _first(source, file)
+    builder, first = _Builder(source, zero, file), _first(source, file)
     called = _called(file, first, named)
     for number in called:
-        builder.add(file.subgraphs[number], 0 if number == first else number or len(file.subgraphs))
+        builder.add(number, main=number == first)
     notes = builder.notes()
     if len(called) > 1:
         notes.append(Note(f"it holds {len(called)} graphs: the first is the network, the others follow it"))
@@ -104,7 +99,7 @@ def read(source: Source) -> Model:
     return Model(
         source.label, "tflite", "tflite", "tflite", tuple(builder.layers), tuple(builder.calls),
         Frozen(builder.values), builder.ends(main.inputs), builder.ends(main.outputs), tuple(notes),
-        Frozen(_metadata(file, main)),
+        Frozen(_metadata(file, main)), blocks=tuple(builder.blocks),
     )  # fmt: skip
 
 
@@ -239,10 +234,13 @@ class _Part:
 
 
 class _Builder:
-    def __init__(self, source: Source, zero: Callable[[Tensor], bool]) -> None:
+    def __init__(self, source: Source, zero: Callable[[Tensor], bool], file: LiteFile) -> None:
         self._source = source
         self._zero = zero
+        self._file = file
+        self._added: dict[int, Body] = {}
         self._paths = _Names()
+        self._prefixes = _Names()
         self._value_names = _Names()
         self._main: tuple[str, ...] = ()
         self._external: set[str] = set()
@@ -251,26 +249,33 @@ class _Builder:
         self.layers: list[Layer] = []
         self.calls: list[Call] = []
         self.values: dict[str, Value] = {}
+        self.blocks: list[Block] = []
 
-    def add(self, graph: Subgraph, number: int) -> None:
-        """Add one graph; the names of all but the first begin with its own."""
-        prefix = f"{graph.name or f'subgraph{number}'}/" if number else ""
+    def add(self, number: int, *, main: bool = False) -> None:
+        """Add one graph, if it is not there yet; the names of all but the first begin with its own."""
+        if number in self._added:
+            return
+        graph = self._file.subgraphs[number]
+        name = "" if main else self._prefixes.unique(graph.name or f"subgraph{number}")
+        prefix = f"{name}/" if name else ""
         names = tuple(
             self._value_names.unique(prefix + (tensor.name or f"tensor{index}"))
             for index, tensor in enumerate(graph.tensors)
         )
         shapes = [_shape(tensor) for tensor in graph.tensors]
-        if not number:  # what a loop or branch receives is as long as what is computed, which has no name
+        if main:  # what a loop or branch receives is as long as what is computed, which has no name
             for place, index in enumerate(graph.inputs):
                 shapes[index] = opened(shapes[index], place, len(graph.inputs))
         for index in (*graph.inputs, *graph.outputs):
             self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
-        if not number:
+        if main:
             self._main = names
+        ends = (tuple(names[index] for index in indices) for indices in (graph.inputs, graph.outputs))
+        self._added[number] = Body(name, *ends)
         computed: dict[int, Shape | None] = {}
-        evaluator = Evaluator(_sources(graph), lambda index: computed.get(index, shapes[index]))
-        hidden, producers = set(_shape_computations(graph)), _producers(graph)
-        part = _Part(graph, prefix, names, shapes, computed, evaluator, hidden, producers)
+        evaluator = Evaluator(sources(graph), lambda index: computed.get(index, shapes[index]))
+        hidden, makers = set(shape_computations(graph)), producers(graph)
+        part = _Part(graph, prefix, names, shapes, computed, evaluator, hidden, makers)
         for place, operator in enumerate(graph.operators):
             if place in part.hidden:
                 part.fill(operator)
@@ -287,6 +292,9 @@ class _Builder:
         parted = operator.instead and _op(operator).kind_of(part.view(operator)) == "unknown"
         for one in operator.instead if parted else (operator,):
             self._layer(part, one, depth)
+            place = len(self.layers) - 1
+            if one.op in ("WHILE", "IF") and self._block(part, one, self.layers[place].path):
+                self.layers[place] = replace(self.layers[place], kind="module")
 
     def _layer(self, part: _Part, operator: Operator, depth: int = 0) -> None:
         graph, names, shapes = part.graph, part.names, part.shapes
@@ -346,6 +354,33 @@ class _Builder:
         )
         self.calls.append(Call(path, tuple(inputs), tuple(outputs)))
 
+    def _block(self, part: _Part, operator: Operator, path: str) -> bool:
+        """Add the graphs of a loop or a branch behind it, and how it runs them, if that is known."""
+        names = ("cond", "body") if operator.op == "WHILE" else ("then_branch", "else_branch")
+        numbers = [(operator.options or {}).get(name) for name in names]
+        graphs = [one for one in numbers if isinstance(one, int) and 0 <= one < len(self._file.subgraphs)]
+        fresh = len({*graphs}) == 2 and self._added.keys().isdisjoint(graphs)
+        for number in graphs:
+            self.add(number)
+        inputs = tuple(part.names[index] if index >= 0 else "" for index in operator.inputs)
+        outputs = tuple(part.names[index] if index >= 0 else "" for index in operator.outputs)
+        if not fresh:
+            return False
+        bodies = [self._added[number] for number in graphs]
+        if operator.op == "IF":
+            self.blocks.append(Block(path, "if", tuple(bodies), inputs, outputs))
+            return True
+        condition, body = (self._file.subgraphs[number] for number in graphs)
+        count = rounds(operator, condition, body, lambda index: _one_number(part.evaluator.numbers(index)))
+        if count is None:
+            return False
+        name = f"{path} (rounds)"
+        self.values[name] = Value(name, (), "int32", constant=count)
+        inner = replace(bodies[1], inputs=("", "", *bodies[1].inputs), outputs=("", *bodies[1].outputs))
+        given = (name, "", *inputs)
+        self.blocks.append(Block(path, "loop", (inner,), given, outputs, len(inputs), counted=True))
+        return True
+
     def _weight(self, operator: Operator, op: Op, slot: int, tensor: Tensor, view: View) -> Weight:
         role = op.params.get(slot) or f"input{slot}"
         shape = tensor.shape or ()
@@ -366,8 +401,11 @@ class _Builder:
         if others:
             shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
             texts.append(Note(f"operators without a kind here: {shown}"))
-        if any(layer.type in _LOOPS for layer in self.layers):
-            texts.append(Note("the work inside loops and branches is counted once"))
+        counted = {block.layer for block in self.blocks}
+        if any(layer.type in _LOOPS and layer.path not in counted for layer in self.layers):
+            texts.append(
+                Note("the work inside loops is counted once where the number of rounds is not known")
+            )
         if self._left_out:
             texts.append(Note(f"left out: {many(self._left_out, 'operator')} that only compute shapes"))
         if self._external:
@@ -385,6 +423,11 @@ def _constant(tensor: Tensor) -> tuple[int, ...] | int | None:
     if numbers is None or len(numbers) > MOST or tensor.shape is None or len(tensor.shape) > 1:
         return None
     return numbers if tensor.shape else numbers[0]
+
+
+def _one_number(numbers: tuple[Dim, ...] | None) -> int | None:
+    one = numbers[0] if numbers is not None and len(numbers) == 1 else None
+    return one if isinstance(one, int) else None
 
 
 def _op(operator: Operator) -> Op:
@@ -418,48 +461,6 @@ def _view(
         return None if tensors[slot] is None else evaluator.numbers(operator.inputs[slot])
 
     return View(operator.op, operator.options or {}, stored, tuple(shapes), evaluate, len(operator.outputs))
-
-
-def _sources(graph: Subgraph) -> Callable[[int], Origin[int]]:
-    """Return a function for the operator that computes a tensor, by TensorFlow's name."""
-    producers = {index: operator for operator in graph.operators for index in operator.outputs}
-
-    def of(index: int) -> Origin[int]:
-        numbers, operator = graph.tensors[index].numbers, producers.get(index)
-        if numbers is not None or operator is None:
-            return Origin("", numbers=numbers)
-        inputs = tuple(number if number >= 0 else None for number in operator.inputs)
-        if operator.op == "CONCATENATION":
-            inputs = (*inputs, None)  # the axis, which is an option in TFLite
-        return Origin(_TENSORFLOW.get(operator.op, ""), inputs, operator.options or {})
-
-    return of
-
-
-def _producers(graph: Subgraph) -> dict[int, int]:
-    """Return the place of the operator that computes each tensor."""
-    return {index: place for place, operator in enumerate(graph.operators) for index in operator.outputs}
-
-
-def _shape_computations(graph: Subgraph) -> frozenset[int]:
-    """Return the operators whose outputs are only read as settings."""
-    producers = _producers(graph)
-    read: set[int] = set()
-    needed = {producers[index] for index in graph.outputs if index in producers}
-    for operator in graph.operators:
-        read.update(operator.inputs)
-    # An output that is not read is not a setting either.
-    needed |= {place for place, operator in enumerate(graph.operators) if read.isdisjoint(operator.outputs)}
-    stack = list(needed)
-    while stack:
-        operator = graph.operators[stack.pop()]
-        fixed, count = SETTINGS.get(operator.op, frozenset()), len(operator.inputs)
-        for slot, index in enumerate(operator.inputs):
-            place = producers.get(index)
-            if place is not None and place not in needed and not {slot, slot - count} & fixed:
-                needed.add(place)
-                stack.append(place)
-    return frozenset(range(len(graph.operators))) - needed
 
 
 def _is_setting(tensor: Tensor) -> bool:

@@ -1,0 +1,115 @@
+"""Loops of TFLite that are no recurrent layers: rounds, work and lengths, as TensorFlow runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shapeinspect import inspect
+
+SIZE = (2, 6)
+#: What a round of each loop multiplies: a product of a matrix with 2 rows of 6 numbers.
+PRODUCT = 2 * 6 * 6
+
+
+def _written(path: Path, make: Callable[[Any, Any], Any]) -> tuple[Path, Any]:
+    """Convert a function of a tensor and a matrix, and return the interpreter's output for ones."""
+    import numpy as np
+    import tensorflow as tf
+
+    class Net(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix = tf.Variable(tf.random.stateless_normal((6, 6), (3, 5)))
+
+        @tf.function(input_signature=[tf.TensorSpec(SIZE, tf.float32)])
+        def run(self, x: Any) -> Any:
+            return make(x, self.matrix)
+
+    net = Net()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([net.run.get_concrete_function()], net)
+    path.write_bytes(converter.convert())
+    interpreter = tf.lite.Interpreter(str(path))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], np.ones(SIZE, np.float32))
+    interpreter.invoke()
+    return path, interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def _counted(start: int, stop: int, step: int) -> Callable[[Any, Any], Any]:
+    def make(x: Any, matrix: Any) -> Any:
+        import tensorflow as tf
+
+        def again(place: Any, _value: Any) -> Any:
+            return place < stop
+
+        def once(place: Any, value: Any) -> Any:
+            return place + step, tf.tanh(tf.matmul(value, matrix))
+
+        return tf.while_loop(again, once, [tf.constant(start), x])[1]
+
+    return make
+
+
+def _growing(x: Any, matrix: Any) -> Any:
+    import tensorflow as tf
+
+    def once(place: Any, value: Any) -> Any:
+        return place + 1, tf.concat([value, tf.matmul(x, matrix)], 0)
+
+    shapes = [tf.TensorShape([]), tf.TensorShape([None, 6])]
+    return tf.while_loop(lambda place, _value: place < 3, once, [tf.constant(0), x], shapes)[1]
+
+
+def _until_small(x: Any, matrix: Any) -> Any:
+    import tensorflow as tf
+
+    def again(value: Any) -> Any:
+        return tf.reduce_sum(value) > 1.0
+
+    return tf.while_loop(again, lambda value: (tf.matmul(value, matrix) * 0.01,), [x])[0]
+
+
+@pytest.mark.parametrize(("start", "stop", "step"), [(0, 5, 1), (3, 12, 2), (4, 4, 1)])
+def test_a_loop_that_counts_does_the_work_of_all_rounds(
+    start: int, stop: int, step: int, tmp_path: Path
+) -> None:
+    path, made = _written(tmp_path / "loop.tflite", _counted(start, stop, step))
+    report = inspect(str(path))
+    assert report.totals.macs == len(range(start, stop, step)) * PRODUCT
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert not [layer.path for layer in report.model.layers if layer.kind == "unknown"]
+
+
+def test_what_grows_with_every_round_is_as_long_as_the_last_one(tmp_path: Path) -> None:
+    path, made = _written(tmp_path / "grows.tflite", _growing)
+    report = inspect(str(path))
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert report.totals.macs == 3 * PRODUCT
+
+
+def test_a_loop_that_ends_by_its_numbers_is_said_to_be_counted_once(tmp_path: Path) -> None:
+    path, made = _written(tmp_path / "ends.tflite", _until_small)
+    report = inspect(str(path))
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert [layer.type for layer in report.model.layers if layer.kind == "unknown"] == ["WHILE"]
+    wanted = "the work inside loops is counted once where the number of rounds is not known"
+    assert wanted in [note.text for note in report.model.notes]
+
+
+def test_of_two_branches_the_one_with_more_work_counts(tmp_path: Path) -> None:
+    def make(x: Any, matrix: Any) -> Any:
+        import tensorflow as tf
+
+        def yes() -> Any:
+            return tf.matmul(tf.matmul(x, matrix), matrix)
+
+        return tf.cond(tf.reduce_sum(x) > 0.0, yes, lambda: tf.matmul(x, matrix))
+
+    path, made = _written(tmp_path / "branch.tflite", make)
+    report = inspect(str(path))
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert report.totals.macs == 2 * PRODUCT
