@@ -136,6 +136,7 @@ class Walked(Rerun):
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
+        self.second = recorded.second
         self._model = _with_weights(recorded.model)
         self._layers = {layer.path: layer for layer in self._model.layers}
         self._failed: int | None = None

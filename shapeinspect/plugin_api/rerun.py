@@ -188,6 +188,7 @@ class Recorded:
             where it cannot be asked.
         cause: as in :class:`Failure`.
         told: as in :class:`Failure`.
+        second: as in :class:`Rerun`.
     """
 
     model: Model
@@ -209,6 +210,7 @@ class Recorded:
     confirm: Callable[[Sequence[Change]], bool | None] | None = None
     cause: str = ""
     told: tuple[str, ...] = ()
+    second: Callable[[], Story] | None = None
 
 
 class Debugger(ABC):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.origins.program import program_of
+from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import in_packages, traceback_frames, user_line
@@ -47,11 +49,11 @@ class KerasDebugger(Debugger):
 
         told = explanation(error, _PACKAGES)
         if told is not None:
-            yield told
+            yield _followed(told, error)
         result = self._opened(error) or self._called(error)
         listed = result if isinstance(result, Iterator) else [result] if result is not None else []
         for found in listed:
-            item = self._in_users_words(found, error)
+            item = _followed(self._in_users_words(found, error), error)
             yield item
             if isinstance(item, Recorded) and item.computed:
                 # On symbols Keras checks less than on numbers, and it is known that something failed.
@@ -63,7 +65,7 @@ class KerasDebugger(Debugger):
         where = stated_line(str(error), _PACKAGES) or user_line(own_frames(error), _PACKAGES)
         alone = operation(error, where)
         if alone is not None:
-            yield alone
+            yield _followed(alone, error)
 
     def _in_users_words(self, item: Rerun | Recorded, error: BaseException) -> Rerun | Recorded:
         """Let the fixes of a recorded call name what the user's own statement names."""
@@ -162,7 +164,8 @@ class KerasDebugger(Debugger):
         """
         from shapeinspect_keras.debug.script.unexplained import unexplained
 
-        return unexplained(error, _PACKAGES)
+        found = unexplained(error, _PACKAGES)
+        return None if found is None else _followed(found, error)
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
         """Suggest edits by what one more run has told; see ``shapeinspect.plugin_api.rerun.Debugger``.
@@ -203,6 +206,26 @@ class KerasDebugger(Debugger):
         refused = refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), raised)
         # Keras checks less on symbols than on numbers, so a graph is also checked by arithmetic.
         return refused or refusal.whole(source.target, entrance.args, raised)
+
+
+def _followed(item: Rerun | Recorded, error: BaseException) -> Any:
+    """Let a failed call say where its sizes come from, by one more run of the script."""
+
+    def second() -> Story:
+        from shapeinspect_keras.debug.origins.telling import because
+        from shapeinspect_keras.debug.script.survey import survey
+
+        if program_of(error, _PACKAGES) is None:
+            return Story()
+        with suppress(Exception):  # without it a diagnosis says less
+            found = survey(error)
+            return Story() if found is None else Story(because(found, error))
+        return Story()
+
+    if isinstance(item, Recorded):
+        return replace(item, second=second)
+    item.second = second
+    return item
 
 
 DEBUGGER = KerasDebugger()

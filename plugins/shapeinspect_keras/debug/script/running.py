@@ -12,6 +12,7 @@ import threading
 import time
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ _NOTE = "__shapeinspect_note__"
 _PASS = "__shapeinspect_pass__"
 #: The distinct values that are kept of one expression.
 _KEPT = 6
+#: The packages of arrays, and the length from which a list is taken for data and not for its arrays.
+_ARRAYS, _LONG = frozenset({"numpy", "tensorflow", "keras", "pandas"}), 100_000
 #: Seconds of waiting that count as one second of work, on a machine that does something else.
 _PATIENCE = 5.0
 
@@ -43,11 +46,13 @@ class Seen:
         values: of each expression the lengths, numbers or flags that it has been, the latest last.
         when: of each expression how many had been computed when it last was.
         count: how many expressions were computed.
+        layers: of each expression the latest layer or model that it has been.
     """
 
     values: dict[int, list[Any]] = field(default_factory=dict)
     when: dict[int, int] = field(default_factory=dict)
     count: int = 0
+    layers: dict[int, Any] = field(default_factory=dict)
 
     def note(self, number: int, value: Any) -> Any:
         """Note the value of an expression, and return it.
@@ -65,6 +70,8 @@ class Seen:
                 known.remove(told)
             known.append(told)
             del known[:-_KEPT]
+        elif _is_layer(value):
+            self.layers[number] = value
         return value
 
 
@@ -81,6 +88,17 @@ class Shaped:
     shape: tuple[int | None, ...]
     kind: str
     dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A list or tuple of arrays, or of such lists.
+
+    Args:
+        shape: how many they are, and the lengths of the first one.
+    """
+
+    shape: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +127,7 @@ class Outcome:
         return self.error is None and (not self.rest or self.passed > 0)
 
 
-def run(program: Program, failed: int, seconds: float, eager: bool) -> Outcome:
+def run(program: Program, failed: int, seconds: float, eager: bool, noting: bool | None = None) -> Outcome:
     """Run a script to its end, or until it fails or its time is up.
 
     TensorFlow runs in no copy of a process, so that it runs in a thread that cannot write files.
@@ -119,20 +137,23 @@ def run(program: Program, failed: int, seconds: float, eager: bool) -> Outcome:
         failed: the line of the module's own code on which it failed the first time.
         seconds: how long it may take.
         eager: whether TensorFlow runs functions of the user's directly instead of as graphs.
+        noting: whether the values of the expressions are noted; None for where it runs directly.
 
     Raises:
         OSError: if this system cannot take the right to write from a thread.
     """
-    return in_thread(lambda: _run(program, failed, seconds, eager), _interrupt)
+    return in_thread(
+        lambda: _run(program, failed, seconds, eager, eager if noting is None else noting), _interrupt
+    )
 
 
-def _run(program: Program, failed: int, seconds: float, eager: bool) -> Outcome:
+def _run(program: Program, failed: int, seconds: float, eager: bool, noting: bool) -> Outcome:
     seen, passed = Seen(), [0]
     name = f"{program.file}#"
     source = [f"{line}\n" for line in program.text.split("\n")]
     linecache.cache[name] = (len(program.text), None, source, name)
     tree = _marked(program, failed)
-    if eager:
+    if noting:
         tree = _noting(program, tree)
     code = compile(ast.fix_missing_locations(tree), name, "exec", dont_inherit=True)
     module = types.ModuleType("__main__")
@@ -171,6 +192,12 @@ def _count(passed: list[int]) -> None:
     passed[0] += 1
 
 
+def _is_layer(value: Any) -> bool:
+    import keras
+
+    return isinstance(value, keras.Layer)
+
+
 def _told(value: Any) -> Any:
     """Return what is kept of a value: a number, a flag, a shape, or None for nothing."""
     if isinstance(value, bool | int):
@@ -179,9 +206,13 @@ def _told(value: Any) -> Any:
         return value if len(value) <= 40 else None
     if isinstance(value, tuple | list) and 0 < len(value) <= 8:
         items = tuple(value)
-        return items if all(item is None or type(item) is int for item in items) else None
+        if all(item is None or type(item) is int for item in items):
+            return items
+    if type(value) in (tuple, list, deque) and value:
+        first = _told(value[0]) if len(value) < _LONG else None
+        return Nested((len(value), *first.shape)) if isinstance(first, Shaped | Nested) else None
     package = type(value).__module__.partition(".")[0]
-    if package not in ("numpy", "tensorflow", "keras", "pandas"):
+    if package not in _ARRAYS:
         return None
     try:
         shape = tuple(None if length is None else int(length) for length in value.shape)
@@ -218,8 +249,10 @@ class _Noting(ast.NodeTransformer):
             node.keywords = [self.visit(item) for item in node.keywords]
             if isinstance(node.func, ast.Attribute):
                 node.func.value = self.visit(node.func.value)
-            elif not isinstance(node.func, ast.Name):
+            if not isinstance(node.func, ast.Attribute | ast.Name):
                 node.func = self.visit(node.func)
+            elif hasattr(node.func, "number"):
+                node.func = _noted(node.func)
         else:
             super().generic_visit(node)
         if number is None or not isinstance(node, self._KINDS):
@@ -228,8 +261,13 @@ class _Noting(ast.NodeTransformer):
             return node
         if isinstance(node, ast.Constant) and type(node.value) is not int:
             return node
-        noted = ast.Call(ast.Name(_NOTE, ast.Load()), [ast.Constant(number), node], [])
-        return ast.copy_location(noted, node)
+        return _noted(node)
+
+
+def _noted(node: ast.expr) -> ast.expr:
+    """Put the noting function around an expression that has a number."""
+    number = ast.Constant(node.number)  # type: ignore[attr-defined]  # set below
+    return ast.copy_location(ast.Call(ast.Name(_NOTE, ast.Load()), [number, node], []), node)
 
 
 def _noting(program: Program, tree: ast.Module) -> ast.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -120,6 +121,10 @@ def _survey(error: BaseException) -> Survey | None:
         return None
     program, told = found
     outcome = run(program, told[0], _SECONDS, eager=True)
+    if outcome.error is not None and list(outcome.lines[: len(told)]) != told:
+        # what runs as a graph may fail earlier, or not at all, where it runs directly
+        graph = run(program, told[0], _SECONDS, eager=False, noting=True)
+        outcome = graph if graph.error is not None and list(graph.lines[: len(told)]) == told else outcome
     if outcome.error is None or outcome.lines[:1] != (told[0],):
         return None
     messages = tuple(dict.fromkeys([str(outcome.error), str(error)]))
@@ -129,6 +134,22 @@ def _survey(error: BaseException) -> Survey | None:
         item.__traceback__ = None  # its frames hold what the run has made
         item = item.__context__
     return Survey(program, outcome, outcome.lines, messages, owner)
+
+
+def is_the_same(told: Survey, error: BaseException) -> bool:
+    """Tell whether a second run ended where the first one did, as far as that tells.
+
+    Args:
+        told: the second run.
+        error: the exception that ended the first one.
+    """
+    file = os.path.abspath(told.program.file)
+    raised = [
+        line
+        for frame, line in traceback_frames(error.__traceback__)
+        if os.path.abspath(frame.f_code.co_filename) == file
+    ]
+    return list(told.lines[: len(raised)]) == raised  # it may go further, into what a graph hides
 
 
 def owner_of(error: BaseException) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from shapeinspect.plugin_api.user_code.frames import in_packages, is_library, tr
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
-from shapeinspect_keras.debug.script.survey import Survey, owner_of, survey
+from shapeinspect_keras.debug.script.survey import Survey, is_the_same, owner_of, survey
 
 #: What the frameworks say of shapes, ranks, types and indices.
 _ABOUT_SHAPES = re.compile(
@@ -50,7 +50,7 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     if not about or not _of_framework(error) or _raised_by_user(error, packages):
         return None
     told = survey(error)
-    if told is not None and not _is_the_same(told, error):
+    if told is not None and not is_the_same(told, error):
         told = None
     owner = owner_of(error) if told is None or not any(told.owner) else told.owner
     where = user_line(traceback_frames(error.__traceback__), packages)
@@ -74,17 +74,6 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     values = {name: Value(name, _lengths(shape)) for name, shape in shapes.items()}
     model = Model("", "live", "keras", "keras-live", (layer,), (), Frozen(values), ())
     return Rewriting(Failure(model, layer, tuple(values), message, where, fact=fact))
-
-
-def _is_the_same(told: Survey, error: BaseException) -> bool:
-    """Tell whether a second run ended where the first one did, as far as that tells."""
-    file = os.path.abspath(told.program.file)
-    raised = [
-        line
-        for frame, line in traceback_frames(error.__traceback__)
-        if os.path.abspath(frame.f_code.co_filename) == file
-    ]
-    return list(told.lines[: len(raised)]) == raised  # it may go further, into what a graph hides
 
 
 def said_by_keras(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

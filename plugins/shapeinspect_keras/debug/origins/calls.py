@@ -1,0 +1,98 @@
+"""What the same layer or model was called on elsewhere in the script, and what a model makes of a size."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from shapeinspect_keras.debug.origins.flow import Flow, Lengths
+from shapeinspect_keras.debug.origins.making import line, text
+from shapeinspect_keras.tracing import graph as graphs
+
+
+def taken(flow: Flow) -> Iterator[tuple[ast.Call, ast.expr, Lengths, ast.expr, Lengths]]:
+    """Yield the failing calls whose layer or model took an array of another shape elsewhere in the script.
+
+    Yields: The call that passed, what it took and its shape, what the failing call is given and its shape.
+
+    Args:
+        flow: the script.
+    """
+    for at in reversed(flow.lines):
+        statement = flow.program.covering(at)
+        for call in [node for node in ast.walk(statement) if isinstance(node, ast.Call)] if statement else ():
+            layer = flow.layer(call.func)
+            if layer is None or not call.args or flow.when(call) > flow.when(call.args[0]):
+                continue
+            given = flow.shape(call.args[0])
+            for other in ast.walk(flow.program.tree):
+                if (
+                    isinstance(other, ast.Call)
+                    and other is not call
+                    and other.args
+                    and flow.layer(other.func) is layer
+                    and flow.when(other) > flow.when(other.args[0]) > 0
+                ):
+                    before = flow.shape(other.args[0])
+                    if given and before and len(given) == len(before) and given[1:] != before[1:]:
+                        yield other, other.args[0], before, call.args[0], given
+
+
+def first_only(flow: Flow, samples: int) -> Iterator[str]:
+    """Name what a layer of the user's takes one sample of a batch by.
+
+    Args:
+        flow: the script.
+        samples: how many samples the batch has.
+    """
+    for node in ast.walk(flow.program.tree):
+        if not isinstance(node, ast.Subscript) or getattr(flow.program.scope(node), "name", "") != "call":
+            continue
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        before, after = flow.shape(node.value), flow.shape(node)
+        one = bool(parts) and isinstance(parts[0], ast.Constant) and type(parts[0].value) is int
+        if one and before and after is not None and before[0] == samples and before[1:] == after:
+            yield f"`{text(flow, node)}` at {line(node)} takes one of {samples} samples"
+            return
+
+
+def rounded(layer: Any, axis: int, had: int, made: int) -> str:
+    """Say what a model makes of a length that is no multiple of its strides; empty where it is another thing.
+
+    Args:
+        layer: the model.
+        axis: the axis of its input and output.
+        had: the length that it is given.
+        made: the length that it makes.
+    """
+    graph = graphs.functional(layer)
+    lengths = [*reversed(list(_lengths(graph, axis)))] if graph is not None else []
+    if lengths[:1] != [had] or lengths[-1:] != [made] or len(lengths) < 3:
+        return ""
+    factor = 1
+    for one, other in pairwise(lengths):
+        step = round(one / other) if other else 1
+        factor *= step if other < one and step > 1 else 1
+    steps = " → ".join(map(str, lengths))
+    if factor > 1 and had % factor:
+        return f'{had} is no multiple of {factor}: "{layer.name}" makes {steps}'
+    return f'"{layer.name}" makes {steps}'
+
+
+def _lengths(graph: Any, axis: int) -> Iterator[int]:
+    """Yield the lengths of an axis from a model's output back to its input, each once in a row."""
+    tensors = list(graph._outputs)[:1]
+    last = None
+    for _ in range(2000):
+        if not tensors:
+            return
+        tensor = tensors[0]
+        if len(tensor.shape) <= axis or tensor.shape[axis] is None:
+            return
+        if tensor.shape[axis] != last:
+            last = tensor.shape[axis]
+            yield int(last)
+        node = graphs.node_of(tensor)
+        tensors = [] if node is None or node.is_input else list(node.input_tensors)[:1]

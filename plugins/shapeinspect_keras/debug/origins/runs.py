@@ -1,0 +1,152 @@
+"""A run of a model on data: how many samples its batches have, and what its targets are cut from."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+
+from shapeinspect_keras.debug.origins.flow import Flow, Place
+from shapeinspect_keras.debug.origins.making import line, text
+from shapeinspect_keras.debug.script.candidate import show
+from shapeinspect_keras.debug.script.clues import Clues
+from shapeinspect_keras.debug.script.running import Shaped
+from shapeinspect_keras.debug.statements.site import argument
+
+#: The methods that cut data into batches, and the samples of a batch where nothing is said.
+_RUNS, _BATCH = ("fit", "evaluate", "predict"), 32
+_TARGETS = ("fit", "evaluate", "train_on_batch", "test_on_batch")
+
+
+def run_of(statement: ast.AST | None, names: tuple[str, ...]) -> ast.Call | None:
+    """Return the call of a statement that runs a model on data.
+
+    Args:
+        statement: the statement.
+        names: the methods that count.
+    """
+    nodes = ast.walk(statement) if statement is not None else iter(())
+    return next((node for node in nodes if isinstance(node, ast.Call) and _method(node) in names), None)
+
+
+def _method(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _samples(flow: Flow, node: ast.expr) -> tuple[int | None, ...] | None:
+    """Return the shape of the inputs of a run; None where they are not one array."""
+    known = [item for item in flow.values(node) if isinstance(item, Shaped)]
+    return known[-1].shape if known else None
+
+
+def _number(flow: Flow, node: ast.expr | None) -> float | None:
+    """Return the number that an expression is, as far as the source or the run tell it."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    if node is None:
+        return None
+    known = [item for item in flow.values(node) if type(item) is int]
+    if known:
+        return float(known[-1])
+    back = flow.before(Place(node), ()) if isinstance(node, ast.Name) else None
+    return _number(flow, back.node) if back is not None and back.node is not node else None
+
+
+def last_batch(flow: Flow, clues: Clues) -> Iterator[str]:
+    """Say that the last batch of a run is a smaller one, where its size is one of two that differ.
+
+    Args:
+        flow: the script.
+        clues: the numbers of the failure.
+    """
+    for at in reversed(flow.lines):
+        run = run_of(flow.program.covering(at), _RUNS)
+        given = None if run is None else argument(run, 0, "x")
+        shape = None if given is None else _samples(flow, given)
+        if run is None or given is None or not shape or shape[0] is None:
+            continue
+        size = _number(flow, argument(run, 2 if _method(run) != "predict" else 1, "batch_size")) or _BATCH
+        share = argument(run, 99, "validation_split")
+        split = _number(flow, share) or 0.0
+        samples = math.floor(shape[0] * (1.0 - split)) if share is not None else shape[0]
+        rest = int(samples % size)
+        parts = [(samples, rest, "")]
+        if share is not None:
+            parts += [(shape[0] - samples, int((shape[0] - samples) % size), " for validation")]
+        for count, left, what in parts:
+            if left and any({left, int(size)} == set(pair) for pair in clues.pairs):
+                leaves = (
+                    f", and `validation_split={text(flow, share)}` leaves {count}"
+                    if share is not None
+                    else ""
+                )
+                yield (
+                    f"`{text(flow, given)}` has {shape[0]} samples{leaves}{what}: "
+                    f"{count} = {count // int(size)}·{int(size)} + {left}, so the last batch has {left}"
+                )
+                return
+
+
+def one_source(flow: Flow, clues: Clues) -> Iterator[str]:
+    """Say that the targets of a run are cut from the same array as its inputs.
+
+    Args:
+        flow: the script.
+        clues: the numbers of the failure.
+    """
+    for at in reversed(flow.lines):
+        run = run_of(flow.program.covering(at), _TARGETS)
+        nodes = [None, None] if run is None else [argument(run, 0, "x"), argument(run, 1, "y")]
+        x, y = nodes
+        if x is None or y is None:
+            continue
+        first, second = _cut(flow, x), _cut(flow, y)
+        if first is None or second is None or first[1] != second[1] or first[0] is second[0]:
+            continue
+        (one, base), (other, _) = first, second
+        inputs = f"as the inputs `{text(flow, x)}` are at {line(one)}"
+        yield f"`{text(flow, y)}` is cut from `{base}` at {line(other)}, {inputs}: `{text(flow, other)}`"
+        unused = _unused(flow, base, other, {size for pair in clues.pairs for size in pair})
+        if unused:
+            yield unused
+        return
+
+
+def _cut(flow: Flow, node: ast.expr) -> tuple[ast.expr, str] | None:
+    """Return the slice that an array is, and the name of what it is a slice of."""
+    place, shape = Place(node), flow.shape(node)
+    for _ in range(20):
+        inner = place.node
+        if isinstance(inner, ast.Subscript) and isinstance(inner.value, ast.Name):
+            return inner, inner.value.id
+        back = None if shape is None else flow.before(place, shape)
+        if back is None:
+            return None
+        place = back
+    return None
+
+
+def _unused(flow: Flow, base: str, cut: ast.expr, sizes: set[int]) -> str:
+    """Name an array with as many samples that nothing is cut from."""
+    scope = flow.program.scope(cut)
+    nodes = [node for node in ast.walk(scope) if isinstance(node, ast.Name)]
+    samples = next((flow.shape(node) for node in nodes if node.id == base and flow.shape(node)), None)
+    uses: dict[str, int] = {}
+    shapes: dict[str, tuple[int | None, ...]] = {}
+    for node in nodes:
+        if isinstance(node.ctx, ast.Load):
+            uses[node.id] = max(uses.get(node.id, 0), node.lineno)
+            shape = flow.shape(node)
+            if shape is not None:
+                shapes[node.id] = shape
+    for name, shape in shapes.items():
+        first = getattr(cut, "lineno", 0) - 1
+        if (
+            samples
+            and name != base
+            and shape[0] == samples[0]
+            and uses[name] < first
+            and sizes & {*shape[1:]}
+        ):
+            return f"nothing is cut from `{name}`, {show(shape)}, which has as many samples"
+    return ""
