@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from math import prod
 
 from shapeinspect.mismatch.lineage import Lineage
@@ -109,6 +110,42 @@ def _apart(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str
     if len(differing) == 1:
         axis, a, b = differing[0]
         yield f"they differ on axis {axis}: {a} and {b}"
+
+
+def _strided(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
+    """Say that a length is no multiple of the strides that one branch takes and the other does not."""
+    del problem
+    shapes = [lineage.shape(name) for name in failure.inputs[:2]]
+    if failure.layer.kind not in _JOINING or len(shapes) < 2 or len(shapes[0]) != len(shapes[1]):
+        return
+    rank, along = len(shapes[0]), failure.layer.attributes.get("axis")
+    joined = along % rank if isinstance(along, int) and failure.layer.kind == "concat" else None
+    for axis in (axis for axis in range(1, rank) if shapes[0][axis] != shapes[1][axis] and axis != joined):
+        ways = [_lengths_back(lineage, name, axis) for name in failure.inputs[:2]]
+        longer, shorter = sorted(ways, key=len, reverse=True)
+        if not shorter or longer[-len(shorter) :] != shorter:
+            continue
+        steps = longer[::-1]
+        factor = 1
+        for one, other in pairwise(steps):
+            if other >= one:
+                continue
+            step = round(one / max(other, 1))
+            factor *= step if -(-one // step) == other or one // step == other else 0
+        if factor > 1 and steps[0] % factor:
+            way = " → ".join(map(str, steps))
+            yield f"{steps[0]} is no multiple of {factor}, the product of the strides: {way}"
+            return
+
+
+def _lengths_back(lineage: Lineage, name: str, axis: int) -> list[int]:
+    """Return the lengths of an axis from a value back to an input, each once in a row."""
+    rank, lengths = len(lineage.shape(name)), [lineage.shape(name)[axis]]
+    for _, before, _ in lineage.steps(name):
+        if len(before) != rank:
+            break
+        lengths += [before[axis]] if before[axis] != lengths[-1] else []
+    return lengths
 
 
 def _halved(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
@@ -245,6 +282,7 @@ OF_OPERANDS: tuple[Callable[[Failure, Problem, Lineage], Iterator[str]], ...] = 
     _tables,
     _samples,
     _turned,
+    _strided,
     _halved,
     _parted,
     _rounded,
