@@ -94,24 +94,44 @@ class Debugging:
 
 @contextmanager
 def _before_removal(model: object | None) -> Iterator[None]:
-    """Explain an error before the temporary folder is removed in whose block it was raised.
+    """Explain an error before a file is removed on its way out, in a ``finally`` or at the end of a ``with``.
 
-    The file that a load or a session failed on is often in that folder.
+    The file that a load or a session failed on is often one of those.
     """
+    import os
+    import shutil
     import tempfile
 
-    leave = tempfile.TemporaryDirectory.__exit__
+    def explaining(removes: Callable[..., Any], error_of: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(removes)
+        def explain_and_remove(*args: Any, **kwargs: Any) -> Any:
+            error = error_of(*args)
+            if isinstance(error, Exception) and not getattr(_busy, "explaining", False):
+                explain_error(error, model)
+            return removes(*args, **kwargs)
 
-    def explain_and_leave(folder: Any, kind: Any, error: Any, traceback: Any) -> Any:
-        if isinstance(error, Exception) and not getattr(_busy, "explaining", False):
-            explain_error(error, model)
-        return leave(folder, kind, error, traceback)
+        return explain_and_remove
 
-    tempfile.TemporaryDirectory.__exit__ = explain_and_leave  # type: ignore[method-assign]  # put back below
+    def of_with(*args: Any) -> Any:
+        return args[2] if len(args) > 2 else None
+
+    def on_its_way(*_args: Any) -> Any:
+        return sys.exc_info()[1]
+
+    places: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        (tempfile.TemporaryDirectory, "__exit__", of_with),
+        (os, "remove", on_its_way),
+        (os, "unlink", on_its_way),
+        (shutil, "rmtree", on_its_way),
+    )
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    for owner, name, error_of in places:
+        setattr(owner, name, explaining(getattr(owner, name), error_of))
     try:
         yield
     finally:
-        tempfile.TemporaryDirectory.__exit__ = leave  # type: ignore[method-assign]  # as it was
+        for owner, name, function in before:
+            setattr(owner, name, function)
 
 
 @overload

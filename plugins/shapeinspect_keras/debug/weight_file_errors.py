@@ -197,7 +197,7 @@ class _Loading(Rerun):
         whole = read_model(Source(str(self._model.name), target=self._model))
         name, _, role = self._variable.rpartition("/")
         for layer in whole.layers:
-            if layer.path.rpartition("/")[2] == name.rpartition("/")[2]:
+            if layer.path.rpartition("/")[2] in (name.rpartition("/")[2], *name.split("/")[-2:-1]):
                 stored = ((layer.path, ((role, self._stored),)),)
                 fact = OtherWeights(stored, self._given, self._transposed(layer, role))
                 sizes = "the sizes of the layer's weights are the stored ones with it"
