@@ -12,7 +12,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
-from shapeinspect.plugin_api.rerun import CALLED, Recorded
+from shapeinspect.plugin_api.rerun import CALLED, COMPUTED, Recorded
 from shapeinspect.plugin_api.user_code.frames import passed_arguments, traceback_frames
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.confirm import Confirm
@@ -112,6 +112,8 @@ _NAMED = re.compile(
 #: Keras names the layer; what the model around it is fed is not known.
 _ALONE = Claim(Level.UNTRIED, rest="the arithmetic of shapes finds nothing in the layer that refuses it")
 _LAYER = Claim(Level.PART, "the layer", "what the model was called on is not known")
+#: Of a call inside of a model, or while one is built, the layers behind it are not known.
+_FITS = Claim(Level.UNTRIED, rest="the sizes of this layer fit with it; what follows is not known")
 #: A call on symbols computes nothing; a call inside of a model is only a part of it.
 _BUILT = Claim(Level.PART, "the layer", "the model is only being built")
 _INSIDE = Claim(Level.PART, "the layer", "it is a part of the model's call")
@@ -358,6 +360,7 @@ def _one_call(refused: _Refused, owner: Any, symbols: Sequence[Any], raised: Rai
         batched=True,
         fact=takes,
         refused=walk.first_paths[id(refused.operation)] if takes else "",
+        claim=COMPUTED if whole else _FITS,
         confirmed=CALLED if whole else _INSIDE if data else _BUILT,
         confirm=redrawn,
     )

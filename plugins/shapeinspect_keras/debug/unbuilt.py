@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand, Step
+from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnLayer, OnOperand, Step
 from shapeinspect_keras.debug.confirm import NAMES
 from shapeinspect_keras.debug.spelling import after
 from shapeinspect_keras.tracing import graph as graphs
@@ -48,6 +48,8 @@ class Redrawn:
                 settings[name] = {NAMES[key]: value for key, value in change.attributes.items()}
             elif isinstance(change, OnOperand) and change.call is None and change.operand in self.places:
                 operands[change.operand] = change.steps
+            elif isinstance(change, OnCall) and self._joins_channels():
+                return False  # maps of other sizes are not put one after another in space
             else:
                 return None
         with untouched(list(self.held)):
@@ -61,6 +63,14 @@ class Redrawn:
             except Exception:  # noqa: BLE001  # what Keras raises is the answer
                 return False
         return True
+
+    def _joins_channels(self) -> bool:
+        """Tell whether the operation joins pictures or volumes along their channels."""
+        import keras
+
+        rank = len(self.operands[0].shape) if self.operands else 0
+        joins = isinstance(self.operation, keras.layers.Concatenate)
+        return joins and rank > 3 and self.operation.axis % rank == rank - 1
 
     def _arguments(
         self,
