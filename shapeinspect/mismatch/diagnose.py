@@ -27,8 +27,8 @@ from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Explained, NotFed
-from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.rerun import Failure, Rerun
+from shapeinspect.plugin_api.story import Story
 
 #: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
 _SECONDS = 4.0

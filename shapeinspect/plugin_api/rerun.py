@@ -15,9 +15,9 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.evidence.evidence import Evidence
 from shapeinspect.plugin_api.facts import Fact
-from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.regions import Place, Region
+from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.sources.source import Source
 

@@ -1,4 +1,4 @@
-"""What a SavedModel returns, against a call of it: shapes and element types of all outputs, and parameters."""
+"""What a SavedModel returns, against a call of it: outputs' shapes and element types, and parameters."""
 
 from __future__ import annotations
 

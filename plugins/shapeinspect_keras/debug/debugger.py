@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.ir import Frozen
-from shapeinspect.plugin_api.origins.program import program_of
-from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import in_packages, traceback_frames, user_line
 from shapeinspect.sources.source import Source
@@ -212,10 +211,11 @@ def _followed(item: Rerun | Recorded, error: BaseException) -> Any:
     """Let a failed call say where its sizes come from, by one more run of the script."""
 
     def second() -> Story:
+        from shapeinspect.plugin_api.programs.program import Program
         from shapeinspect_keras.debug.origins.telling import because
         from shapeinspect_keras.debug.script.survey import survey
 
-        if program_of(error, _PACKAGES) is None:
+        if Program.of(error, _PACKAGES) is None:
             return Story()
         with suppress(Exception):  # without it a diagnosis says less
             found = survey(error)

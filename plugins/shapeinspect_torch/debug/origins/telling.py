@@ -11,9 +11,9 @@ from shapeinspect.plugin_api.evidence.comments import contradicted
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
 from shapeinspect.plugin_api.origins.factors import rule
 from shapeinspect.plugin_api.origins.literals import Literal
-from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.origins.words import Words
 from shapeinspect.plugin_api.programs.program import Program
+from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
