@@ -15,7 +15,7 @@ from shapeinspect_flax.dtypes import SIZES
 from shapeinspect_flax.leaves import Leaf, Piece
 
 #: The deepest tree, the most values, the longest key, the most axes: far above what any model has.
-_DEEPEST, _MOST, _KEY, _AXES = 64, 2_000_000, 65_535, 64
+_DEEPEST, _MOST, _KEY, _AXES = 64, 600_000, 65_535, 64
 _LARGEST = (1 << 63) - 1
 #: The longest name of an element type, and the most bytes that an array's shape and type take.
 _TYPE = 64

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
-from shapeinspect.binary import json_text
+from shapeinspect.binary import child_limits, json_text
+from shapeinspect.binary.child_process import answer_of
 from shapeinspect.errors import UnreadableFileError
 
 _CHILD = Path(__file__).with_name("_ocdbt_child.py")
@@ -32,18 +34,12 @@ def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None
     Raises:
         UnreadableFileError: if tensorstore cannot read the store.
     """
-    try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and our own program
-            [sys.executable, "-I", str(_CHILD), str(folder.absolute())],
-            input=json.dumps(list(keys)).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_CLOCK,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise UnreadableFileError(label, f"reading its OCDBT store took over {_CLOCK} s") from None
-    if done.returncode:
+    words = [sys.executable, "-I", str(_CHILD), str(folder.absolute()), child_limits.__file__]
+    with subprocess.Popen(words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as child:  # noqa: S603  # our own program
+        answer = answer_of(child, _CLOCK, json_text.MAX_BYTES, json.dumps(list(keys)).encode())
+    if answer.late:
+        raise UnreadableFileError(label, f"reading its OCDBT store took over {_CLOCK} s")
+    if answer.code:
         raise UnreadableFileError(label, "tensorstore cannot read its OCDBT store")
-    texts: list[str | None] = json_text.parse(done.stdout, label, "the answer about the OCDBT store")
+    texts: list[str | None] = json_text.parse(answer.data, label, "the answer about the OCDBT store")
     return texts

@@ -38,6 +38,7 @@ a member's name that leads outside                 refused; nothing is extracted
                                                    ``.npz`` names are keys and not paths
 more bytes than a deflated member states           inflating stops one byte beyond them, and    ``zip_reader``
                                                    it is refused
+over 4 MiB, and over 100 times what is stored      refused before it is inflated                ``zip_reader``
 two root directories in a torch archive            refused                                      ``zip_reader``
 **pickle**
 imports, calls, state                              recorded, never executed                     ``pickles``
@@ -46,7 +47,8 @@ over 20,000,000 opcodes, 2,000,000 objects,        refused                      
 over 1,000 open marks                              refused                                      ``pickles``
 an integer of over 64 bytes                        refused                                      ``pickles``
 long bytes and texts                               left in the file; their offset is kept       ``pickles``
-a key that would have to be hashed                 compared by identity                         ``pickles``
+a key that would have to be hashed, integers that  compared by identity                         ``pickles``
+share their hash with others
 a name computed from something other than text     refused; listed where only names are sought  ``pickles``
 **protobuf**
 a number of over ten bytes, field number 0,        refused                                      ``protobuf``

@@ -28,6 +28,9 @@ _LOCAL = Struct("<4s5H3L2H")
 _TAG = Struct("<2H")
 #: Nonempty parts without a backslash, a colon or a NUL, and at most one slash at the end.
 _INSIDE = re.compile(rb"[^/\\:\0]+(?:/[^/\\:\0]+)*/?")
+#: A member that is read as a whole may inflate to so many bytes, or to so many times what is stored. Text of
+#: thousands of equal layers is stored in a seventieth of its length, a bomb in a thousandth.
+_INFLATED_FREELY, _RATIO = 4 << 20, 100
 _MAX_NAME = 4096
 #: Shorter reads go through the window's pages, which already hold the local header.
 _SMALL = 4096
@@ -114,7 +117,7 @@ class Archive:
             limit: the most bytes it may have.
 
         Raises:
-            UnreadableFileError: if there is no such member, it is larger, or it is damaged.
+            UnreadableFileError: if there is no such member, it is larger, is a bomb, or is damaged.
         """
         member = self.members.get(name)
         if member is None:
@@ -126,6 +129,9 @@ class Archive:
         raw = self.window.span(start, start + member.stored)
         if not member.deflated:
             return raw
+        if member.size > max(_INFLATED_FREELY, _RATIO * member.stored):
+            reason = f"member {name!r} inflates from {member.stored:,} to {member.size:,} bytes"
+            raise self.window.fail(reason, member.header)
         # One byte more than stated is enough to see that the stated size is wrong.
         data = _inflate(self.window, member, raw, member.size + 1)
         if len(data) != member.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,12 @@ from shapeinspect.check.expect import Failure, expect, written
 from shapeinspect.check.pattern import Bindings
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Model
+from shapeinspect.sources.small_text import read_text
+
+#: Strings of TOML, and what stands between its keys where no string and no space is left.
+_STRINGS = re.compile(r"""\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
+_BETWEEN = re.compile(r"[^\w.-]+")
+_PARTS = 8
 
 _KEYS = {
     "input": "a shape, or a list of shapes",
@@ -55,14 +62,13 @@ def load(path: Path) -> Spec:
         path: a TOML file with ``input``, ``expect`` and ``bind``, all of them optional.
 
     Raises:
-        UnreadableFileError: if it is not TOML.
+        UnreadableFileError: if it is not TOML, or longer than ``small_text.MOST``.
         UsageError: if the file does not exist, or a key or a value in it is not allowed.
     """
+    text = read_text(path)
     try:
-        data = _parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f'no such file: "{path}"') from None
-    except (OSError, ValueError) as error:
+        data = _parse(text)
+    except (ValueError, RecursionError) as error:
         raise UnreadableFileError(path, f"invalid TOML: {error}") from None
     unknown = [key for key in data if key not in _KEYS]
     if unknown:
@@ -75,6 +81,9 @@ def load(path: Path) -> Spec:
 
 
 def _parse(text: str) -> Mapping[str, Any]:
+    bare = re.sub(r"[ \t]+", "", _STRINGS.sub("", text))
+    if any(word.count(".") >= _PARTS for word in _BETWEEN.split(bare)):
+        raise ValueError(f"a key has more than {_PARTS} parts")  # the parser's time grows with their square
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -17,7 +17,10 @@ from shapeinspect.check.snapshot_difference import difference, source
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.pytest_support.checked import CheckedReport
 from shapeinspect.pytest_support.scope import Scope, block_message
+from shapeinspect.sources.small_text import read_text
 
+#: File systems take 255 bytes; the ending and a number need some of these.
+_LONGEST = 200
 _AFTER = "the block ended here; later assertions were not evaluated"
 
 
@@ -140,7 +143,10 @@ class Shapes:
         self.used.add(str(path))
         seen = self(model, input).report.model
         now = text(seen)
-        before = path.read_text(encoding="utf-8") if path.exists() else None
+        try:
+            before = read_text(path) if path.exists() else None
+        except (ShapeInspectError, OSError) as error:
+            self.scope.fail(f"the snapshot cannot be read\n{error}")
         changed = ""
         if before is not None and source(before) is None:  # it is from before snapshots held the settings
             changed = difference(before, text_without_settings(seen))
@@ -157,13 +163,18 @@ class Shapes:
             problem = "is missing" if before is None else "differs from the model"
             self.scope.fail(f"{path.name} {problem}, and CI does not write snapshots: run the test locally")
         else:
-            _write(path, now)
+            try:
+                _write(path, now)
+            except OSError as error:
+                self.scope.fail(f"{path} cannot be written: {error.strerror or error}")
 
     def _path(self, name: str | None) -> Path:
         """Return the path of a snapshot; the second unnamed one gets a number."""
         if name is not None:
-            if not name or Path(name).name != name or name.startswith("."):
-                raise UsageError(f"invalid snapshot name {name!r}", expected="the name of a file")
+            plain = name and Path(name).name == name and not name.startswith(".") and name.isprintable()
+            if not plain or len(name.encode()) > _LONGEST:
+                expected = f"the name of a file, of at most {_LONGEST} bytes"
+                raise UsageError(f"invalid snapshot name {repr(name)[:80]}", expected=expected)
             return self.folder / f"{name}.txt"
         self._unnamed += 1
         return self.folder / (f"{self.name}-{self._unnamed}.txt" if self._unnamed > 1 else f"{self.name}.txt")
@@ -196,6 +207,10 @@ def _write(path: Path, content: str) -> None:
     """Write a file atomically, so that tests that run in parallel never see a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(content)
-    Path(temporary).replace(path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise

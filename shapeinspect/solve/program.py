@@ -285,7 +285,10 @@ def number(dim: Expr, known: Mapping[str, Any]) -> Any:
                 continue
             left, right = (number(Expr(terms), known) if terms else 0 for terms in atom.args)
             part = part * _OPS[atom.op](left, right)
-        total = total + part
+        try:
+            total = total + part
+        except OverflowError:
+            return dim  # a length that no tensor has
     return total
 
 

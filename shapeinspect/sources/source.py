@@ -24,6 +24,8 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 2048
 #: A model cache stores every file once, under its hash, and links to it.
 _CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
+#: The characters of a length or symbol, and a length that no array has.
+_LONGEST, _TOO_LONG = 64, 1 << 63
 _NAMES = "a path, or package.module:attribute for a model in Python code"
 
 
@@ -70,15 +72,20 @@ class InputSpec:
         numeric = re.fullmatch(r"(?:\d+|[A-Z?])(?:x(?:\d+|[A-Z?]))+", body)
         parts = [part.strip() for part in (body.split("x") if numeric else body.split(","))] if body else []
         for part in parts:
-            if not _DIM.fullmatch(part):
+            named = _DIM.fullmatch(part) and len(part) <= _LONGEST
+            if not named or (part.isdecimal() and int(part) >= _TOO_LONG):
                 raise UsageError(
-                    f"invalid value {text!r} for '--input'",
+                    f"invalid value {_cut(text)!r} for '--input'",
                     expected="lengths separated by commas, such as 1,3,224,224 or ids=2,17:int64",
-                    got=repr(part),
+                    got=repr(_cut(part)),
                 )
         return cls(
             tuple(_dim(part) for part in parts), name.strip() if equals else None, dtype.strip() or None
         )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _dim(text: str) -> Dim:

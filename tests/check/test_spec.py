@@ -159,3 +159,37 @@ def test_a_file_is_read_once(
     )
     code, out, _ = held(str(path), "expect = 'params > 30'")
     assert (code, out.splitlines()[-1], len(times)) == (0, "the expectation holds", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"x = " + b"[" * 100_000, "recursion"),
+        (b"x = " + b"{a = " * 100_000, "recursion"),
+        (b".".join([b"a"] * 30_000) + b" = 1", "a key has more than 8 parts"),
+        (b"[" + b" . ".join([b'"a"'] * 30_000) + b"]", "a key has more than 8 parts"),
+        (b"# " + b"a" * (1 << 20), "longer than 1,048,576 bytes"),
+        (b"input = '\xff'", "not UTF-8"),
+    ],
+    ids=["lists", "tables", "dots", "quoted dots", "long", "bytes"],
+)
+def test_a_hostile_specification_is_refused(check: Run, tmp_path: Path, text: bytes, says: str) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_bytes(text)
+    code, out, err = check(str(LENET), "--spec", str(path))
+    assert (code, out) == (3, "")
+    assert says in err
+    assert len(err) < 1000
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "."])
+def test_a_specification_is_a_file(check: Run, device: str) -> None:
+    code, _, err = check(str(LENET), "--spec", device)
+    assert code == 2
+    assert f'not a file: "{device}"' in err
+
+
+def test_names_of_many_parts_stand_in_texts(held: Run) -> None:
+    code, out, _ = held(str(LENET), '''expect = """\\na.b.c.d.e.f.g.h.i.j: linear\\n"""''')
+    assert code == 1
+    assert "no layer matches a.b.c.d.e.f.g.h.i.j" in out

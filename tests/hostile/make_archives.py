@@ -251,9 +251,10 @@ OTHERS = {
         file(lambda: packed({**TORCH, "m/byteorder": b"\x1b[31m"})), "torch", "a third byte order",
             "byte order"),
     "torch: a bomb that is honest": Case(
-        swelling("torch", None), "21 million opcodes", Refused("more than 20,000,000 opcodes"), "m.pt",
-            ARCHIVES,
-        seconds=10),
+        swelling("torch", None), "21 million opcodes", Refused("data.pkl' inflates from"), "m.pt", ARCHIVES),
+    "torch: as many opcodes, as they are": Case(
+        file(lambda: packed({**TORCH, "m/data.pkl": b"\x80\x02" + b"N0" * 10_500_000 + b"N."})),
+        "21 million opcodes", Refused("more than 20,000,000 opcodes"), "m.pt", ARCHIVES, seconds=10),
     "torch: a link": case(file(linked), "torch", "a member that is a symbolic link", {"w": (3, 5)}),
     "torch: behind other bytes": case(
         file(lambda: b"#!/bin/sh\nexit 0\n" + packed(TORCH)), "torch", "a script that is an archive",
@@ -268,7 +269,7 @@ OTHERS = {
         file(lambda: packed({"a.npy": npy(descr="|O")}), "m.npz"), "numpy",
         "a pickle in an array", {"a": (3, 5)}),
     "keras: a bomb that is honest": case(
-        swelling("keras", None), "keras", "20 MiB of memory", {}),
+        swelling("keras", None), "keras", "20 MiB of memory", "config.json' inflates from"),
     "keras: compressed weights": case(
         file(lambda: packed({**MEMBERS["keras"][1], "model.weights.h5": sound()}, zipfile.ZIP_DEFLATED),
             "m.keras"),

@@ -111,6 +111,12 @@ FACTS = {
     "a tensor without values of 2^124 elements": trap(
         rebuilt("torch._utils\n_rebuild_meta_tensor_no_storage", b"ctorch\nfloat32\n", HUGE, HUGE, b"\x89"),
         "a number that no total can hold", Refused("64 bits")),
+    "integers of one hash": Case(
+        file(lambda: archive(
+            b"\x80\x02}(" + text("w") + TENSOR + text("ids") + b"}("
+            + b"".join(b"\x8a\x0a" + (1 + n * (2**61 - 1)).to_bytes(10, "little") + b"K\x01"
+                       for n in range(20_000)) + b"uu.")),
+        "a dict of quadratic time", Read(W)),
     "keys without end": Case(
         file(lambda: archive(b"\x80\x02" + (b"}" + text("model")) * 10**5 + TENSOR + b"s" * 10**5 + b".")),
         "a path of 100,000 keys", Refused("nested deeper than 100")),

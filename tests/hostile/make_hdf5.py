@@ -99,6 +99,18 @@ def deep(made: Any, _: Path) -> None:
         group = group.create_group("g")
 
 
+def empty(made: Any, _: Path) -> None:
+    import h5py
+
+    made["model_weights/fc/extra"] = h5py.Empty("float32")
+
+
+def small_ones(made: Any, _: Path) -> None:
+    group = made.create_group("model_weights/small")
+    for number in range(5000):
+        group.create_dataset(f"w{number}", (2, 3), "float32")
+
+
 def many(made: Any, _: Path) -> None:
     group = made["model_weights"]
     for number in range(2000):
@@ -203,6 +215,9 @@ CASES: dict[str, Case] = {
     "huge shape": case(huge, "4 EiB of memory", {"fc/kernel": (2**40, 2**20), **BIAS}),
     "many axes": case(many_axes, "a shape of 32 axes", {"fc/kernel": (1,) * 32, **BIAS}),
     "deep": case(deep, "recursion", BOTH),
+    "an empty dataset": case(empty, "what has no shape", BOTH),
+    "many small datasets": Case(model(small_ones, libver="latest"), "an honest file that is refused",
+        Read(BOTH), "m.h5", HDF5, seconds=4),
     "many links": case(many, "one object two thousand times", BOTH),
     "names of weights that lead outside": case(missing, "a path", BIAS),
     "no numbers": case(objects, "objects where numbers belong", BOTH),

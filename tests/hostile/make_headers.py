@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cases import HEADERS, Case, Read, Refused, code, entry, file, main, safetensors
@@ -204,8 +204,8 @@ NUMPY = {
 }  # fmt: skip
 
 
-def msgpack(raw: bytes, tries: str, must: str | dict) -> Case:
-    return one("m.msgpack", raw, tries, must)
+def msgpack(raw: bytes, tries: str, must: str | dict, seconds: float = 2) -> Case:
+    return replace(one("m.msgpack", raw, tries, must), seconds=seconds)
 
 
 ARRAY = b"\xc7\x4a\x01\x93\x92\x03\x05\xa7float32\xc4\x3c" + bytes(60)
@@ -219,6 +219,9 @@ MSGPACK = {
     **{f"{name} of 4 GiB": msgpack(b"\x82\xa1a" + ARRAY + b"\xa1b" + mark + bytes(100),
         "memory ahead of the bytes",
                                    "bytes") for name, mark in LENGTHS.items()},
+    "numbers without end": msgpack(
+        b"\xdf" + (700_000).to_bytes(4, "big") + b"".join(b"\xa6%06d\x01" % n for n in range(700_000)),
+        "memory", "more than 600,000 values", seconds=4),
     "maps in maps": msgpack(b"\x82\xa1b" + ARRAY + b"\xa1a" + b"\x81\xa1a" * 100_000 + b"\xc0", "recursion",
         "deep"),
     "lists in lists": msgpack(b"\x82\xa1b" + ARRAY + b"\xa1a" + b"\x91" * 100_000 + b"\xc0", "recursion",

@@ -278,12 +278,24 @@ def lengths(*dims: int | str) -> Callable[[Any, Any], None]:
     return change
 
 
+def doubling(made: Any, _: Any) -> None:
+    """A vector of two numbers that is joined with itself forty times; it would be the shape of a constant."""
+    from onnx import TensorProto, helper
+
+    numbers = helper.make_tensor("", TensorProto.INT64, [2], [3, 5])
+    made.graph.node.insert(0, helper.make_node("Constant", [], ["d0"], value=numbers))
+    for n in range(40):
+        made.graph.node.append(helper.make_node("Concat", [f"d{n}", f"d{n}"], [f"d{n + 1}"], axis=0))
+    made.graph.node.append(helper.make_node("ConstantOfShape", ["d40"], ["filled"]))
+
+
 FACTORS = "*".join(f"(a{n} + b{n})" for n in range(60))
 EXPAND = "expand to over"
 GROWN = {
     "a long name around many nodes": changed(named, "20,000 names of a million letters", "path of over"),
     "a large function that is called often": changed(blob, "a gigabyte of copies", EXPAND),
     "scales of scales": changed(scales, "2^40 weights", W),
+    "a vector that doubles forty times": changed(doubling, "two terabytes in the child process", W),
     "a length of 2^60 terms": changed(lengths(FACTORS, 3), "a product without end", W),
     "a product of 2^1860": changed(lengths(*[2**62] * 30), "a number that no total can hold", W),
     "a thousand axes": changed(lengths(*[2**62] * 1000), "a number that no text can hold", "1,000 axes"),

@@ -60,6 +60,9 @@ def number(cell: str) -> bool:
     return re.fullmatch(r"-?\d+(?:\.\d+)?", cell) is not None
 
 
+#: The bytes that any child process may hold: what it has when it begins, and 512 MiB.
+CHILDREN = 600 << 20
+
 #: What holds for each form of the output, beyond that it is printable.
 FORMS: dict[str, Callable[[str], None]] = {
     "table": printable, "json": exact, "markdown": inert, "html": inert, "csv": formulas, "tsv": formulas,
@@ -152,6 +155,7 @@ def test_case(name: str, home: Path, shower: Any, within: Any, formats: tuple[st
     seen = [event for event in answer["seen"] if case.server is None or not event[0].startswith("socket.")]
     assert seen == []
     assert answer["imported"] == []
+    assert answer["children"] < CHILDREN
     assert not cases.marker(home).exists()
 
 

@@ -179,7 +179,10 @@ def test_a_child_that_says_too_much_is_not_listened_to(tmp_path, monkeypatch):
 
 
 def test_too_little_memory_for_the_child_is_an_unreadable_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(hdf5, "MEMORY", 1)
+    limits = tmp_path / "limits.py"
+    text = Path(hdf5.child_limits.__file__).read_text()
+    limits.write_text(text.replace("MEMORY = 512 << 20", "MEMORY = 1"))
+    monkeypatch.setattr(hdf5.child_limits, "__file__", str(limits))
     refused(legacy(tmp_path / "m.h5"))
 
 

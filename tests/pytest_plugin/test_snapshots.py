@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 
 from .conftest import LENET, failures, torch_project
@@ -170,6 +172,54 @@ def test_every_snapshot_has_a_name_of_its_own(pytester: pytest.Pytester) -> None
     names = sorted(path.name for path in pytester.path.rglob("*.txt"))
     assert names == ["TestA.test_net-2.txt", "TestA.test_net.txt"]
     result.stdout.fnmatch_lines(["E*invalid snapshot name '../outside'"])
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\x1b[31mb", "n" * 201, "", ".hidden"], ids=repr)
+def test_a_name_that_no_file_should_have_is_refused_in_plain_words(
+    pytester: pytest.Pytester, name: str
+) -> None:
+    pytester.makepyfile(test_net=f"def test_net(shapes):\n    shapes.snapshot({LENET!r}, name={name!r})\n")
+    result = pytester.runpytest_inprocess("-q", "--tb=line")
+    result.assert_outcomes(failed=1)
+    assert "UsageError: invalid snapshot name" in result.stdout.str()
+    assert "\x1b" not in result.stdout.str()
+    assert not list(pytester.path.rglob("*.txt"))
+
+
+def test_a_snapshot_that_is_no_text_or_cannot_be_written_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_net=f"""
+        def test_bytes(shapes):
+            shapes.snapshot({LENET!r}, name="bytes")
+
+        def test_folder(shapes):
+            shapes.snapshot({LENET!r}, name="folder")
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(passed=2)
+    written = {path.name: path for path in pytester.path.rglob("*.txt")}
+    written["bytes.txt"].write_bytes(b"plain \xff")
+    written["folder.txt"].unlink()
+    written["folder.txt"].mkdir()
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["E*the snapshot cannot be read", "E*it is not UTF-8*", "E*not a file:*folder.txt*"]
+    )
+
+
+def test_a_folder_that_takes_no_snapshot_is_told(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_words: object, **_settings: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    pytester.makepyfile(test_net=f"def test_net(shapes):\n    shapes.snapshot({LENET!r})\n")
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*test_net.txt cannot be written: Read-only file system"])
 
 
 def test_names_that_look_alike_in_a_file_system_are_kept_apart(pytester: pytest.Pytester) -> None:

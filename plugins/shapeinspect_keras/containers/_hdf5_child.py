@@ -2,7 +2,7 @@
 
 It runs in a child process because libhdf5 is not memory-safe: if a damaged file crashes it, only the
 child dies. Run it as ``python -I _hdf5_child.py REQUEST`` where the request is a JSON object
-``{"path", "offset", "size", "search", "memory", "seconds", "objects"}``. Without a path the file is
+``{"path", "offset", "size", "search", "limits", "seconds", "objects"}``. Without a path the file is
 remote: the child requests ranges from the parent on stdout, and receives them on stdin.
 
 It follows hard links only, never reads a dataset, and never asks a virtual dataset for its shape,
@@ -11,9 +11,9 @@ which would open other files.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
+import runpy
 import struct
 import sys
 from collections.abc import Callable
@@ -76,21 +76,6 @@ class Window(io.RawIOBase):
         count = self._fetch(self._position, view) if view else 0
         self._position += count
         return count
-
-
-def limit(memory: int, seconds: float) -> None:
-    """Limit this process's address space and CPU time from now on, where the platform can."""
-    try:
-        import resource
-        import signal
-
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # which ends the process
-    except (ImportError, AttributeError):
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    value = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (value, value))
 
 
 def texts(value: Any) -> list[str]:
@@ -172,6 +157,9 @@ class Lister:
         h5d = self.h5py.h5d
         plan = oid.get_create_plist()
         layout = plan.get_layout()
+        if oid.shape is None:
+            self.skipped[path] = "an empty dataset, which has neither a shape nor values"
+            return
         if layout not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED):
             self.skipped[path] = "a virtual dataset, which is not opened"
             return
@@ -211,7 +199,8 @@ def main() -> None:
 
 def respond(h5py: Any, request: dict[str, Any]) -> str:
     """Answer the request within its limits."""
-    limit(request["memory"], request["seconds"])
+    bounds = runpy.run_path(request["limits"])
+    bounds["limit"](bounds["MEMORY"], request["seconds"])
     path, size = request["path"], request["size"]
     if path is None:
         file: Any = io.BufferedReader(Window(remote, size), AHEAD)

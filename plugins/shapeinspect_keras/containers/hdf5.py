@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.binary import json_text
+from shapeinspect.binary import child_limits, json_text
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import MissingDependencyError, UnreadableFileError
 from shapeinspect.sources.source import Source
@@ -20,12 +20,11 @@ from shapeinspect_keras.containers.hdf5_process import ask
 if TYPE_CHECKING:
     import numpy as np
 
-#: The child's limits: bytes of address space, seconds of CPU time for the listing (a damaged file may
-#: trap libhdf5 in a loop; a small file gets less time), objects in the file.
-MEMORY = 2 * 1024**3
+#: The child's limits: seconds of processor time for the listing (a damaged file may trap libhdf5 in a loop; a
+#: small file gets less time), objects in the file.
 SECONDS = 30.0
-SECONDS_AT_LEAST = 1.0
-BYTES_A_SECOND = 2 << 20
+SECONDS_AT_LEAST = 1.5
+BYTES_A_SECOND = 1 << 20
 OBJECTS = 2_000_000
 
 _RANK = 32
@@ -106,8 +105,8 @@ def listing(source: Source, offset: int, size: int) -> Tree:
         "offset": offset,
         "size": size,
         "search": _home_of_h5py(),
-        "memory": MEMORY,
-        "seconds": min(SECONDS, SECONDS_AT_LEAST + size / BYTES_A_SECOND),
+        "limits": child_limits.__file__,
+        "seconds": min(SECONDS, SECONDS_AT_LEAST + _stored(source, size) / BYTES_A_SECOND),
         "objects": OBJECTS,
     }
     answer = json_text.parse(ask(source, json.dumps(request), offset, size), source.label, "the HDF5 listing")
@@ -122,6 +121,14 @@ def listing(source: Source, offset: int, size: int) -> Tree:
         },
         jsontext.mapping(answer.get("skipped")),
     )
+
+
+def _stored(source: Source, size: int) -> int:
+    """Return how many of a file's bytes are stored: a sparse file looks as long as it likes."""
+    if source.path is None:
+        return size
+    blocks = getattr(os.stat(source.path), "st_blocks", None)
+    return size if blocks is None else min(size, 512 * blocks)
 
 
 #: The position of the file's length in each version of the superblock.

@@ -7,11 +7,11 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from shapeinspect.binary.child_process import answer_of
 from shapeinspect.binary.json_text import MAX_BYTES
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.plugin_api.isolation.confined import released
@@ -25,8 +25,11 @@ RANGE = 16 << 20
 #: The signals that end a child whose CPU time is used up, where the platform has them.
 OVER_TIME = frozenset(getattr(signal, name, None) for name in ("SIGPROF", "SIGXCPU"))
 _CHILD = Path(__file__).with_name("_hdf5_child.py")
-#: One thread is enough to list, and HDF5 filter plug-ins are disabled.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
+#: One thread is enough to list, and HDF5 finds no plug-ins: none are loaded, and none lie where it looks.
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+    "HDF5_PLUGIN_PRELOAD": "::", "HDF5_PLUGIN_PATH": os.devnull,
+}  # fmt: skip
 #: A request for a range: this byte, its offset, its length. An answer begins with a brace.
 _ASKS, _REQUEST = b"?", struct.Struct("<QQ")
 
@@ -55,32 +58,16 @@ def ask(source: Source, request: str, offset: int, size: int) -> bytes:
         )
     except (OSError, ValueError) as error:
         raise UnreadableFileError(source.label, f"cannot start a process to read its HDF5: {error}") from None
-    # A timer ends a child that hangs; reading the pipe returns as soon as the answer is complete.
-    clock, late = CLOCK_REMOTE if far else CLOCK, threading.Event()
-
-    def end() -> None:
-        late.set()
-        child.kill()
-
-    timer = threading.Timer(clock, end)
-    timer.start()
-    try:
-        with child:
-            try:
-                answer = _served(source, child, offset, size) if far else _answer(child)
-            except BaseException:
-                child.kill()
-                raise
-            if len(answer) > ANSWER:
-                child.kill()
-    finally:
-        timer.cancel()
-    if late.is_set():
+    clock = CLOCK_REMOTE if far else CLOCK
+    with child:
+        talk = (lambda: _served(source, child, offset, size)) if far else None
+        answer = answer_of(child, clock, ANSWER, talk=talk)
+    if answer.late:
         raise UnreadableFileError(source.label, f"listing its HDF5 took over {clock} s")
-    if len(answer) > ANSWER:
+    if len(answer.data) > ANSWER:
         raise UnreadableFileError(source.label, "the listing of its HDF5 is too long")
-    check(source.label, child.returncode)
-    return answer
+    check(source.label, answer.code)
+    return answer.data
 
 
 def check(label: str, code: int) -> None:
@@ -98,10 +85,6 @@ def check(label: str, code: int) -> None:
     if code:
         ending = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise UnreadableFileError(label, f"the HDF5 library crashed on it ({ending})")
-
-
-def _answer(child: subprocess.Popen[bytes]) -> bytes:
-    return child.stdout.read(ANSWER + 1) if child.stdout is not None else b""
 
 
 def _served(source: Source, child: subprocess.Popen[bytes], offset: int, size: int) -> bytes:

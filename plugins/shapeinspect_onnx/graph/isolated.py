@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from types import TracebackType
 
+from shapeinspect.binary import child_limits
+from shapeinspect.binary.child_process import answer_of
 from shapeinspect_onnx.graph import _child
 from shapeinspect_onnx.reading.messages import folder
 
 #: On a busy machine the child's computing takes up to this many times as long by the wall clock.
 _PATIENCE = 10
+#: The bytes of its answer, and those for each byte of the model: what it adds are shapes.
+_ANSWER, _ANSWER_EACH_BYTE = 16 << 20, 8
 
 
 class Worker:
@@ -33,7 +36,7 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and our own program
-                [sys.executable, "-I", "-S", str(Path(_child.__file__)), str(folder())],
+                [sys.executable, "-I", "-S", _child.__file__, str(folder()), child_limits.__file__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -70,13 +73,13 @@ class Worker:
         process = self._process
         if process is None:
             return None, "it could not be started"
-        try:
-            answer, _ = process.communicate(model, _PATIENCE * _child.seconds(len(model)))
-        except subprocess.TimeoutExpired:
+        most = _ANSWER + _ANSWER_EACH_BYTE * len(model)
+        answer, code, late = answer_of(process, _PATIENCE * _child.seconds(len(model)), most, model)
+        if late:
             return None, "it took too long"
-        except OSError:
-            return None, "it could not be started"
-        if process.returncode == 0 and answer[:1] == b"+":
+        if len(answer) > most:
+            return None, "its answer is too long"
+        if code == 0 and answer[:1] == b"+":
             return answer[1:], ""
         if answer[:1] == b"-":
             first = answer[1:].decode("utf-8", "replace").strip().partition("\n")[0]

@@ -21,7 +21,7 @@ from shapeinspect_torch.pickles import collect, contents
 from shapeinspect_torch.pickles.allowlist import beyond
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
-from shapeinspect_torch.pickles.values import reader
+from shapeinspect_torch.pickles.values import Repeats, reader
 from shapeinspect_torch.quantized.declared import Declared, declared
 from shapeinspect_torch.quantized.fold import quantized
 from shapeinspect_torch.recognition.state_dict import layers_of
@@ -166,12 +166,14 @@ def loaded(source: Source, container: Container) -> Loaded:
     collect.unique(collected.tensors, source.label)
     walked = [modules.walk(path, node, tensors, budget, container.code) for path, node in collected.modules]
 
+    repeats = Repeats(source.label)
+
     def values(tensor: Tensor) -> Callable[[], object] | None:
         if container.values is not None:
             return container.values(tensor)
         if tensor.storage is None:
             return None
-        return reader(source, container.locate(tensor.storage), tensor)
+        return reader(source, container.locate(tensor.storage), tensor, repeats)
 
     inside = [tensor for tree in walked for module in tree for _, tensor, _ in module.weights]
     all_tensors = [*(item.tensor for item in collected.tensors), *inside]

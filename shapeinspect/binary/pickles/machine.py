@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from struct import Struct
 from typing import NoReturn
 
@@ -25,6 +26,8 @@ _FIRST, _MOST = 1 << 16, 4 << 20
 #: Stands for a name that is computed from something other than text.
 COMPUTED = Global("", "(a computed name)")
 
+#: Integers from here on share the hashes of smaller ones.
+_HASHED = sys.hash_info.modulus
 _SCALARS = frozenset({str, bytes, int, float, bool, type(None), Global, Blob})
 _LENGTH = {1: Struct("<B").unpack_from, 4: Struct("<I").unpack_from, 8: Struct("<Q").unpack_from}
 
@@ -237,5 +240,10 @@ def key_of(node: Node) -> Node:
 
     Args:
         node: a value of the pickle.
+
+    Source: https://docs.python.org/3/library/stdtypes.html#hashing-of-numeric-types : the hash of an
+    integer is its remainder by 2⁶¹ - 1; many long ones can be made whose look-up takes quadratic time.
     """
+    if type(node) is int and not -_HASHED < node < _HASHED:
+        return Identity(node)
     return node if type(node) in _SCALARS else Identity(node)

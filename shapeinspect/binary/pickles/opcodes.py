@@ -61,6 +61,10 @@ def _long(m: Machine) -> None:
     m.stack.append(_decimal(m, m.line().removesuffix(b"L")))
 
 
+#: The largest number under which a pickle can recall an object in every form of the opcode.
+MAX_MEMO = 0xFFFFFFFF
+
+
 def _decimal(m: Machine, text: bytes) -> int:
     if len(text) > 2.5 * MAX_LONG:
         m.fail(f"an integer in it has {len(text):,} digits")
@@ -335,7 +339,10 @@ def _long_binget(m: Machine) -> None:
 
 @_op(0x70)  # PUT
 def _put(m: Machine) -> None:
-    m.memo[_decimal(m, m.line())] = m.stack[-1]
+    index = _decimal(m, m.line())
+    if not 0 <= index <= MAX_MEMO:
+        m.fail(f"it numbers an object {index}")
+    m.memo[index] = m.stack[-1]
 
 
 @_op(0x71)  # BINPUT
