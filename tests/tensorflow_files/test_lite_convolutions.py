@@ -130,3 +130,32 @@ def test_blocks_around_another_convolution_stay_operators(padding: str, tmp_path
     assert kinds == ["SPACE_TO_BATCH_ND", "CONV_2D", "BATCH_TO_SPACE_ND"]
     at_size = inspect(str(path), (2, 12, 16, 4)).model
     assert at_size.values[at_size.outputs[0]].shape == _made(path, (2, 12, 16, 4))
+
+
+BIASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "separable": ("SeparableConv2D", {"filters": 4, "kernel_size": 3}),
+    "separable, one axis": ("SeparableConv1D", {"filters": 4, "kernel_size": 3}),
+    "dilated": ("Conv2D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2, "padding": "same"}),
+    "bare": ("Conv2D", {"filters": 4, "kernel_size": 3, "use_bias": False}),
+    "plain": ("Conv2D", {"filters": 4, "kernel_size": 3}),
+}
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize("name", BIASES)
+def test_zeros_that_the_converter_adds_as_a_bias_are_no_parameters(
+    name: str, zeros: bool, tmp_path: Path
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    kind, options = BIASES[name]
+    shape = (11, 3) if "one axis" in name else (9, 11, 3)
+    network = keras.Sequential([keras.Input(shape), getattr(keras.layers, kind)(**options)])
+    for seed, weight in enumerate(network.weights):  # a converter shares the buffers of equal constants
+        if not zeros or len(weight.shape) > 1:
+            weight.assign(tf.random.stateless_uniform(weight.shape, (seed, 7)))
+    network.export(str(tmp_path / "export"), verbose=False)
+    path = tmp_path / "network.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "export")).convert())
+    assert inspect(str(path)).totals.params == network.count_params()

@@ -1,6 +1,8 @@
 """Networks of many kinds at three sizes: the shapes of a real call, and what TensorFlow and TFLite refuse.
 
-The long run holds every network of ``networks.py`` and ``more_networks.py``; the fast cut those marked there.
+The long run holds every network of ``networks.py``, ``more_networks.py`` and ``unseen_networks.py``; the fast
+cut those marked there. When the last file was written, all of its networks were exact but for biases of zeros
+that TFLite's converter adds to separable and dilated convolutions, which were counted (3 of 19 TFLite files).
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ import pytest
 from shapeinspect import inspect
 from shapeinspect.api.debugging import fits
 
-from . import more_networks, networks
+from . import more_networks, networks, unseen_networks
 
 Shape = tuple[int, ...]
 
-FAST = [name for name, one in more_networks.NETWORKS.items() if one.fast]
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in more_networks.NETWORKS if name not in FAST]
+EVERY = {**more_networks.NETWORKS, **unseen_networks.NETWORKS}
+FAST = [name for name, one in EVERY.items() if one.fast]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in EVERY if name not in FAST]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +177,7 @@ def test_every_tensor_has_the_interpreters_shape_after_resizing(folder: Path, na
     network = networks.NETWORKS[name]
     path = folder / f"{name}.tflite"
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved(folder, name)))
-    if name in networks.ONLY_TENSORFLOW:
+    if name in networks.ONLY_TENSORFLOW | unseen_networks.ONLY_TENSORFLOW:
         with pytest.raises(Exception, match=r"flex|tensor list|Flex"):
             converter.convert()
         return

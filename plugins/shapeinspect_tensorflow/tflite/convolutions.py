@@ -23,6 +23,26 @@ _WIDENS, _SQUEEZES = frozenset({"EXPAND_DIMS"}), frozenset({"SQUEEZE", "RESHAPE"
 _FIRST = ((1,), (-3,))
 
 
+def is_filled(bias: Tensor, kernel: str, zero: Callable[[Tensor], bool]) -> bool:
+    """Return whether the converter added a bias of zeros, which has the name of the convolution.
+
+    Args:
+        bias: the stored bias.
+        kernel: the name of the filter, which the converter names after the convolution, too.
+        zero: tells whether all values of a stored tensor are 0.
+
+    Example:
+        >>> is_filled(Tensor("conv", (3,), (), "float32", 1, 8, 12), "conv1", lambda _tensor: True)
+        True
+    """
+    return bool(kernel) and _stem(bias.name) == _stem(kernel) and zero(bias)
+
+
+def _stem(name: str) -> str:
+    """Return a name without the number that makes it unique."""
+    return name.rstrip("0123456789")
+
+
 def dilated(graph: Subgraph) -> Subgraph:
     """Return a graph in which each convolution between two moves of blocks is one operator.
 

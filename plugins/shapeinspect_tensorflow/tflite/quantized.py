@@ -7,13 +7,13 @@ tensorflow/compiler/mlir/lite/schema/schema.fbs. Values of 4 bits share a byte, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from shapeinspect.binary.quantized import affine, unpack
 from shapeinspect.binary.window import Window
-from shapeinspect.ir import Packing, Quantization
+from shapeinspect.ir import Frozen, Packing, Quantization, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_tensorflow.tflite.file import Tensor
 from shapeinspect_tensorflow.vocabulary import dtypes
@@ -94,3 +94,27 @@ def values(source: Source, tensor: Tensor) -> Callable[[], Any] | None:
         return affine(numbers, scales, zeros)
 
     return read
+
+
+def scales_by_role(
+    weights: Sequence[Weight], tensors: Sequence[Tensor | None], roles: Mapping[int, str]
+) -> Mapping[str, Any] | None:
+    """Return scale, zero point and axis of each weight, by role.
+
+    Args:
+        weights: the weights of an operator.
+        tensors: what the operator reads.
+        roles: the role of each input that has one, by its slot.
+    """
+    by_role = {}
+    known = {weight.role for weight in weights}
+    for slot, tensor in enumerate(tensors):
+        role = roles.get(slot) or f"input{slot}"
+        given = None if tensor is None else tensor.quantization
+        if given is None or role not in known:
+            continue
+        facts: dict[str, Any] = {"scale": given.scale, "zero_point": given.zero_point}
+        if len(given.scale) > 1:
+            facts["axis"] = given.axis
+        by_role[role] = Frozen(facts)
+    return Frozen(by_role) if by_role else None

@@ -24,12 +24,12 @@ from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite.computed import producers, shape_computations, sources
-from shapeinspect_tensorflow.tflite.convolutions import dilated, narrow
+from shapeinspect_tensorflow.tflite.convolutions import dilated, is_filled, narrow
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.norms import normed
 from shapeinspect_tensorflow.tflite.ops import JOINED, OPS, SETTINGS
 from shapeinspect_tensorflow.tflite.packed import unpacked
-from shapeinspect_tensorflow.tflite.quantized import quantization, values
+from shapeinspect_tensorflow.tflite.quantized import quantization, scales_by_role, values
 from shapeinspect_tensorflow.tflite.recurrent import recurrent
 from shapeinspect_tensorflow.tflite.rounds import rounds
 from shapeinspect_tensorflow.tflite.unrolled import unrolled
@@ -337,7 +337,7 @@ class _Builder:
             (names[index], Value(names[index], shapes[index], graph.tensors[index].dtype)) for index in made
         )
         part.fill(operator)
-        quantized = _quantization(weights, operator, tensors, op)
+        quantized = scales_by_role(weights, tensors, op.params)
         if quantized:
             attributes["quantization"] = quantized
         while inputs and not inputs[-1]:
@@ -384,6 +384,8 @@ class _Builder:
     def _weight(self, operator: Operator, op: Op, slot: int, tensor: Tensor, view: View) -> Weight:
         role = op.params.get(slot) or f"input{slot}"
         shape = tensor.shape or ()
+        kernels = (held.name for at, held in enumerate(view.held) if held and op.params.get(at) == "filter")
+        filled = role == "bias" and is_filled(tensor, next(kernels, ""), self._zero)
         if tensor.external:
             self._external.add(tensor.name)
         self._sparse += tensor.sparse
@@ -391,7 +393,7 @@ class _Builder:
             tensor.name, role, shape, tensor.dtype, tensor.nbytes if not tensor.external else None, False,
             _layout(operator, role, shape, view),
             storage=None if tensor.external else f"buffer {tensor.buffer}",
-            values=values(self._source, tensor), quantization=quantization(tensor),
+            values=values(self._source, tensor), quantization=quantization(tensor), buffer=filled,
         )  # fmt: skip
 
     def notes(self) -> list[Note]:
@@ -484,21 +486,3 @@ def _layout(operator: Operator, role: str, shape: tuple[int, ...], view: View) -
             return None
         sizes = {"c": channels}
     return TABLE.bind(kind, role, len(shape), sizes)
-
-
-def _quantization(
-    weights: list[Weight], operator: Operator, tensors: list[Tensor | None], op: Op
-) -> Mapping[str, Any] | None:
-    """Return scale, zero point and axis of each weight, by role."""
-    by_role = {}
-    roles = {weight.role for weight in weights}
-    for slot, tensor in enumerate(tensors):
-        role = op.params.get(slot) or f"input{slot}"
-        given = None if tensor is None else tensor.quantization
-        if given is None or role not in roles:
-            continue
-        facts: dict[str, Any] = {"scale": given.scale, "zero_point": given.zero_point}
-        if len(given.scale) > 1:
-            facts["axis"] = given.axis
-        by_role[role] = Frozen(facts)
-    return Frozen(by_role) if by_role else None
