@@ -84,6 +84,24 @@ def test_a_loop_is_the_layer_that_keras_exported(name: str, batch: int, tmp_path
         np.testing.assert_array_equal(found[slot].reshape(theirs.shape), theirs, err_msg=slot)
 
 
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_weights_of_16_bits_are_those_of_layers(kind: str, tmp_path: Path) -> None:
+    import keras
+    import tensorflow as tf
+
+    network = keras.Sequential([keras.Input((9, 5)), getattr(keras.layers, kind)(7, activation="selu")])
+    _convert(network, tmp_path)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "export"))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    path = tmp_path / "half.tflite"
+    path.write_bytes(converter.convert())
+    (layer,) = inspect(str(path)).model.layers
+    assert (layer.kind, layer.attributes["cell_function"]) == (KINDS[kind], "selu")
+    assert sum(weight.size or 0 for weight in layer.weights) == network.count_params()
+    assert {weight.dtype for weight in layer.weights} == {"float16"}
+
+
 def test_both_directions_are_two_layers(tmp_path: Path) -> None:
     import keras
     from keras import layers as k

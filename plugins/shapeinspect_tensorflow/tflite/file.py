@@ -19,6 +19,7 @@ _MAX_RANK = 64
 #: Integer constants of up to this many values may be settings; their numbers are read.
 _FEW = 1024
 _NUMBERS = {"int32": "i", "int64": "q"}
+_SCALARS = {"float32": "f", "float16": "e"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +227,8 @@ class _Reader:
         if start and dtype in _NUMBERS and whole <= _FEW and not sparse:
             numbers = struct.unpack(f"<{whole}{_NUMBERS[dtype]}", self._window.span(start, start + size))
         scalar = None
-        if start and dtype == "float32" and shape == () and not sparse:
-            scalar = float(struct.unpack("<f", self._window.span(start, start + size))[0])
+        if start and dtype in _SCALARS and shape == () and not sparse:
+            scalar = float(struct.unpack(f"<{_SCALARS[dtype]}", self._window.span(start, start + size))[0])
         return Tensor(
             name, shape, signature if len(signature) == len(shape or ()) else (), dtype, buffer, start, size,
             variable, self._quantization(table.table(4)), sparse, external, numbers, scalar,

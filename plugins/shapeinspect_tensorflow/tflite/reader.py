@@ -78,11 +78,13 @@ def read(source: Source) -> Model:
 
     named = {number for graph in file.subgraphs for number in _bodies(graph)}
 
-    def layers(graph: Subgraph) -> Subgraph:
-        stepped = unrolled(unpacked(graph), zero, lambda tensor: values(source, tensor))
-        return narrow(recurrent(dilated(normed(stepped)), file.subgraphs, zero))
+    plain = tuple(map(unpacked, file.subgraphs))
 
-    graphs = tuple(map(layers, file.subgraphs))
+    def layers(graph: Subgraph) -> Subgraph:
+        stepped = unrolled(graph, zero, lambda tensor: values(source, tensor))
+        return narrow(recurrent(dilated(normed(stepped)), plain, zero))
+
+    graphs = tuple(map(layers, plain))
     file = replace(file, subgraphs=graphs)
     builder, first = _Builder(source, zero, file), _first(source, file)
     called = _called(file, first, named)

@@ -20,6 +20,8 @@ _GATED = {
     ("function", "hard_sigmoid"): "hard_silu",
     ("function", "tanh", "softplus"): "mish",
 }
+#: How far constants may be apart that are stored as 16-bit floats.
+_NEAR = 1e-3
 #: The two slopes of selu.
 _SELU, _SELU_BELOW = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772
 #: The constants between which a value is cut, and the name of that.
@@ -133,7 +135,7 @@ def choice_of(condition: Term, yes: Term, no: Term) -> Term | None:
         for term, wanted in ((yes, value), (no, below))
     ]
     found = all(
-        len(one) == 1 and isclose(one[0], slope, rel_tol=1e-5)
+        len(one) == 1 and isclose(one[0], slope, rel_tol=_NEAR)
         for one, slope in zip(sides, (_SELU, _SELU_BELOW), strict=True)
     )
     return ("function", "selu", value) if found else None
@@ -152,7 +154,7 @@ def _gated(one: Term, other: Term) -> Term | None:
 
 def _scaled(term: Term, factor: float) -> Term | None:
     """Match ``relu6(x + 3) / 6``."""
-    if term[:2] != ("function", "relu6") or not isclose(factor, 1 / 6, rel_tol=1e-5):
+    if term[:2] != ("function", "relu6") or not isclose(factor, 1 / 6, rel_tol=_NEAR):
         return None
     inner = term[2]
     if not isinstance(inner, tuple) or inner[0] != "sum":
@@ -170,7 +172,7 @@ def _gelu(half: Term, error: Term) -> Term | None:
         if part is None or not isclose(part, 0.5) or not isinstance(turned, tuple):
             continue
         for factor, negative in _factors(turned):
-            exact = factor is not None and isclose(factor, sqrt(0.5), rel_tol=1e-5)
+            exact = factor is not None and isclose(factor, sqrt(0.5), rel_tol=_NEAR)
             if exact and negative == ("function", "negative", value):
                 return ("function", "gelu", value)
     return None
