@@ -138,6 +138,7 @@ BIASES: dict[str, tuple[str, dict[str, Any]]] = {
     "dilated": ("Conv2D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2, "padding": "same"}),
     "bare": ("Conv2D", {"filters": 4, "kernel_size": 3, "use_bias": False}),
     "plain": ("Conv2D", {"filters": 4, "kernel_size": 3}),
+    "in a row": ("SeparableConv2D", {"filters": 4, "kernel_size": 3, "activation": "relu6"}),
 }
 
 
@@ -151,7 +152,10 @@ def test_zeros_that_the_converter_adds_as_a_bias_are_no_parameters(
 
     kind, options = BIASES[name]
     shape = (11, 3) if "one axis" in name else (9, 11, 3)
-    network = keras.Sequential([keras.Input(shape), getattr(keras.layers, kind)(**options)])
+    layers = [getattr(keras.layers, kind)(**options)]
+    if name == "in a row":  # the converter then names the zeros after nothing
+        layers += [keras.layers.Conv2D(5, 3, dilation_rate=2, padding="same"), keras.layers.Conv2D(2, 1)]
+    network = keras.Sequential([keras.Input(shape), *layers])
     for seed, weight in enumerate(network.weights):  # a converter shares the buffers of equal constants
         if not zeros or len(weight.shape) > 1:
             weight.assign(tf.random.stateless_uniform(weight.shape, (seed, 7)))

@@ -19,23 +19,50 @@ DILATED_NARROW = {"CONV_2D": "DILATED_CONV_1D", "DEPTHWISE_CONV_2D": "DILATED_DE
 NARROW = {"CONV_2D": "CONV_1D", "DEPTHWISE_CONV_2D": "DEPTHWISE_CONV_1D"}
 
 _WIDENS, _SQUEEZES = frozenset({"EXPAND_DIMS"}), frozenset({"SQUEEZE", "RESHAPE"})
+#: How TensorFlow names the first product of a separable convolution, see ``tf.nn.separable_conv2d``.
+_SEPARABLE = "/separable_conv2d/depthwise"
 #: The first axis of space, where there are two.
 _FIRST = ((1,), (-3,))
 
 
-def is_filled(bias: Tensor, kernel: str, zero: Callable[[Tensor], bool]) -> bool:
-    """Return whether the converter added a bias of zeros, which has the name of the convolution.
+def is_filled(bias: Tensor, kernel: str, zero: Callable[[Tensor], bool], *, biased: bool) -> bool:
+    """Return whether the converter added a bias of zeros, since its operator needs one.
 
     Args:
         bias: the stored bias.
-        kernel: the name of the filter, which the converter names after the convolution, too.
+        kernel: the name of the filter.
         zero: tells whether all values of a stored tensor are 0.
+        biased: whether the bias of the network is added behind the operator.
 
     Example:
-        >>> is_filled(Tensor("conv", (3,), (), "float32", 1, 8, 12), "conv1", lambda _tensor: True)
+        >>> bias = Tensor("conv", (3,), (), "float32", 1, 8, 12)
+        >>> is_filled(bias, "conv1", lambda _tensor: True, biased=False)
         True
     """
-    return bool(kernel) and _stem(bias.name) == _stem(kernel) and zero(bias)
+    # It has the name of the convolution; in a separable one there is none between its two products.
+    named = bool(kernel) and _stem(bias.name) == _stem(kernel)
+    return (named or biased or _stem(kernel).endswith(_SEPARABLE)) and zero(bias)
+
+
+def biased(graph: Subgraph) -> frozenset[int]:
+    """Return the tensors that are only read by an operator that adds a stored vector.
+
+    Args:
+        graph: one graph of the file.
+
+    Example:
+        >>> biased(Subgraph("g", (), (), (), ()))
+        frozenset()
+    """
+    readers = Counter(index for operator in graph.operators for index in {*operator.inputs})
+    found = {
+        index
+        for operator in graph.operators
+        if operator.op == "ADD" and len(operator.inputs) == 2
+        for index, other in (operator.inputs, operator.inputs[::-1])
+        if other >= 0 and graph.tensors[other].stored and len(graph.tensors[other].shape or ()) == 1
+    }
+    return frozenset(index for index in found if readers[index] == 1) - {*graph.outputs}
 
 
 def _stem(name: str) -> str:

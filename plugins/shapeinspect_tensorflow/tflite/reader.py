@@ -24,7 +24,7 @@ from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite.computed import producers, shape_computations, sources
-from shapeinspect_tensorflow.tflite.convolutions import dilated, is_filled, narrow
+from shapeinspect_tensorflow.tflite.convolutions import biased, dilated, is_filled, narrow
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.norms import normed
 from shapeinspect_tensorflow.tflite.ops import JOINED, OPS, SETTINGS
@@ -179,6 +179,7 @@ class _Part:
         evaluator: computes the numbers in small tensors.
         hidden: the places of the operators that only compute settings, as long as they are not shown.
         producers: the place of the operator that computes each tensor.
+        biased: the tensors to which a bias is added by an operator of its own.
     """
 
     graph: Subgraph
@@ -189,6 +190,7 @@ class _Part:
     evaluator: Evaluator[int]
     hidden: set[int]
     producers: Mapping[int, int]
+    biased: frozenset[int]
 
     def shape(self, index: int) -> Shape | None:
         return self.computed.get(index, self.shapes[index])
@@ -277,7 +279,7 @@ class _Builder:
         computed: dict[int, Shape | None] = {}
         evaluator = Evaluator(sources(graph), lambda index: computed.get(index, shapes[index]))
         hidden, makers = set(shape_computations(graph)), producers(graph)
-        part = _Part(graph, prefix, names, shapes, computed, evaluator, hidden, makers)
+        part = _Part(graph, prefix, names, shapes, computed, evaluator, hidden, makers, biased(graph))
         for place, operator in enumerate(graph.operators):
             if place in part.hidden:
                 part.fill(operator)
@@ -325,7 +327,7 @@ class _Builder:
             start = operator.op in _STARTS and stored and self._zero(tensor)
             weight = stored and (role is not None or not _is_setting(tensor)) and not start
             if weight:
-                weights.append(self._weight(operator, op, slot, tensor, view))
+                weights.append(self._weight(operator, op, slot, tensor, view, part.biased))
             # The axes of an operand count, and so does a number that lengths are computed with.
             number = stored and not weight and (bool(tensor.shape) or tensor.numbers is not None)
             if (not stored and not (role and tensor.variable)) or (stored and kind not in _OWN) or number:
@@ -383,11 +385,15 @@ class _Builder:
         self.blocks.append(Block(path, "loop", (inner,), given, outputs, len(inputs), counted=True))
         return True
 
-    def _weight(self, operator: Operator, op: Op, slot: int, tensor: Tensor, view: View) -> Weight:
+    def _weight(
+        self, operator: Operator, op: Op, slot: int, tensor: Tensor, view: View, biases: frozenset[int]
+    ) -> Weight:
         role = op.params.get(slot) or f"input{slot}"
         shape = tensor.shape or ()
         kernels = (held.name for at, held in enumerate(view.held) if held and op.params.get(at) == "filter")
-        filled = role == "bias" and is_filled(tensor, next(kernels, ""), self._zero)
+        filled = role == "bias" and is_filled(
+            tensor, next(kernels, ""), self._zero, biased=operator.outputs[0] in biases
+        )
         if tensor.external:
             self._external.add(tensor.name)
         self._sparse += tensor.sparse
