@@ -113,3 +113,35 @@ def test_of_two_branches_the_one_with_more_work_counts(tmp_path: Path) -> None:
     report = inspect(str(path))
     assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
     assert report.totals.macs == 2 * PRODUCT
+
+
+def test_a_loop_in_a_loop_does_the_work_of_both(tmp_path: Path) -> None:
+    def make(x: Any, matrix: Any) -> Any:
+        import tensorflow as tf
+
+        def outer(place: Any, value: Any) -> Any:
+            def inner(place: Any, value: Any) -> Any:
+                return place + 1, tf.tanh(tf.matmul(value, matrix))
+
+            value = tf.while_loop(lambda place, _value: place < 4, inner, [tf.constant(0), value])[1]
+            return place + 1, tf.matmul(value, matrix)
+
+        return tf.while_loop(lambda place, _value: place < 3, outer, [tf.constant(0), x])[1]
+
+    path, made = _written(tmp_path / "nested.tflite", make)
+    report = inspect(str(path))
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert report.totals.macs == 3 * (4 + 1) * PRODUCT
+
+
+def test_a_scan_counts_no_zeros_that_fill_up_its_list(tmp_path: Path) -> None:
+    def make(x: Any, matrix: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.scan(lambda old, row: tf.tanh(tf.linalg.matvec(matrix, old) + row), tf.tile(x, [2, 1]))
+
+    path, made = _written(tmp_path / "scan.tflite", make)
+    report = inspect(str(path))
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert report.totals.params == 6 * 6
+    assert report.totals.macs == 3 * 6 * 6

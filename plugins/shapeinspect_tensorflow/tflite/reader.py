@@ -54,7 +54,7 @@ _MAX_DEPTH = 50
 _BEFORE = {
     "WHILE:GRU": "WHILE:GRU(candidate_apart)", "WHILE:GRU(gates_apart)": "WHILE:GRU(gates_apart, before)",
 }  # fmt: skip
-_STARTS = frozenset({"WHILE", "ASSIGN_VARIABLE"})
+_STARTS = frozenset({"WHILE", "ASSIGN_VARIABLE", "CONCATENATION"})
 _LOOPS = frozenset({"WHILE", "IF", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
 
 
@@ -255,12 +255,12 @@ class _Builder:
         self.values: dict[str, Value] = {}
         self.blocks: list[Block] = []
 
-    def add(self, number: int, *, main: bool = False) -> None:
-        """Add one graph, if it is not there yet; the names of all but the first begin with its own."""
+    def add(self, number: int, around: str = "", *, main: bool = False) -> None:
+        """Add one graph, if it is not there yet; its names begin with its own, behind those around it."""
         if number in self._added:
             return
         graph = self._file.subgraphs[number]
-        name = "" if main else self._prefixes.unique(graph.name or f"subgraph{number}")
+        name = "" if main else self._prefixes.unique(around + (graph.name or f"subgraph{number}"))
         prefix = f"{name}/" if name else ""
         names = tuple(
             self._value_names.unique(prefix + (tensor.name or f"tensor{index}"))
@@ -323,7 +323,7 @@ class _Builder:
                     inputs.append("")
                 continue
             stored = tensor.stored and index not in graph.inputs
-            # Zeros that a loop or a variable begins with are no parameters.
+            # Zeros that a loop or a variable begins with, or that a list is filled up with, are no parameters.
             start = operator.op in _STARTS and stored and self._zero(tensor)
             weight = stored and (role is not None or not _is_setting(tensor)) and not start
             if weight:
@@ -365,7 +365,7 @@ class _Builder:
         graphs = [one for one in numbers if isinstance(one, int) and 0 <= one < len(self._file.subgraphs)]
         fresh = len({*graphs}) == 2 and self._added.keys().isdisjoint(graphs)
         for number in graphs:
-            self.add(number)
+            self.add(number, part.prefix)
         inputs = tuple(part.names[index] if index >= 0 else "" for index in operator.inputs)
         outputs = tuple(part.names[index] if index >= 0 else "" for index in operator.outputs)
         if not fresh:
