@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from shapeinspect.compare.compatible import any_numbered, fits, same_kind
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
-from shapeinspect.compare.retype import in_order, retype
+from shapeinspect.compare.retype import in_order, like_partner, retype, without_new
 from shapeinspect.compare.sequence import compare_steps
 from shapeinspect.compare.settings import differing
 from shapeinspect.compare.sides import ModelSide
@@ -153,6 +153,10 @@ def _pair(
     options: Options,
 ) -> LayerPair:
     seen_a, seen_b = _retyped(a, b, side_a, side_b), _retyped(b, a, side_b, side_a)
+    if not side_b.model.calls:
+        seen_a = without_new(seen_a)
+    if not side_a.model.calls:
+        seen_b = without_new(seen_b)
     weights = compare_weights(seen_a, seen_b, options, _doubt(a, b, side_a, side_b))
     why = _kind_texts(a, b, weights)
     statuses = {weight.status for weight in weights}
@@ -173,7 +177,8 @@ def _pair(
 def _retyped(unit: Unit, partner: Unit, side: ModelSide, other: ModelSide) -> Unit:
     """Treat a layer of unknown kind as its partner's."""
     if unit.layer.kind != "unknown":
-        return unit
+        alike = unit.layer.kind == partner.layer.kind and side.model.framework == other.model.framework
+        return like_partner(unit, partner) if alike and other.model.calls and not side.model.calls else unit
     ordered = in_order(unit, partner) if side.model.framework == other.model.framework else unit
     return ordered if ordered is not unit else retype(unit, partner, side.table)
 
@@ -252,8 +257,8 @@ def _notes(matching: Matching, a: Model, b: Model) -> tuple[Note, ...]:
             notes.append(
                 Note(f'the names in {letter} begin with "{".".join(prefix)}.": ignored when matching')
             )
-    for model, letter in ((a, "A"), (b, "B")):
-        if model.calls or not any(layer.weights for layer in model.layers):
+    for model, other, letter in ((a, b, "A"), (b, a, "B")):
+        if model.calls or not (other.calls or any(layer.weights for layer in model.layers)):
             continue
         if model.format == "live":
             notes.append(Note(f"{letter} was read without an input: its activations are not compared"))

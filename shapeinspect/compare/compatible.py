@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from shapeinspect.compare.slots import Slot, Unit, is_counter
+from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layer
 
@@ -121,7 +121,7 @@ def any_numbered(layers: Iterable[Layer], others: Iterable[Layer]) -> bool:
 
 def _stored(layer: Layer) -> tuple[Shape, ...]:
     """Return the shapes of a layer's weights as they are stored, in their order."""
-    return tuple(weight.shape for weight in layer.weights if not is_counter(weight))
+    return tuple(weight.shape for weight in layer.weights if not (is_counter(weight) or is_new(weight)))
 
 
 def _numbered(layer: Layer) -> bool:

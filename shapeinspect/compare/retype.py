@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shapeinspect.compare.slots import Slot, Unit, is_counter
+from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Weight
 from shapeinspect.layout.canonical import pieces
@@ -51,7 +51,7 @@ def in_order(unit: Unit, partner: Unit) -> Unit:
         the layer with its slots cut by the partner's layouts; as it was where they do not fit.
     """
     stored = [slot.weight for slot in unit.slots.values()]
-    others = [weight for weight in partner.layer.weights if not is_counter(weight)]
+    others = [weight for weight in partner.layer.weights if not is_counter(weight) and not is_new(weight)]
     numbers = [weight.role for weight in stored]
     if not numbers or numbers != [str(index) for index in range(len(others))]:
         return unit
@@ -63,6 +63,36 @@ def in_order(unit: Unit, partner: Unit) -> Unit:
         whole = {other.role: Slot(other.role, cut, None)}
         slots.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or whole)
     return replace(unit, slots=slots)
+
+
+def like_partner(unit: Unit, partner: Unit) -> Unit:
+    """Give the weights of a bare file the axes of their partner's, whose graph shows how they were flattened.
+
+    Args:
+        unit: a layer of a file without a graph.
+        partner: the layer of the same framework and kind that it was matched with.
+
+    Returns:
+        the layer with the partner's layouts where its weights have that role and fit them.
+    """
+    others = {weight.role: weight.layout for weight in partner.layer.weights}
+    slots: dict[str, Slot] = {}
+    for name, slot in unit.slots.items():
+        layout = others.get(slot.weight.role)
+        cut = slot.weight if layout is None or slot.stored else replace(slot.weight, layout=layout)
+        found = [piece for piece in pieces(cut) if piece.slot == name] if _fits(cut) else []
+        slots[name] = Slot(name, cut, found[0]) if found and cut is not slot.weight else slot
+    return replace(unit, slots=slots)
+
+
+def without_new(unit: Unit) -> Unit:
+    """Leave out the weights that no file holds, to compare a layer with what a bare file stores of it.
+
+    Args:
+        unit: the layer.
+    """
+    held = {name: slot for name, slot in unit.slots.items() if not is_new(slot.weight)}
+    return unit if len(held) == len(unit.slots) else replace(unit, slots=held)
 
 
 def _bound(weight: Weight, native: str, partner: Unit, table: NativeTable) -> Weight | None:

@@ -1,4 +1,7 @@
-"""Two models of one framework without any weights, compared step by step in the order of their calls."""
+"""Two models of one framework without any weights, compared step by step in the order of their calls.
+
+A file of weights has no calls, but it lists the layers that it stores nothing of: these are compared by name.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,9 @@ def compare_steps(a: ModelSide, b: ModelSide) -> Iterator[LayerPair]:
         a: a model without weights.
         b: another one, that the same adapter has read.
     """
+    if bool(a.model.calls) != bool(b.model.calls):
+        yield from _by_name(a, b)
+        return
     left, right = steps_of(a), steps_of(b)
     if max(len(left), len(right)) > _MOST:
         return
@@ -52,3 +58,19 @@ def compare_steps(a: ModelSide, b: ModelSide) -> Iterator[LayerPair]:
             yield LayerPair(layer.path, None, layer.kind, "only_a")
         for layer in right[start_b + shared : end_b]:
             yield LayerPair(None, layer.path, layer.kind, "only_b")
+
+
+def _by_name(a: ModelSide, b: ModelSide) -> Iterator[LayerPair]:
+    for path, layer in a.layers.items():
+        other = b.layers.get(path)
+        kinds = {layer.kind, other.kind if other is not None else layer.kind}
+        if kinds & _NO_STEP:
+            continue
+        if other is None:
+            yield LayerPair(path, None, layer.kind, "only_a")
+            continue
+        kind, bare = (layer.kind, "B") if a.model.calls else (other.kind, "A")
+        yield LayerPair(path, path, kind, "same", "name", why=(f"{bare} has only its name",))
+    for path, layer in b.layers.items():
+        if path not in a.layers and layer.kind not in _NO_STEP:
+            yield LayerPair(None, path, layer.kind, "only_b")

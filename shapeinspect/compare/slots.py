@@ -125,6 +125,19 @@ def is_counter(weight: Weight) -> bool:
     return generator or (weight.size in (0, 1) and (integer or weight.role == "num_batches_tracked"))
 
 
+def is_new(weight: Weight) -> bool:
+    """Tell whether no file holds a weight: loading makes it, such as a low-rank update.
+
+    Args:
+        weight: the weight.
+
+    Example:
+        >>> is_new(Weight("up.lora_kernel_a", "lora_kernel_a", (5, 2), "float32", 0))
+        True
+    """
+    return weight.nbytes == 0 and weight.values is None and 0 not in weight.shape
+
+
 def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> list[Unit]:
     """Return the layers of a model that own weights, with their neighbors.
 

@@ -69,7 +69,8 @@ def verdict(comparison: Comparison) -> str:
         noun, verb = ("layer" if total == 1 else "layers"), ("is" if same == 1 else "are")
         return f"{same:,} of {total:,} {noun} {verb} the same; {others}"
     subject = "the one layer is" if total == 1 else f"all {total:,} layers are"
-    numbers = ", and so are their values" if comparison.valued else ""
+    stored = any(pair.weights for pair in comparison.layers)
+    numbers = ", and so are their values" if comparison.valued and stored else ""
     refusal = comparison.refusal
     refused = f"; {refusal.call} refuses {_keys(refusal)}" if refusal is not None and refusal.refused else ""
     return f"{subject} the same{numbers}{refused}"

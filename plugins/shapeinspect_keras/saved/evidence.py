@@ -77,6 +77,7 @@ _PROVEN = frozenset(
             "reset_after",
             "reset_afters",
         ),
+        *("out_features", "num_embeddings", "embedding_dim"),
         *("out_channels", "kernel_size", "num_heads", "num_kv_heads", "head_dim", "value_head_dim"),
     }
 )

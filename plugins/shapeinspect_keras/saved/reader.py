@@ -186,16 +186,20 @@ class _Assembly:
         self.paths.add(name)
         found = self.assigned.structures.get(path)
         shapes = {item.role: item.dataset.shape for item in stored}
-        proof = prove_structure(*found, shapes) if found else prove(shapes)
+        proof = prove(shapes)
+        name_of_class, config = found or (proof.type, {})
+        weights = tuple(self.weight(path, item, None, name_of_class, config) for item in stored)
+        if found:
+            weights = folded(weights, name_of_class, config)
+            proof = prove_structure(name_of_class, config, {weight.role: weight.shape for weight in weights})
         kind = "module" if path in self.holding and not stored else proof.kind
-        config = found[1] if found else {}
         return Layer(
             name,
             kind,
             proof.type,
             path or ("model",),
             Frozen(proof.attributes),
-            tuple(self.weight(path, item, None, proof.type, config) for item in stored),
+            weights,
             proof.candidates,
         )
 

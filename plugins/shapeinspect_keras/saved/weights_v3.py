@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.dims import Shape
 from shapeinspect_keras.containers.hdf5 import Dataset, Tree
 from shapeinspect_keras.containers.jsontext import text
 from shapeinspect_keras.saved.config import Node
+from shapeinspect_keras.saved.quantized_groups import plain, quantized
 from shapeinspect_keras.saved.structures import Structure, structure
 from shapeinspect_keras.saved.weight_lists import SEEDS, Assignment, Path, Stored, leaves, tie
 from shapeinspect_keras.vocabulary.parts import part_roles, parts
@@ -211,18 +211,25 @@ def _of_parts(
 
 
 def _structure(holders: Holders, holder: str) -> Structure | None:
-    """Recognize a layer without arrays of its own by the groups below it."""
-    if holders.arrays.get(holder) or not holder:
+    """Recognize a layer by its own arrays where they are quantized, else by the groups below it."""
+    if not holder:
         return None
-    groups: dict[str, tuple[Shape, ...]] = {}
+    if own := holders.arrays.get(holder):
+        alone = next(holders.below(holder), None) is None
+        return quantized(holder.rpartition("/")[2], [array for _, array in own]) if alone else None
+    groups: dict[str, list[Dataset]] = {}
     for sub in holders.below(holder):
         if holders.arrays[sub] and not _is_seed(holders, sub):
-            groups[_bare(sub.removeprefix(holder).strip("/"))] = tuple(
-                dataset.shape for _, dataset in holders.arrays[sub]
-            )
+            groups[_bare(sub.removeprefix(holder).strip("/"))] = [
+                dataset for _, dataset in holders.arrays[sub]
+            ]
             if len(groups) > _MOST_GROUPS:
                 return None
-    return structure(groups) if groups else None
+    if packed := plain(groups):
+        found = structure(packed[0])
+        return (found[0], {**found[1], "dtype": packed[1]}) if found else None
+    shapes = {path: tuple(array.shape for array in arrays) for path, arrays in groups.items()}
+    return structure(shapes) if shapes else None
 
 
 def _plain(holders: Holders, holder: str) -> list[Stored]:
