@@ -9,7 +9,7 @@ from shapeinspect.compare import values
 from shapeinspect.compare.compatible import equal_lengths
 from shapeinspect.compare.reorderings import reordering
 from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
-from shapeinspect.compare.slots import Slot, Unit
+from shapeinspect.compare.slots import Slot, Unit, is_new
 from shapeinspect.compare.transforms import direct, to_common
 from shapeinspect.dims import Shape
 from shapeinspect.errors import MissingDependencyError
@@ -122,8 +122,9 @@ def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options,
         why = [*texts, *why] if status != "same" or not texts else [*why, *texts]
         if open_side and status == "same":
             why.remove(open_side)
-    elif options.values:
-        why.append("its values cannot be read")
+    elif options.values and not all(is_new(slot.weight) for slot in (*a, *b)):
+        status = "ambiguous" if status == "same" else status
+        why.append("its values cannot be read, so they are not compared")
     return WeightPair(name, status, left, right, steps, tuple(why), figures)
 
 
@@ -159,7 +160,8 @@ def _values(
     try:
         left, right = values.numbers(a), values.numbers(b)
     except MissingDependencyError as error:
-        return status, None, [f"its values cannot be read: {error.what}; {error.hint}"]
+        undecided: Status = "ambiguous" if status == "same" else status
+        return undecided, None, [f"its values cannot be read: {error.what}; {error.hint}"]
     figures = values.compare(left, right, options.rtol, options.atol)
     quantized = any(slot.weight.quantization is not None for slot in (*a, *b))
     values_text = "dequantized values" if quantized else "values"

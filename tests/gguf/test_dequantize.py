@@ -90,8 +90,11 @@ def test_what_nobody_dequantizes_is_counted_and_not_read(name: str, tmp_path: Pa
     (layer,) = shapeinspect.inspect(path).model.layers
     (weight,) = layer.weights
     assert (weight.shape, weight.nbytes, weight.values) == (numbers.shape, data.nbytes, None)
-    (pair,) = shapeinspect.diff(path, path, values=True).layers
-    assert pair.weights[0].why == ("its values cannot be read",)
+    difference = shapeinspect.diff(path, path, values=True)
+    assert difference.layers[0].weights[0].why == ("its values cannot be read, so they are not compared",)
+    assert not difference.same
+    assert "and so are their values" not in difference.verdict
+    assert shapeinspect.diff(path, path).same
 
 
 def test_code_books_of_another_byte_order_are_not_read() -> None:

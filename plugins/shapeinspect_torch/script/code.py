@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 _LIST = re.compile(r"^  __(parameters|buffers)__ = (\[.*\])$", re.MULTILINE)
 _FINAL = re.compile(r"^  (\w+) : Final\[.{1,200}\] = (.{1,1000})$", re.MULTILINE)
-_CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
+_CLASS = re.compile(r"^class (\w+)[(:]", re.MULTILINE)
 _WORDS = {"True": True, "False": False}
 _INTEGER = re.compile(r"-?\d{1,18}")
 _FLOAT = re.compile(r"-?\d{1,30}\.\d{0,30}(?:e[-+]?\d{1,3})?")

@@ -31,6 +31,7 @@ from shapeinspect_torch.script.values import (
     RAISED,
     RETURNS,
     Followed,
+    Instance,
     Module,
     Name,
     Outputs,
@@ -97,7 +98,7 @@ class _Walker:
         self._functions = Functions(code)
         self._call_settings: dict[str, dict[str, Any]] = {}
         self._inner: dict[tuple[str, str], Any] = {}
-        self._depth = self._branches = self._loops = 0
+        self._depth = self._branches = self._loops = self._instances = 0
         self._raised = False
         self._budget = Budget()
         self._known = Known(self._stored, constants)
@@ -262,6 +263,15 @@ class _Walker:
         self._depth -= 1
         return None if done is None else done.value
 
+    def _of_instance(
+        self, owner: Instance, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope
+    ) -> Any:
+        """Run a method of an object that the code has made, such as a list of images with their sizes."""
+        function = self._functions.find(owner.type, name, 2)
+        if function is None:
+            raise CodeError
+        return self._run(function, [owner, *args], kwargs, scope.module, scope.used)
+
     # Statements
 
     def _block(self, body: Sequence[Statement], scope: Scope) -> Return | None:
@@ -293,7 +303,7 @@ class _Walker:
             owner = scope.env.get(statement.names[0])
             for name in statement.names[1:-1]:
                 owner = self._attribute(owner, name)
-            if isinstance(owner, Module):
+            if isinstance(owner, Module | Instance):
                 self._state[owner.path, statement.names[-1]] = value
         return None
 
@@ -407,6 +417,8 @@ class _Walker:
         if isinstance(owner, Name):
             constant = self._constants.get(f"{owner.text}.{name}")
             return Name(f"{owner.text}.{name}") if constant is None else argument(constant)
+        if isinstance(owner, Instance):
+            return self._state.get((owner.path, name), UNKNOWN)
         if not isinstance(owner, Module):
             return UNKNOWN
         if (owner.path, name) in self._state:
@@ -442,6 +454,8 @@ class _Walker:
             owner = self._value(target.parts[0], scope)
             if isinstance(owner, Module):
                 return self._method(owner.path, target.text, args, kwargs, scope)
+            if isinstance(owner, Instance):
+                return self._of_instance(owner, target.text, args, kwargs, scope)
             name = self._attribute(owner, target.text)
         else:
             name = self._value(target, scope)
@@ -468,14 +482,21 @@ class _Walker:
         if space == "torch" or (space.startswith("ops.") and space != "ops.prim"):
             return self._calls.op(name, short, args, kwargs, scope, python=False)
         if name.startswith("__torch__."):
-            inner = name.removeprefix("__torch__.")
-            if inner.startswith(_FUNCTIONAL):
-                return self._calls.op(f"F.{short}", short, args, kwargs, scope, python=True)
-            if self._code.text(inner).startswith("NamedTuple"):
-                return tuple(args)
-            home, _, own = inner.rpartition(".")
-            function = self._functions.find(home, own, 0)
-            if function is None:
-                raise CodeError
-            return self._run(function, args, kwargs, scope.module, scope.used)
+            return self._written(name.removeprefix("__torch__."), args, kwargs, scope)
         return UNKNOWN
+
+    def _written(self, inner: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
+        """Run a function of the archive, or make an object of one of its classes."""
+        short = inner.rpartition(".")[2]
+        if inner.startswith(_FUNCTIONAL):
+            return self._calls.op(f"F.{short}", short, args, kwargs, scope, python=True)
+        if self._code.text(inner).startswith("NamedTuple"):
+            return tuple(args)
+        home, _, own = inner.rpartition(".")
+        if own == "__new__":
+            self._instances += 1
+            return Instance(home, f"{home}\0{self._instances}")
+        function = self._functions.find(home, own, 0)
+        if function is None:
+            raise CodeError
+        return self._run(function, args, kwargs, scope.module, scope.used)

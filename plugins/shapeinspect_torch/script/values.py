@@ -26,6 +26,19 @@ class Module:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An object of a class that is no layer, made by the code.
+
+    Args:
+        type: its class, without ``__torch__``.
+        path: tells it from all others; its attributes are kept by this path.
+    """
+
+    type: str
+    path: str
+
+
 @dataclass(slots=True, eq=False)
 class Outputs:
     """The outputs of one call: as many as the code uses.
