@@ -125,9 +125,16 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     cause = failure.cause or (certain and tried[0].fix.cause) or default_cause(failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()
     story = Story() if rerun.second is None else rerun.second()
-    own = reasons(replace(failure, model=named), problem)
+    said = {_rule_of(one) for one in story.because}
+    own = [one for one in reasons(replace(failure, model=named), problem) if _rule_of(one) not in said]
     because = (*failure.told, *told, *story.because, *own[: max(_REASONS - len(story.because), 0)])
     return Diagnosis(failure, named, problem, cause, tried, budget.runs, because)
+
+
+def _rule_of(sentence: str) -> str:
+    """Return the length that a sentence finds to be no multiple, else the sentence."""
+    head, found, _ = sentence.partition(" is no multiple of ")
+    return head if found else sentence
 
 
 class _SpentError(Exception):

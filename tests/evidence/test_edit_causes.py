@@ -41,6 +41,8 @@ _SCRIPT = textwrap.dedent(
     targets = np.zeros(11)
     frames, videos = 15, 3
     many = np.repeat(scores, frames, 0)
+    blocks = [np.pad(targets, 2), np.pad(targets, 2), np.pad(targets, 1)]
+    trained, tested = Layer(7, depth=3), Layer(7)
     """
 )
 #: What is edited, and what is said of it; nothing where the values say nothing.
@@ -61,6 +63,16 @@ _EDITS = {
         "the number in (6, 64), line 21, is 64; 8·3·5 = 120 are the elements of maps, (6, 8, 3, 5), line 20",
     ),
     "a number that nothing else has": ("np.zeros((6, 64))", "np.zeros((6, 77))", None),
+    "a number in which brothers differ": (
+        "np.pad(targets, 1)",
+        "np.pad(targets, 2)",
+        "the number in np.pad(…), line 26, is 1; the 2 others are given 2",
+    ),
+    "an argument that another call is given": (
+        "Layer(7)",
+        "Layer(7, depth=3)",
+        "depth is not passed to Layer(…), line 27: it is 1 by default; line 27 passes 3",
+    ),
     "another axis": (
         "np.concatenate((parts[0], parts[1]), axis=0)",
         "np.concatenate((parts[0], parts[1]), axis=1)",

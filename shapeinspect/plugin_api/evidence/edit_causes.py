@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -18,6 +19,11 @@ _SENTENCES = 2
 _LONGEST = 44
 #: Smaller numbers are those of many things.
 _TELLING = 8
+#: Words of names and of sentences that say nothing of what a number is.
+_COMMON = frozenset({
+    "self", "in", "the", "number", "n", "num", "size", "args", "cfg", "config", "nn", "linear", "conv",
+    "torch", "dim", "len", "hps", "opt", "params", "out", "channels", "features", "d", "model", "net",
+})  # fmt: skip
 _AXIS_WORDS = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim"})
 #: Functions whose last number by place is an axis, if no other word is given.
 _OF_AXES = frozenset({
@@ -191,8 +197,19 @@ def _argument_added(edit: _Edit) -> str:
     text += f": it is {default} by default" if default else ""
     worth = edit.worth(value)
     if not isinstance(value, ast.Constant) and worth is not None and not isinstance(worth, tuple):
-        text += f", and {ast.unparse(value)} is {worth}"
+        return f"{text}, and {ast.unparse(value)} is {worth}"
+    passed = [word.value for one in _calls_like(edit, old) for word in one.keywords if word.arg == name]
+    if passed:
+        return f"{text}; line {passed[0].lineno} passes {ast.unparse(passed[0])}"
     return text + _naming(edit, value)
+
+
+def _calls_like(edit: _Edit, call: ast.Call) -> Iterator[ast.Call]:
+    """Yield the other calls of one of the script's own functions."""
+    if edit.trace.definition(call)[0] is not None:
+        for one in ast.walk(edit.trace.tree(edit.trace.homes[call])):
+            if isinstance(one, ast.Call) and one is not call and callee_of(one) == callee_of(call):
+                yield one
 
 
 def _default(edit: _Edit, call: ast.Call, name: str) -> str:
@@ -264,7 +281,7 @@ def _operands(edit: _Edit, call: ast.Call) -> str:
 
 def _size(edit: _Edit) -> str:
     """Say what a number is, and what else in the program is the number that takes its place."""
-    named = _naming(edit, edit.new)
+    named = _elsewhere(edit) or _naming(edit, edit.new)
     number = _number(edit.old)
     return f"{_place(edit)} is {number}{named}" if number is not None and named else ""
 
@@ -276,6 +293,9 @@ def _place(edit: _Edit) -> str:
         call = edit.trace.parents.get(around)
         of = f" in {edit.code(call.func)}(…)" if isinstance(call, ast.Call) else ""
         return f"{around.arg}{of}, {edit.line},"
+    if isinstance(around, ast.Dict) and edit.old in around.values:
+        key = around.keys[around.values.index(edit.old)]
+        return f'"{getattr(key, "value", "")}", {edit.line},'
     if isinstance(around, ast.Assign) and isinstance(around.targets[0], ast.Name | ast.Attribute):
         return f"{edit.code(around.targets[0])}, {edit.line},"
     if isinstance(around, ast.arguments):
@@ -291,6 +311,51 @@ def _place(edit: _Edit) -> str:
     return f"the number in {edit.code(around)}, {edit.line}," if around is not None else edit.line
 
 
+def _elsewhere(edit: _Edit) -> str:
+    """Say that the other calls of the same function are given what takes an argument's place."""
+    found = _slot(edit)
+    if found is None:
+        return ""
+    call, slot = found
+    others = [*_brothers(edit, call, slot)]
+    same = [one for one in others if ast.unparse(one) == ast.unparse(edit.new)]
+    if not same or len(same) < len(others):
+        return ""
+    lines = [str(line) for line in dict.fromkeys(one.lineno for one in same) if line != edit.old.lineno]
+    noun = "line" if len(lines) == 1 else "lines"
+    at = f", {noun} {', '.join(lines[:3])}" if lines else ""
+    which = "the other" if len(same) == 1 else f"the {len(same)} others"
+    return f"; {which} {'is' if len(same) == 1 else 'are'} given {ast.unparse(edit.new)}{at}"
+
+
+def _slot(edit: _Edit) -> tuple[ast.Call, str | int] | None:
+    """Return the call that a part is an argument of, and its name or place there."""
+    around = edit.trace.parents.get(edit.old)
+    if isinstance(around, ast.keyword) and around.arg:
+        call = edit.trace.parents.get(around)
+        return (call, around.arg) if isinstance(call, ast.Call) else None
+    if isinstance(around, ast.Call) and edit.old in around.args:
+        return around, around.args.index(edit.old)
+    return None
+
+
+def _brothers(edit: _Edit, call: ast.Call, slot: str | int) -> Iterator[ast.expr]:
+    """Yield the same argument of the other calls of a function: of the script's own, or in the same scope."""
+    own = edit.trace.definition(call)[0] is not None
+    scope = edit.trace.tree(edit.trace.homes[call])
+    near = edit.trace.function(call)
+    for one in ast.walk(scope):
+        if not isinstance(one, ast.Call) or one is call or ast.unparse(one.func) != ast.unparse(call.func):
+            continue
+        if not own and edit.trace.function(one) is not near:
+            continue
+        named = {word.arg: word.value for word in one.keywords}
+        if isinstance(slot, str) and slot in named:
+            yield named[slot]
+        elif isinstance(slot, int) and slot < len(one.args):
+            yield one.args[slot]
+
+
 def _naming(edit: _Edit, node: Any) -> str:
     """Name what else in the program is a number: a name, a length, or the elements of an array."""
     value = _number(node)
@@ -304,8 +369,11 @@ def _naming(edit: _Edit, node: Any) -> str:
 
 
 def _named(edit: _Edit, value: int) -> str:
+    """Name a count, or a name that says the same as the place."""
+    words = {*re.findall(r"[a-z]+", _place(edit).partition(", line")[0].lower())} - _COMMON
     for node, name in _titled(edit):
-        if edit.trace.values(node)[-1:] == (value,):
+        alike = isinstance(node, ast.Call) or words & {*re.findall(r"[a-z]+", name.lower())}
+        if alike and edit.trace.values(node)[-1:] == (value,):
             return f"{name} is {value}, line {node.lineno}"
     return ""
 
@@ -390,7 +458,8 @@ def _exchanged(edit: _Edit) -> str:
     old, new = edit.old, edit.new
     if not isinstance(old, ast.expr) or not isinstance(new, ast.expr):
         return ""
-    if _number(old) is not None:
+    texts = [ast.unparse(one) for one in (old, new)]
+    if _number(old) is not None or texts[0] in texts[1] or texts[1] in texts[0]:
         return ""
     before, after = edit.worth(old), edit.worth(new)
     if before is None or before == after:

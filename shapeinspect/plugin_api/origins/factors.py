@@ -10,6 +10,8 @@ from shapeinspect.plugin_api.origins.numbers import Origin
 
 #: Functions that only add a margin to a length.
 _MARGINS = frozenset({"pad"})
+#: Smaller numbers are equal by chance.
+_COINCIDENCE = 7
 #: Functions that count windows of a length: their second source is the step from one to the next.
 _FRAMES = frozenset({"stft"})
 
@@ -53,7 +55,52 @@ def rule(first: Origin, second: Origin) -> str:
         said = _multiple(root.value, routes) or _rates(root.value, second.value, routes)
         if said:
             return said
+    balanced = _balance(first, second)
+    if balanced:
+        return balanced
+    for end, other in ((first, second), (second, first)):
+        # a number alike, of which it is not known that it is the same: the rates have to make it of itself
+        for step in _chain(other)[1:]:
+            if step.value == end.value > _COINCIDENCE:
+                routes = [_route((), step), _route(_chain(other)[: _chain(other).index(step)], step)]
+                said = _rates(step.value, other.value, routes)
+                if said:
+                    return said
     return ""
+
+
+def _balance(first: Origin, second: Origin) -> str:
+    """Say which product would have to be another one, of numbers that stand on one side only.
+
+    Example:
+        >>> frames, hop, rate, half = (Origin(n, "literal", at) for at, n in enumerate((12, 60, 5, 2)))
+        >>> wave = Origin(720, "operation", symbol="*", parts=(frames, hop))
+        >>> down = Origin(360, "operation", symbol="//", parts=(wave, half))
+        >>> _balance(down, Origin(60, "operation", symbol="*", parts=(frames, rate)))
+        'for equal lengths 60 would have to be 5·2 = 10'
+    """
+    (above, below), (over, under) = (_factors(one) for one in (first, second))
+    shared = [one for one in above if one in over]
+    for one in shared:
+        if one in above and one in over:
+            above.remove(one)
+            over.remove(one)
+    sides = [[one.value for one in side if one.value != 1] for side in ([*above, *under], [*over, *below])]
+    sides.sort(key=len)
+    if not shared or not all(sides) or prod(sides[0]) == prod(sides[1]):
+        return ""
+    return f"for equal lengths {_product(sides[0])} would have to be {_product(sides[1])}"
+
+
+def _factors(origin: Origin) -> tuple[list[Origin], list[Origin]]:
+    """Return what a number is a product of, and what that is divided by without a rest."""
+    if origin.kind == "operation" and len(origin.parts) == 2 and origin.symbol in ("*", "//"):
+        (above, below), (over, under) = map(_factors, origin.parts)
+        if origin.symbol == "*":
+            return [*above, *over], [*below, *under]
+        if origin.parts[1].value and origin.parts[0].value % origin.parts[1].value == 0:
+            return [*above, *under], [*below, *over]
+    return [origin], []
 
 
 def _chain(origin: Origin) -> list[Origin]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from shapeinspect.plugin_api.evidence.comments import contradicted
+from shapeinspect.plugin_api.evidence.unused import unused
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
 from shapeinspect.plugin_api.origins.factors import rule
 from shapeinspect.plugin_api.origins.literals import Literal
@@ -74,6 +75,8 @@ def told(second: SecondRun) -> Story:
     said = tuple(one.sentence for one in evidence[:1])
     if found is None:
         return Story(said, evidence=evidence)
+    forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in compared(found)])
+    evidence, said = (*evidence, *forgotten), (*said, *(one.sentence for one in forgotten[:1]))
     literals = [_named(one) for one in second.literals]
     words, pairs = Words(literals, second.program.path), compared(found)
     held = _held(_sentences(pairs, found, words), second.program, words, literals)

@@ -251,7 +251,7 @@ def _matched(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
         all_fit = high - low <= _SPAN and all(excess(vary(length)) == 0 for length in range(low, high + 1))
         more = f" ({low} to {high} fit)" if all_fit and high > low else ""
         asked = failure.layer.attributes.get("shape") or ()
-        patches = failure.layer.kind == "reshape" and len(asked) > len(operands(failure)[0] or ())
+        patches = failure.layer.kind == "reshape" and len(asked) > len(operands(failure)[0] or ()) > 2
         cause = "batch-mixed" if is_loss(failure.layer) else "patches" if patches else "input-size"
         lengths = vary(chosen)
         return Fix(cause, image.resized(lengths), Rung.INPUT_SIZE, f"feed {_by(lengths)}{more}"), also
