@@ -126,15 +126,14 @@ def _strided(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[s
         if not shorter or longer[-len(shorter) :] != shorter:
             continue
         steps = longer[::-1]
-        factor = 1
-        for one, other in pairwise(steps):
-            if other >= one:
-                continue
-            step = round(one / max(other, 1))
-            factor *= step if -(-one // step) == other or one // step == other else 0
-        if factor > 1 and steps[0] % factor:
-            way = " → ".join(map(str, steps))
-            yield f"{steps[0]} is no multiple of {factor}, the product of the strides: {way}"
+        shrunk = [(one, other) for one, other in pairwise(steps) if 0 < other < one]
+        factors = [round(one / other) for one, other in shrunk]
+        pairs = zip(shrunk, factors, strict=True)
+        whole = all(other in (one // step, -(-one // step)) for (one, other), step in pairs)
+        if whole and len(factors) > 1 and steps[0] % prod(factors):
+            way, product = " → ".join(map(str, steps)), "·".join(map(str, factors))
+            step = f"{product} = {prod(factors)}"
+            yield f"{steps[0]} is no multiple of {step}, the product of the strides: {way}"
             return
 
 
