@@ -266,7 +266,10 @@ def _index_masks(failure: Failure, problem: Problem, lineage: Lineage) -> Iterat
     if value is None or value.dtype != "bool" or not source or not mask:
         return
     differing = [str(axis) for axis, (a, b) in enumerate(zip(source, mask, strict=False)) if a != b]
-    if differing:
+    if len(mask) == 1 < len(source) and prod(source) == mask[0]:
+        product = "·".join(map(str, source))
+        yield f"the mask is flat: {mask[0]} = {product}, all elements of {show(source)}"
+    elif differing:
         yield f"the mask of {show(mask)} differs from {show(source)} on axis {', '.join(differing)}"
 
 

@@ -94,10 +94,22 @@ def _elements(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[
         yield f"a length of 0 is asked for, in {show(target)}"
         return
     total, asked = prod(shape), prod(fixed)
-    if -1 not in target and asked != total:
+    before = _unflattened(failure, lineage)
+    if -1 not in target and asked != total and len(before) == len(target):
+        yield f"{show(before)} was flattened, and {show(target)} is asked for"
+    elif -1 not in target and asked != total:
         yield f"{_product(fixed)} elements are asked for, {_product(shape)} are there"
     elif -1 in target and asked and total % asked:
         yield f"{_product(shape)} elements are no multiple of {_product(fixed)}"
+
+
+def _unflattened(failure: Failure, lineage: Lineage) -> _Shape:
+    """Return what was flattened before a reshape; empty for nothing."""
+    for layer, before, after in lineage.steps(failure.inputs[0]):
+        if layer.kind in ("flatten", "reshape") and before and after and prod(before) == prod(after):
+            return before
+        return ()
+    return ()
 
 
 def _reshape(failure: Failure, lineage: Lineage) -> tuple[_Shape, _Shape]:

@@ -24,6 +24,7 @@ _WORDS = {
     "keyword": ("net = dict", "net(width=32)['width']", "32 is width in net(…), line 2"),
     "item": ("config = {'width': 32}", "config['width']", '32 is "width" of config, line 1'),
     "variable": ("width = 32", "width", "32 is width, line 1"),
+    "one of several variables": ("height, width = 20, 32", "width", "32 is width, line 1"),
     "argument": ("def net(width): return width", "net(32)", "32 is width in net(…), line 2"),
     "field": ("class Config: width: int = 32", "Config.width", "32 is width: int of Config, line 1"),
     "sum": ("width = 32", "width * 4 + 5", "133 = 32·4 + 5; 32 is width, line 1; 4 is written in"),

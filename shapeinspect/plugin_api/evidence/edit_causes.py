@@ -396,8 +396,11 @@ def _flat(edit: _Edit, value: int) -> str:
 
 
 def _titled(edit: _Edit) -> Iterator[tuple[ast.expr, str]]:
-    """Yield the expressions that have a name, or are given one, with that name."""
+    """Yield the expressions that have a name, or are given one, with that name; not those that failed."""
+    failed = {*edit.trace.ended.places}
     for node in _expressions(edit.trace):
+        if (edit.trace.homes[node], node.lineno) in failed:
+            continue
         outer = edit.trace.parents.get(node)
         counts = isinstance(node, ast.Call) and callee_of(node) == "len"
         if counts or isinstance(node, ast.Name | ast.Attribute):

@@ -79,6 +79,8 @@ def _balance(first: Origin, second: Origin) -> str:
         >>> _balance(down, Origin(60, "operation", symbol="*", parts=(frames, rate)))
         'for equal lengths 60 would have to be 5·2 = 10'
     """
+    if first.kind != "operation" or second.kind != "operation":
+        return ""
     (above, below), (over, under) = (_factors(one) for one in (first, second))
     shared = [one for one in above if one in over]
     for one in shared:
@@ -87,7 +89,7 @@ def _balance(first: Origin, second: Origin) -> str:
             over.remove(one)
     sides = [[one.value for one in side if one.value != 1] for side in ([*above, *under], [*over, *below])]
     sides.sort(key=len)
-    if not shared or not all(sides) or prod(sides[0]) == prod(sides[1]):
+    if not shared or not all(sides) or len(sides[1]) < 2 or prod(sides[0]) == prod(sides[1]):
         return ""
     return f"for equal lengths {_product(sides[0])} would have to be {_product(sides[1])}"
 

@@ -182,7 +182,7 @@ class _Reading(ast.NodeTransformer):
                 name = str(key.value) if isinstance(key, ast.Constant) else ""
                 return ("item" if name else "part"), name, self._target(above), around
             elif isinstance(outer, _ASSIGNING):
-                return self._assigned(outer, inner is node, above)
+                return self._assigned(outer, inner is node, above, _place(inner, node))
             elif isinstance(outer, ast.Call):
                 return "argument" if inner is not outer.func else "part", "", ast.unparse(outer.func), outer
             elif isinstance(outer, ast.Subscript) and inner is outer.slice:
@@ -224,9 +224,13 @@ class _Reading(ast.NodeTransformer):
         parameter = named.get(id(inner))
         return "default", parameter.arg if parameter is not None else "", owner, inner
 
-    def _assigned(self, outer: Any, alone: bool, above: list[ast.AST]) -> tuple[str, str, str, ast.AST]:
-        targets = outer.targets if isinstance(outer, ast.Assign) else [outer.target]
-        name = self._source(targets[0])
+    def _assigned(
+        self, outer: Any, alone: bool, above: list[ast.AST], at: int
+    ) -> tuple[str, str, str, ast.AST]:
+        target = outer.targets[0] if isinstance(outer, ast.Assign) else outer.target
+        if isinstance(target, ast.Tuple) and 0 <= at < len(target.elts) == len(outer.value.elts):
+            target, alone = target.elts[at], True
+        name = self._source(target)
         body = next(
             (one for one in above if isinstance(one, ast.FunctionDef | ast.ClassDef | ast.Module)), None
         )
@@ -239,6 +243,12 @@ class _Reading(ast.NodeTransformer):
     def _target(above: list[ast.AST]) -> str:
         outer = next((one for one in above if isinstance(one, ast.Assign)), None)
         return ast.unparse(outer.targets[0]) if outer is not None else ""
+
+
+def _place(row: ast.AST, node: ast.expr) -> int:
+    """Return the place of a number in a row; -1 where it is none of its entries."""
+    entries = row.elts if isinstance(row, ast.Tuple | ast.List) else []
+    return next((at for at, one in enumerate(entries) if one is node), -1)
 
 
 def _parameters(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:

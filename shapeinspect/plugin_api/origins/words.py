@@ -139,7 +139,8 @@ class Words:
         text = _infix(origin, 0)
         said: list[str] = []
         for leaf in _leaves(origin):
-            if leaf.value in (0, 1) or (leaf.value == 2 and self._is_part(leaf)):
+            plain = leaf.value in (0, 1) and leaf.kind != "count"
+            if plain or (leaf.value == 2 and self._is_part(leaf)):
                 continue
             sentence = self.told(leaf) if leaf.kind != "operation" else ""
             if sentence and sentence not in said:
@@ -213,7 +214,8 @@ def _infix(origin: Origin, depth: int) -> str:
     sign = _SIGNS.get(origin.symbol)
     if origin.kind != "operation" or sign is None or depth > 4 or len(origin.parts) < 2:
         return str(origin.value)
-    parts = [_infix(part, depth + 1) for part in origin.parts if origin.symbol != "*" or part.value != 1]
+    told = [one for one in origin.parts if origin.symbol != "*" or one.value != 1 or one.kind == "count"]
+    parts = [_infix(part, depth + 1) for part in told]
     if origin.symbol in ("*", "//", "/", "%", "**"):
         parts = [f"({part})" if " " in part else part for part in parts]
     elif origin.symbol == "-":

@@ -27,11 +27,13 @@ class Operand:
         name: the parameter that it was passed for; empty where that is not known.
         shape: its shape.
         axes: where each of its lengths comes from.
+        is_mask: whether it holds truth values.
     """
 
     name: str
     shape: tuple[int, ...]
     axes: Axes
+    is_mask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class TorchFollower(Follower):
             kwargs: its keyword arguments.
         """
         if name == "__setitem__" and len(args) == 3:
-            args = (_part(args[0], args[1], self.place()), args[2])
+            part = _part(args[0], args[1], self.place())
+            name, args = ("__getitem__", args[:2]) if part is None else (name, (part, args[2]))
         self._failed.setdefault(id(error), (error, name, args, kwargs))
 
     def enters(self, error: BaseException, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -204,11 +207,11 @@ class TorchFollower(Follower):
 
 
 def _part(tensor: Any, index: Any, place: tuple[str, int]) -> Any:
-    """Return the part of a tensor that is written to, or the tensor where there is no such part."""
+    """Return the part of a tensor that is written to; None where there is no such part."""
     try:
         part = tensor[index]
     except Exception:  # noqa: BLE001  # the index itself may be what fails
-        return tensor
+        return None
     keep(part, after("__getitem__", (tensor, index), {}, plain_shape(part), place))
     return part
 
@@ -224,7 +227,13 @@ def _has_weight(module: Any) -> bool:
 def _operands(args: Any, kwargs: dict[str, Any]) -> tuple[Operand, ...]:
     named = [("", one) for one in tensors_in(args)]
     named += [(name, one) for name, value in kwargs.items() for one in tensors_in((value,))]
-    return tuple(Operand(name, plain_shape(one), axes_of(one)) for name, one in named)
+    return tuple(Operand(name, plain_shape(one), axes_of(one), _is_mask(one)) for name, one in named)
+
+
+def _is_mask(tensor: Any) -> bool:
+    import torch
+
+    return bool(tensor.dtype == torch.bool)
 
 
 def _patch(follower: TorchFollower, torch: Any) -> None:

@@ -120,6 +120,12 @@ def _gathered(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterato
                 yield Pair(_axis(source, axis), _axis(index, axis), axis == 0)
 
 
+def _masked(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    source, mask = operands[:2]
+    for axis in range(min(len(source.shape), len(mask.shape)) if mask.is_mask else 0):
+        yield Pair(_axis(source, axis), _axis(mask, axis))
+
+
 def _attended(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
     """Yield the lengths of attention, whose inputs are time first: features, batches, and those of masks."""
     plain = [one for one in found.operands if not one.name]
@@ -187,6 +193,7 @@ _ELEMENTWISE = (
         "div_",
         "pow",
         "copy_",
+        "broadcast_tensors",
         "__setitem__",
     ),
     *("__add__", "__sub__", "__mul__", "__truediv__", "__radd__", "__rsub__", "__rmul__", "__rtruediv__"),
@@ -229,5 +236,6 @@ _RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]
     "stack": _stacked,
     **dict.fromkeys(("cross_entropy", "nll_loss"), _classified),
     "gather": _gathered,
+    **dict.fromkeys(("__getitem__", "masked_select"), _masked),
     **dict.fromkeys(_ELEMENTWISE, _broadcast),
 }

@@ -12,6 +12,7 @@ from shapeinspect.plugin_api.evidence.unused import unused
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
 from shapeinspect.plugin_api.origins.factors import rule
 from shapeinspect.plugin_api.origins.literals import Literal
+from shapeinspect.plugin_api.origins.numbers import Origin
 from shapeinspect.plugin_api.origins.words import Words
 from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.story import Story
@@ -134,6 +135,26 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
         for number in found.numbers:
             if number.kind == "operation" and number.value != -1:
                 yield words.told(number)
+        for number in _asked_alone(found):
+            yield words.told(number)
+
+
+def _asked_alone(found: Found) -> Iterator[Origin]:
+    """Yield the literals among the lengths that a reshape asks for that the tensor does not have."""
+    has = [
+        part for one in found.operands[:1] for axis in one.axes if axis is not None for part in _parts(axis)
+    ]
+    for number in found.numbers:
+        if number.value in has:
+            has.remove(number.value)
+        elif number.kind == "literal" and number.value > 1:
+            yield number
+
+
+def _parts(axis: Origin) -> list[int]:
+    """Return the lengths that were merged to one."""
+    merged = axis.kind == "operation" and axis.symbol == "*"
+    return [axis.value] if not merged else [part for one in axis.parts for part in _parts(one)]
 
 
 def _joined_samples(pair: Pair, words: Words) -> Iterator[str]:
