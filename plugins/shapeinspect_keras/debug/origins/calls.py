@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from shapeinspect_keras.debug.origins.flow import Flow, Lengths
-from shapeinspect_keras.debug.origins.making import line, text
+from shapeinspect_keras.debug.origins.making import line, product_of, text
+from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.tracing import graph as graphs
 
 
@@ -56,6 +57,38 @@ def first_only(flow: Flow, samples: int) -> Iterator[str]:
         if one and before and after is not None and before[0] == samples and before[1:] == after:
             yield f"`{text(flow, node)}` at {line(node)} takes one of {samples} samples"
             return
+
+
+def merged(layer: Any, size: int) -> str:
+    """Name the layer of a model that made a length of its output; empty where it is not clear.
+
+    Args:
+        layer: the model.
+        size: the length.
+    """
+    graph = graphs.functional(layer)
+    tensors = list(graph._outputs)[:1] if graph is not None else []
+    for _ in range(2000):
+        node = graphs.node_of(tensors[0]) if tensors else None
+        if node is None or node.is_input or size not in tuple(tensors[0].shape):
+            return ""
+        before = node.input_tensors[0]
+        if size not in tuple(before.shape):
+            shapes = f"{show(tuple(tensors[0].shape))} of {show(tuple(before.shape))}"
+            parts = product_of(tuple(before.shape), size)
+            product = f", and {size} = {'·'.join(map(str, parts))}" if parts else ""
+            lengths = [length for item in node.input_tensors for length in _other(item, tensors[0], size)]
+            if len(lengths) > 1 and sum(lengths) == size:
+                return f'{size} = {" + ".join(map(str, lengths))}: "{node.operation.name}" joins them'
+            return f'"{node.operation.name}" makes {shapes}{product}'
+        tensors = [before]
+    return ""
+
+
+def _other(tensor: Any, joined: Any, size: int) -> Iterator[int]:
+    """Yield the length of a joined tensor where the whole has a size."""
+    if len(tensor.shape) == len(joined.shape):
+        yield from [a for a, b in zip(tensor.shape, joined.shape, strict=True) if b == size and a != b and a]
 
 
 def rounded(layer: Any, axis: int, had: int, made: int) -> str:

@@ -10,26 +10,19 @@ from functools import cached_property
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.origins.bindings import EACH, Bound, Place, bindings, part_of
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.running import Nested, Seen, Shaped, numbered
 
 Lengths = tuple[int | None, ...]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+#: Methods of a dataset behind which its entries are the same, and of its batches.
+PIPES = frozenset({
+    "batch", "shuffle", "prefetch", "repeat", "cache", "take", "skip", "with_options", "from_tensor_slices",
+    "from_tensors",
+})  # fmt: skip
 #: Methods that run a model on data, and what a loss calls its two arguments there.
 _TRAINS = ("fit", "evaluate", "train_on_batch", "test_on_batch")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An expression, or one part of the tuple that it is.
-
-    Args:
-        node: the expression.
-        part: which part of its value; None for the whole.
-    """
-
-    node: ast.expr
-    part: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,32 +87,8 @@ class Flow:
         return self.seen.layers.get(self._numbers.get(node, -1))
 
     @cached_property
-    def _assigned(self) -> dict[tuple[ast.AST | None, str], list[Place]]:
-        """What is assigned to each name of a scope, and to each attribute (with None for the scope)."""
-        found: dict[tuple[ast.AST | None, str], list[Place]] = defaultdict(list)
-        for node in ast.walk(self.program.tree):
-            value = getattr(node, "value", None)
-            if isinstance(node, ast.Assign) and isinstance(value, ast.expr):
-                for target in node.targets:
-                    self._bind(found, target, Place(value))
-            elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and isinstance(value, ast.expr):
-                self._bind(found, node.target, Place(value))
-        return found
-
-    def _bind(self, found: dict[Any, list[Place]], target: ast.expr, place: Place) -> None:
-        if isinstance(place.node, ast.IfExp):
-            for branch in (place.node.body, place.node.orelse):
-                self._bind(found, target, Place(branch, place.part))
-        elif isinstance(target, ast.Name):
-            found[self.program.scope(target), target.id].append(place)
-        elif isinstance(target, ast.Attribute):
-            found[None, target.attr].append(place)
-        elif isinstance(target, ast.Tuple | ast.List):
-            for index, item in enumerate(target.elts):
-                if isinstance(place.node, ast.Tuple | ast.List) and len(place.node.elts) == len(target.elts):
-                    self._bind(found, item, Place(place.node.elts[index]))
-                elif place.part is None and not isinstance(item, ast.Starred):
-                    self._bind(found, item, Place(place.node, index))
+    def _assigned(self) -> dict[Bound, list[Place]]:
+        return bindings(self.program)
 
     @cached_property
     def _functions(self) -> dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -147,31 +116,66 @@ class Flow:
             place: the expression that has the value.
             shape: its shape, or the number that it is.
         """
-        node = place.node
+        node, parts = place.node, place.parts
         if isinstance(node, ast.Name):
-            found = self._latest(self._assigned.get((self.program.scope(node), node.id), ()), node, shape)
-            return found or self._passed(node, shape) or self._of_module(node, shape)
-        if isinstance(node, ast.Attribute):
-            return self._latest(self._assigned.get((None, node.attr), ()), node, shape)
+            found = self._latest((self.program.scope(node), node.id), place, shape)
+            return (
+                found
+                or self._passed(place, shape)
+                or self._latest((self.program.tree, node.id), place, shape)
+            )
+        if isinstance(node, ast.Attribute) and self.layer(node.value) is None:
+            return self._latest((None, node.attr), place, shape)
         if isinstance(node, ast.NamedExpr):
-            return Place(node.value, place.part)
-        if isinstance(node, ast.Tuple | ast.List) and place.part is not None:
-            return Place(node.elts[place.part]) if place.part < len(node.elts) else None
+            return Place(node.value, parts)
         if isinstance(node, ast.IfExp):
-            return self._latest([Place(node.body, place.part), Place(node.orelse, place.part)], node, shape)
+            return self._best([Place(node.body, parts), Place(node.orelse, parts)], node, shape)
+        if isinstance(node, ast.Subscript) and self.shape(node.value) is None:
+            index = node.slice.value if isinstance(node.slice, ast.Constant) else EACH
+            return Place(node.value, (index if type(index) is int else EACH, *parts))
+        return self._entry(place, shape) if parts else None
+
+    def _entry(self, place: Place, shape: Lengths | int) -> Place | None:
+        """Return the expression of one entry of a list, a tuple or a dataset."""
+        node, (first, *rest) = place.node, place.parts
+        if isinstance(node, ast.Tuple | ast.List):
+            if 0 <= first < len(node.elts):
+                return Place(node.elts[first], tuple(rest))
+            return self._best([Place(item, tuple(rest)) for item in node.elts], node, shape)
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            return Place(node.elt, tuple(rest))
+        if isinstance(node, ast.Call) and callee_of(node) in ("tuple", "list") and node.args:
+            return Place(node.args[0], place.parts)
+        if isinstance(node, ast.Call) and callee_of(node) in PIPES and isinstance(node.func, ast.Attribute):
+            slices = callee_of(node).startswith("from_tensor")
+            given = node.args[0] if slices and node.args else node.func.value
+            return Place(given, tuple(rest) if slices else place.parts)
         return None
 
-    def _of_module(self, node: ast.Name, shape: Lengths | int) -> Place | None:
-        return self._latest(self._assigned.get((self.program.tree, node.id), ()), node, shape)
+    def _latest(self, bound: Bound, use: Place, shape: Lengths | int) -> Place | None:
+        """Return what was bound to a variable last before its use, and can have had this shape."""
+        parts = use.parts
+        found = []
+        for item in self._assigned.get(bound, ()):
+            if item.parts == (-2,):  # appended
+                found += [Place(item.node, parts[1:])] if parts else []
+            else:
+                found.append(Place(item.node, (*item.parts, *parts)))
+        return self._best(found, use.node, shape)
 
-    def _latest(self, places: Sequence[Place], use: ast.AST, shape: Lengths | int) -> Place | None:
+    def _best(self, places: Sequence[Place], use: ast.AST, shape: Lengths | int) -> Place | None:
         """Return what was computed last before its use, and can have had this shape."""
         limit = self.when(use) or self.seen.count + 1
-        ran = [item for item in places if self.when(item.node) and item.node is not use]
-        ran = [item for item in ran if item.part is not None or self.had(item.node, shape)]
+        ran = [item for item in places if item.node is not use and (self.when(item.node) or item.parts)]
+        ran = [
+            item
+            for item in ran
+            if not (item.parts and isinstance(item.node, ast.List) and not item.node.elts)
+        ]
+        ran = [item for item in ran if item.parts or self.had(item.node, shape)]
         known = [item for item in ran if self.when(item.node) <= limit]
         known = known or [item for item in ran if self._repeats(item.node, use)]
-        return max(known, key=lambda item: self.when(item.node), default=None)
+        return max(known, key=lambda item: (not item.parts, self.when(item.node)), default=None)
 
     def entered(self, node: ast.expr) -> Place | None:
         """Return what a variable was before the loop that changes it; None where that is not clear.
@@ -181,32 +185,62 @@ class Flow:
         """
         if not isinstance(node, ast.Name):
             return None
-        places = self._assigned.get((self.program.scope(node), node.id), ())
+        places = [
+            item for item in self._assigned.get((self.program.scope(node), node.id), ()) if not item.parts
+        ]
         outside = [item for item in places if self.when(item.node) and not self._repeats(item.node, node)]
         outside = [item for item in outside if self.when(item.node) < self.when(node)]
         return max(outside, key=lambda item: self.when(item.node), default=None)
+
+    def turns(self, node: ast.AST) -> bool:
+        """Tell whether an expression stands in a loop of its function.
+
+        Args:
+            node: the expression.
+        """
+        for outer in self.program.around(node):
+            if isinstance(outer, (*_FUNCTIONS, ast.Lambda)):
+                return False
+            if isinstance(outer, ast.For | ast.While):
+                return True
+        return False
 
     def _repeats(self, node: ast.AST, use: ast.AST) -> bool:
         """Tell whether an expression may have been computed by an earlier turn of the loop around its use."""
         loops = [item for item in self.program.around(use) if isinstance(item, ast.For | ast.While)]
         return any(item in loops for item in self.program.around(node))
 
-    def _passed(self, node: ast.Name, shape: Lengths | int) -> Place | None:
+    def variables(self, scope: ast.AST) -> dict[str, Lengths]:
+        """Return the arrays that the variables of a scope were in the end, by name.
+
+        Args:
+            scope: the function or the module.
+        """
+        found = {}
+        for (around, name), places in self._assigned.items():
+            ran = [item for item in places if around is scope and not item.parts and self.when(item.node)]
+            last = max(ran, key=lambda item: self.when(item.node), default=None)
+            shape = None if last is None else self.shape(last.node)
+            if shape:
+                found[name] = shape
+        return found
+
+    def _passed(self, place: Place, shape: Lengths | int) -> Place | None:
         """Return the argument that a parameter stands for."""
+        node, parts = place.node, place.parts
         function = self.program.scope(node)
-        if not isinstance(function, _FUNCTIONS):
+        if not isinstance(node, ast.Name) or not isinstance(function, _FUNCTIONS):
             return None
         if not any(item.arg == node.id for item in ast.walk(function.args) if isinstance(item, ast.arg)):
             return None
+        given = [argument_of(call, function, node.id) for call in self.callers(function)]
         found = [
-            Place(item)
-            for call in self.callers(function)
-            if (item := argument_of(call, function, node.id)) is not None and self.had(item, shape)
+            Place(item, parts) for item in given if item is not None and (parts or self.had(item, shape))
         ]
         default = default_of_name(function, node.id)
         if not found and default is not None and self.had(default, shape):
             return Place(default)
-        return self._latest(found, node, shape)
+        return self._best(found, node, shape)
 
     def callers(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Call]:
         """Return the calls of a function; of one that was running, the call that it was running for.
@@ -253,12 +287,96 @@ class Flow:
             return None
         return run, "y" if own.index(node.id) == 0 else "x"
 
-    def returned(self, call: ast.Call, part: int | None) -> Iterator[Place]:
+    def batch(self, run: ast.Call, part: int) -> Place | None:
+        """Return the expression of the targets, or of the inputs, in a user's generator or data set.
+
+        Args:
+            run: the call that runs a model on it.
+            part: 0 for the inputs, 1 for the targets.
+        """
+        given = next((item.value for item in run.keywords if item.arg == "x"), None)
+        given = given or next(iter(run.args), None)
+        place = None if given is None else Place(given)
+        for _ in range(20):
+            if place is None or isinstance(place.node, ast.Call):
+                break
+            scope = (self.program.scope(place.node), getattr(place.node, "id", ""))
+            known = [item for item in self._assigned.get(scope, ()) if not item.parts]
+            place = known[-1] if known and isinstance(place.node, ast.Name) else None
+        made = "" if place is None else callee_of(place.node)
+        gives = [*self._functions.get(made, ())]
+        for function in self._functions.get("__getitem__", ()):
+            owner = self.program.parents.get(function)
+            gives += [function] if isinstance(owner, ast.ClassDef) and owner.name == made else []
+        found = [
+            part_of(Place(node.value), part)
+            for function in gives
+            for node in ast.walk(function)
+            if isinstance(node, ast.Return | ast.Yield) and isinstance(node.value, ast.Tuple)
+        ]
+        ran = [item for item in found if not item.parts]
+        return max(ran, key=lambda item: self.when(item.node), default=None)
+
+    def omitted(self, call: ast.Call) -> Iterator[tuple[str, str]]:
+        """Yield the parameters that a call does not pass, though what others are read from has them, too.
+
+        Args:
+            call: the call of a function or a class of the user's.
+
+        Yields: The parameter, and what has an attribute of its name.
+        """
+        name = callee_of(call)
+        functions = [*self._functions.get(name, ())]
+        for function in self._functions.get("__init__", ()):
+            owner = self.program.parents.get(function)
+            functions += [function] if isinstance(owner, ast.ClassDef) and owner.name == name else []
+        for function in functions[:1]:
+            given = [*function.args.args, *function.args.kwonlyargs]
+            passed = {item.arg: argument_of(call, function, item.arg) for item in given}
+            owners = [
+                self.program.line(value.value)
+                for key, value in passed.items()
+                if isinstance(value, ast.Attribute) and value.attr == key
+            ]
+            for key, value in passed.items():
+                optional = default_of_name(function, key) is not None
+                if value is None and optional and owners and (None, key) in self._assigned:
+                    yield key, owners[0]
+
+    def items(self, node: ast.AST) -> tuple[Lengths, ...]:
+        """Return the shapes of the arrays that an expression lists; none where that is not known.
+
+        Args:
+            node: the expression.
+        """
+        if isinstance(node, ast.List | ast.Tuple):
+            shapes = [self.shape(item) for item in node.elts]
+            return tuple(shape for shape in shapes if shape is not None)
+        known = [item for item in self.values(node) if isinstance(item, Nested)]
+        return known[-1].items if known else ()
+
+    def alike_calls(self, call: ast.Call) -> Iterator[ast.Call]:
+        """Yield the other calls of the user's own function that a call is of, those that ended.
+
+        Args:
+            call: the call.
+        """
+        name = callee_of(call)
+        for node in ast.walk(self.program.tree) if name in self._functions else ():
+            if (
+                isinstance(node, ast.Call)
+                and node is not call
+                and callee_of(node) == name
+                and self.when(node)
+            ):
+                yield node
+
+    def returned(self, call: ast.Call, parts: tuple[int, ...]) -> Iterator[Place]:
         """Yield what a call of the user's own function returned, the latest first.
 
         Args:
             call: the call.
-            part: which part of it.
+            parts: which part of it.
         """
         layer = self.layer(call.func)
         owners = [
@@ -268,7 +386,7 @@ class Flow:
             or getattr(self.program.parents.get(function), "name", "") == type(layer).__name__
         ]
         found = [
-            Place(node.value, part)
+            part_of(Place(node.value), parts[0]) if parts else Place(node.value)
             for function in owners
             for node in ast.walk(function)
             if isinstance(node, ast.Return)
@@ -276,6 +394,7 @@ class Flow:
             and self.program.scope(node) is function
         ]
         limit = self.when(call)
+        found = [Place(item.node, (*item.parts, *parts[1:])) for item in found]
         places = [item for item in found if 0 < self.when(item.node) <= limit]
         yield from sorted(places, key=lambda item: -self.when(item.node))
 

@@ -7,12 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from shapeinspect_keras.debug.origins.flow import Flow, Lengths, Place
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.origins.bindings import Place
+from shapeinspect_keras.debug.origins.flow import PIPES, Flow, Lengths
 from shapeinspect_keras.debug.script.candidate import default_of, show
 from shapeinspect_keras.debug.statements.site import argument
 
 #: So many steps are followed, and so long a text is shown.
 _STEPS, _TEXT = 80, 60
+#: Functions whose number of rows follows from the values of what they are given.
+_IDS, _TRUE = "as many rows as its largest id and one more", "as many rows as there are true values"
+_BY_DATA = {
+    **dict.fromkeys(("segment_mean", "segment_sum", "segment_max", "segment_min", "segment_prod"), _IDS),
+    **dict.fromkeys(("boolean_mask", "where"), _TRUE),
+    "unique": "as many rows as there are different values",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class Made:
         axis: which of its axes has the length.
         of: the shapes of the arrays that it was computed from, each with its expression.
         path: the expressions that hold the length, from the failing statement back to the one that made it.
+        joined: what is known of arrays that were joined on the way, a sentence each.
         run: whether a model made it while it was run on data.
     """
 
@@ -34,6 +44,7 @@ class Made:
     of: tuple[tuple[ast.expr, Lengths], ...]
     path: tuple[ast.expr, ...]
     run: bool = False
+    joined: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -44,14 +55,24 @@ class Made:
     def flattened(self) -> tuple[ast.expr, tuple[int, ...]] | None:
         """The array whose axes were merged to the length, and their lengths; None for none."""
         for node, shape in self.of:
-            parts = _product(shape, self.size)
-            if parts is not None and len(shape) > len(self.shape):
+            parts = product_of(shape, self.size)
+            kept = None in (*shape, *self.shape) or prod(_known(shape)) == prod(_known(self.shape))
+            if parts is not None and len(shape) >= len(self.shape) and kept:
                 return node, parts
         return None
 
 
-def _product(shape: Lengths, size: int) -> tuple[int, ...] | None:
-    """Return the neighboring lengths of a shape whose product is a size."""
+def _known(shape: Lengths) -> list[int]:
+    return [length for length in shape if length is not None]
+
+
+def product_of(shape: Lengths, size: int) -> tuple[int, ...] | None:
+    """Return the neighboring lengths of a shape whose product is a size; None for none.
+
+    Args:
+        shape: the shape.
+        size: the size.
+    """
     for start in range(len(shape)):
         for stop in range(start + 2, len(shape) + 1):
             parts = [length for length in shape[start:stop] if length is not None]
@@ -75,15 +96,21 @@ def made(flow: Flow, node: ast.expr, axis: int, other: int | None = None) -> Mad
         return None
     place, axis, path = Place(node), axis % len(shape), [node]
     seen: set[tuple[ast.AST, Lengths]] = set()
+    joined: list[str] = []
     for _ in range(_STEPS):
         before = flow.before(place, shape)
         if before is None:
             found = _through(flow, place, shape, axis, other)
+            if found is None and (several := _joined(flow, place.node, shape, axis)) is not None:
+                found, sentence = several
+                joined.append(sentence)
             if found is None:
                 break
             place, shape, axis = found
         else:
             place = before
+            if place.parts and axis and callee_of(place.node) in PIPES:
+                shape = (None, *shape[1:])  # a batch of it
         if (place.node, shape) in seen:
             break
         seen.add((place.node, shape))
@@ -96,7 +123,26 @@ def made(flow: Flow, node: ast.expr, axis: int, other: int | None = None) -> Mad
         fed = () if given is None or given_shape is None else ((given, given_shape),)
         return Made(last, shape, axis, fed, tuple(path), run=True)
     of = tuple((item, flow.shape(item) or ()) for item in flow.operands(last))
-    return Made(last, shape, axis, of, tuple(path))
+    return Made(last, shape, axis, of, tuple(path), joined=tuple(joined))
+
+
+def _joined(
+    flow: Flow, node: ast.expr, shape: Lengths, axis: int
+) -> tuple[tuple[Place, Lengths, int], str] | None:
+    """Return the last of the arrays that a call joins to a length, and how the length is their sum."""
+    for given in node.args if isinstance(node, ast.Call) else ():
+        items = flow.items(given)
+        if len(items) < 2 or any(len(item) != len(shape) for item in items):
+            continue
+        lengths = [item[axis] or 0 for item in items]
+        if sum(lengths) == shape[axis] and all(lengths):
+            what = f"`{text(flow, node)}` at {line(node)} joins `{text(flow, given)}`"
+            return (
+                Place(given, (len(items) - 1,)),
+                items[-1],
+                axis,
+            ), f"{shape[axis]} = {' + '.join(map(str, lengths))}: {what}"
+    return None
 
 
 def _through(
@@ -108,10 +154,12 @@ def _through(
     run = flow.compared(node)
     operands = list(flow.operands(node))
     if run is not None:
-        given = argument(run[0], 0 if run[1] == "x" else 1, run[1])
-        operands = [] if given is None else [given]
         if axis == 0:
             return None
+        given = argument(run[0], 0 if run[1] == "x" else 1, run[1])
+        operands = [] if given is None else [given]
+        if run[1] == "y" and given is None and (batch := flow.batch(run[0], 1)) is not None:
+            return batch, shape, axis
     holding = [
         (item, found) for item in operands if (found := _axis(flow.shape(item), shape, axis)) is not None
     ]
@@ -124,22 +172,14 @@ def _through(
         _axis_of(flow.shape(item), shape, axis, other) is not None for item in operands
     ):
         return None
-    for back in flow.returned(node, place.part):
-        source = _part_of(back)
-        found_shape = flow.shape(source.node)
-        if found_shape is None and source.part is None:
+    for source in flow.returned(node, place.parts):
+        found_shape = None if source.parts else flow.shape(source.node)
+        if found_shape is None and not source.parts:
             continue
-        at = axis if source.part is not None else _axis(found_shape, shape, axis)
+        at = axis if source.parts else _axis(found_shape, shape, axis)
         if at is not None and (found_shape is None or size == found_shape[at]):
             return source, found_shape or shape, at
     return None
-
-
-def _part_of(place: Place) -> Place:
-    """Return the part of a tuple where that is written out."""
-    node, part = place.node, place.part
-    written = part is not None and isinstance(node, ast.Tuple) and part < len(node.elts)
-    return Place(node.elts[part]) if written and part is not None and isinstance(node, ast.Tuple) else place
 
 
 def _axis(shape: Lengths | None, like: Lengths, axis: int) -> int | None:
@@ -153,6 +193,8 @@ def _axis_of(shape: Lengths | None, like: Lengths, axis: int, size: int) -> int 
         return None
     if len(shape) == len(like) and (shape[axis] == size or size not in shape[1:]):
         return axis if shape[axis] == size else None
+    if shape[: axis + 1] == (*like[:axis], size):
+        return axis
     if axis == 0 and shape[0] == size:
         return 0
     places = [place for place, length in enumerate(shape) if length == size]
@@ -187,15 +229,21 @@ def sentences(flow: Flow, found: Made) -> Iterator[str]:
         found: how it was made.
     """
     flat = found.flattened
+    yield from found.joined
     if found.run:
         yield from ()
     elif flat is not None:
         node, parts = flat
-        what = f"{line(found.node)} flattens `{text(flow, node)}`, {show(flow.shape(node) or ())}"
+        given = f"`{text(flow, node)}`, {show(flow.shape(node) or ())}"
+        what = f"{line(found.node)} flattens {given}"
+        if len(flow.shape(node) or ()) == len(found.shape):
+            what = f"{line(found.node)} makes {show(found.shape)} of {given}"
         yield f"{found.size} = {'·'.join(map(str, parts))}: {what}"
     elif len(turns := _turns(flow, found)) > 2:
         steps = " → ".join(map(str, turns))
         yield f"{found.size}: `{text(flow, found.node)}` at {line(found.node)} makes {steps} in its loop"
+    elif found.axis == 0 and (rule := _BY_DATA.get(callee_of(found.node))) is not None:
+        yield f"{found.size}: `{text(flow, found.node)}` at {line(found.node)} makes {rule}"
     elif found.of:
         made_of = show(found.of[0][1])
         what = f"`{text(flow, found.node)}` at {line(found.node)}"
@@ -227,7 +275,24 @@ def number_of(flow: Flow, node: ast.expr, size: int) -> Iterator[str]:
         place = back
     named = isinstance(first, ast.Name | ast.Attribute) and place.node is not first
     used = f" for `{text(flow, first)}` at {line(first)}" if named else ""
-    yield f"{size} is {_written(flow, place.node)} at {line(place.node)}{used}"
+    yield f"{size} is {_written(flow, place.node)} at {line(place.node)}{used}{_computed(flow, place.node)}"
+
+
+def _computed(flow: Flow, node: ast.expr) -> str:
+    """Say of a number that is computed where the one comes from that it is computed of."""
+    for item in ast.walk(node) if isinstance(node, ast.BinOp) else ():
+        value = next((value for value in reversed(flow.values(item)) if type(value) is int), None)
+        if isinstance(item, ast.Name | ast.Attribute) and value is not None:
+            place = Place(item)
+            for _ in range(_STEPS):
+                back = flow.before(place, value)
+                if back is None or back.node is item:
+                    break
+                place = back
+            if place.node is not item:
+                where = f"{_written(flow, place.node)} at {line(place.node)}"
+                return f", and `{text(flow, item)}` is {value}, {where}"
+    return ""
 
 
 def _written(flow: Flow, node: ast.expr) -> str:
@@ -248,11 +313,7 @@ def _turns(flow: Flow, found: Made) -> list[int | None]:
     """Return the lengths that a repeated expression has made of the one that its loop began with."""
     shapes = [shape for shape in flow.shapes(found.node) if len(shape) == len(found.shape)]
     lengths = [*dict.fromkeys(shape[found.axis] for shape in shapes)]
-    if (
-        len(lengths) < 2
-        or lengths[-1] != found.size
-        or not any(node is found.node for node in found.path[1:])
-    ):
+    if len(lengths) < 2 or lengths[-1] != found.size or None in lengths or not flow.turns(found.node):
         return []
     for node, _ in found.of[:1]:
         first = flow.entered(node)

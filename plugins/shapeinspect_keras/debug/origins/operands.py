@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shapeinspect_keras.debug.origins.flow import Flow, Lengths
+from shapeinspect_keras.debug.origins.flow import Flow, Lengths, alike
 
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript)
 
@@ -24,12 +24,13 @@ class Operand:
     shape: Lengths
 
 
-def operands_of(flow: Flow, statement: ast.AST | None) -> list[Operand]:
+def operands_of(flow: Flow, statement: ast.AST | None, told: Sequence[Lengths] = ()) -> list[Operand]:
     """List the arrays that a failing statement had computed when it failed, names before calls.
 
     Args:
         flow: the script.
         statement: the statement.
+        told: the shapes that the framework speaks of: arrays of these come first.
     """
     nodes = [node for node in ast.walk(statement) if flow.when(node)] if statement is not None else []
     whole = flow.when(nodes[0]) if nodes and not isinstance(nodes[0], _PLAIN) else 0
@@ -40,7 +41,11 @@ def operands_of(flow: Flow, statement: ast.AST | None) -> list[Operand]:
             continue
         if whole < flow.when(node):
             found.setdefault(flow.program.line(node), Operand(node, shape))
-    return sorted(found.values(), key=lambda item: not isinstance(item.node, _PLAIN))
+
+    def order(item: Operand) -> tuple[bool, bool]:
+        return not any(alike(item.shape, shape) for shape in told), not isinstance(item.node, _PLAIN)
+
+    return sorted(found.values(), key=order)
 
 
 def pair_of(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.origins.flow import Flow, Lengths, Place
+from shapeinspect_keras.debug.origins.bindings import Place
+from shapeinspect_keras.debug.origins.flow import Flow, Lengths
 from shapeinspect_keras.debug.origins.making import line, text
 from shapeinspect_keras.debug.origins.operands import Operand
 from shapeinspect_keras.debug.script.candidate import show
@@ -47,7 +48,7 @@ def _turns(flow: Flow, operand: Operand) -> Iterator[tuple[ast.expr, Lengths, as
         before = None if inner is None else flow.shape(inner, nested=True)
         if inner is None or before is None:
             back = (
-                next(flow.returned(place.node, place.part), None)
+                next(flow.returned(place.node, place.parts), None)
                 if isinstance(place.node, ast.Call)
                 else None
             )

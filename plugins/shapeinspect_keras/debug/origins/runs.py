@@ -6,7 +6,8 @@ import ast
 import math
 from collections.abc import Iterator
 
-from shapeinspect_keras.debug.origins.flow import Flow, Place
+from shapeinspect_keras.debug.origins.bindings import Place
+from shapeinspect_keras.debug.origins.flow import Flow
 from shapeinspect_keras.debug.origins.making import line, text
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.clues import Clues
@@ -15,7 +16,8 @@ from shapeinspect_keras.debug.statements.site import argument
 
 #: The methods that cut data into batches, and the samples of a batch where nothing is said.
 _RUNS, _BATCH = ("fit", "evaluate", "predict"), 32
-_TARGETS = ("fit", "evaluate", "train_on_batch", "test_on_batch")
+#: Those that compare its outputs with targets.
+COMPARES = ("fit", "evaluate", "train_on_batch", "test_on_batch")
 
 
 def run_of(statement: ast.AST | None, names: tuple[str, ...]) -> ast.Call | None:
@@ -95,7 +97,7 @@ def one_source(flow: Flow, clues: Clues) -> Iterator[str]:
         clues: the numbers of the failure.
     """
     for at in reversed(flow.lines):
-        run = run_of(flow.program.covering(at), _TARGETS)
+        run = run_of(flow.program.covering(at), COMPARES)
         nodes = [None, None] if run is None else [argument(run, 0, "x"), argument(run, 1, "y")]
         x, y = nodes
         if x is None or y is None:
@@ -129,24 +131,14 @@ def _cut(flow: Flow, node: ast.expr) -> tuple[ast.expr, str] | None:
 def _unused(flow: Flow, base: str, cut: ast.expr, sizes: set[int]) -> str:
     """Name an array with as many samples that nothing is cut from."""
     scope = flow.program.scope(cut)
-    nodes = [node for node in ast.walk(scope) if isinstance(node, ast.Name)]
-    samples = next((flow.shape(node) for node in nodes if node.id == base and flow.shape(node)), None)
+    samples = flow.shape(cut.value) if isinstance(cut, ast.Subscript) else None
     uses: dict[str, int] = {}
-    shapes: dict[str, tuple[int | None, ...]] = {}
-    for node in nodes:
-        if isinstance(node.ctx, ast.Load):
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             uses[node.id] = max(uses.get(node.id, 0), node.lineno)
-            shape = flow.shape(node)
-            if shape is not None:
-                shapes[node.id] = shape
-    for name, shape in shapes.items():
-        first = getattr(cut, "lineno", 0) - 1
-        if (
-            samples
-            and name != base
-            and shape[0] == samples[0]
-            and uses[name] < first
-            and sizes & {*shape[1:]}
-        ):
+    first = getattr(cut, "lineno", 0) - 1
+    for name, shape in flow.variables(scope).items():
+        same = bool(samples) and name != base and samples is not None and shape[0] == samples[0]
+        if same and uses.get(name, 0) < first and sizes & {*shape[1:]}:
             return f"nothing is cut from `{name}`, {show(shape)}, which has as many samples"
     return ""

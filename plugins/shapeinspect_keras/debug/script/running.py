@@ -96,9 +96,11 @@ class Nested:
 
     Args:
         shape: how many they are, and the lengths of the first one.
+        items: the shapes of all of them, where they are a few arrays.
     """
 
     shape: tuple[int | None, ...]
+    items: tuple[tuple[int | None, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,11 @@ def _told(value: Any) -> Any:
             return items
     if type(value) in (tuple, list, deque) and value:
         first = _told(value[0]) if len(value) < _LONG else None
-        return Nested((len(value), *first.shape)) if isinstance(first, Shaped | Nested) else None
+        if not isinstance(first, Shaped | Nested):
+            return None
+        told = [_told(item) for item in value] if len(value) <= _KEPT else []
+        items = tuple(item.shape for item in told if isinstance(item, Shaped))
+        return Nested((len(value), *first.shape), items if len(items) == len(value) else ())
     package = type(value).__module__.partition(".")[0]
     if package not in _ARRAYS:
         return None
