@@ -141,8 +141,9 @@ def repaired(
         suggested = [one for one in suggested if one.rank < 1][:_FEW]
     limit = max(_LEAST, _TIMES * used)
     words = reduce(operator.or_, (debugger.words for debugger in registry.debuggers()), EditWords())
+    hurried = any(debugger.hurries for debugger in registry.debuggers())
     search = Search(
-        order, files, wrong, words, limit, _progress(), suggested, _prepared(), begun, alone=settled
+        order, files, wrong, words, limit, _progress(), suggested, _prepared(), begun, settled, hurried
     )
     try:
         found = search.repairs()

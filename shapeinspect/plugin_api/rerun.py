@@ -220,6 +220,8 @@ class Debugger(ABC):
     packages: tuple[str, ...]
     #: How its users write what can be changed in their source.
     words: EditWords = EditWords()
+    #: Whether :meth:`hurry` does anything.
+    hurries: bool = False
 
     @abstractmethod
     def recover(
@@ -241,6 +243,9 @@ class Debugger(ABC):
 
     def prepare_copy(self) -> None:  # noqa: B027  # most need nothing
         """Do what the framework needs at the beginning of a forked copy of this process."""
+
+    def hurry(self) -> None:  # noqa: B027  # most have nothing to leave out
+        """Let this process, which runs a changed script, take less time; what passes runs again as it is."""
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
         """Suggest edits of the script that an exception ended; each is tried by a run of the whole of it.

@@ -127,9 +127,10 @@ class Trials(Generic[T]):
     ) -> None:
         self._script = script
         self._at_once = at_once
-        self._waiting: dict[int, T] = {}
+        self._waiting: dict[int, tuple[Order[T], bool]] = {}
         self._number = 0
         self._input = b""
+        self._hurried = False
         self._process: subprocess.Popen[bytes] | Copy = (
             Copy(script.folder, prepare) if prepare is not None else begun or started(script.folder)
         )
@@ -149,6 +150,24 @@ class Trials(Generic[T]):
             self._process.kill()
             self._process.wait()
 
+    def hurry(self, order: Order[T], limit: float, late: Callable[[], bool]) -> Result | None:
+        """Run the script as it is, and each order from now on, with less than all that takes time.
+
+        What passes so is run again as it is.
+
+        Args:
+            order: the script as it is.
+            limit: how long it may take, in seconds of processor time.
+            late: whether it is not waited for any more.
+
+        Returns:
+            How the script fails so; None where it does not, and nothing is left out therefore.
+        """
+        self._hurried = True
+        result = next((result for _, result in self.run(iter([order]), limit, late)), None)
+        self._hurried = result is not None and result.status == "failed" and bool(result.frames)
+        return result if self._hurried else None
+
     def run(
         self, orders: Iterator[Order[T]], limit: float, late: Callable[[], bool]
     ) -> Iterator[tuple[T, Result]]:
@@ -164,18 +183,22 @@ class Trials(Generic[T]):
             while more and len(self._waiting) < self._at_once and not late():
                 order = next(orders, None)
                 more = order is not None
-                if order is not None and not self._send(order, limit):
+                if order is not None and not self._send(order, limit, self._hurried):
                     return
             if late():
                 return
             for number, result in self._received():
-                yield self._waiting.pop(number), result
+                order, hurried = self._waiting.pop(number)
+                if hurried and result.passed and result.status in ("passed", "running"):
+                    self._send(order, limit, hurried=False)
+                else:
+                    yield order.key, result
             if self._process.poll() is not None:
                 return
 
-    def _send(self, order: Order[T], limit: float) -> bool:
+    def _send(self, order: Order[T], limit: float, hurried: bool) -> bool:
         self._number += 1
-        self._waiting[self._number] = order.key
+        self._waiting[self._number] = order, hurried
         script = self._script
         told = {
             "id": self._number,
@@ -189,6 +212,7 @@ class Trials(Generic[T]):
             "memory": script.memory,
             "beside": script.beside,
             "running": [asdict(place) for place in order.running],
+            "hurried": hurried,
         }
         try:
             self._process.stdin.write(json.dumps(told).encode() + b"\n")  # type: ignore[union-attr]  # a pipe

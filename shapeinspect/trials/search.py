@@ -168,6 +168,7 @@ class Search:
         prepare: what the frameworks need in a copy of this process; None where they cannot run in one.
         begun: the server that has been started then; None for none.
         alone: whether only what is suggested is tried.
+        hurried: whether the frameworks leave out what only takes time, until something passes.
     """
 
     def __init__(
@@ -182,9 +183,10 @@ class Search:
         prepare: Callable[[], object] | None = None,
         begun: subprocess.Popen[bytes] | None = None,
         alone: bool = False,
+        hurried: bool = False,
     ) -> None:
         self._suggested, self._prepare, self._begun = suggested, prepare, begun
-        self._alone = alone
+        self._alone, self._hurried = alone, hurried
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
@@ -198,23 +200,37 @@ class Search:
 
     def repairs(self) -> tuple[Repair, ...]:
         """Return the repairs that were found, the likeliest first."""
-        for one in self._suggested:
-            if one.rank == REFUSED:
-                self._seen.add(self._key(self._states[0], one)[0])
-            else:
-                self._push(self._states[0], one, one.rank)
-        if not self._alone:
-            self._fill(self._states[0])
-        with Trials[_Attempt](self._script, prepare=self._prepare, begun=self._begun) as trials:
+        with Trials[_Attempt | None](self._script, prepare=self._prepare, begun=self._begun) as trials:
+            if self._hurried:
+                self._hurry(trials)
+            for one in self._suggested:
+                if one.rank == REFUSED:
+                    self._seen.add(self._key(self._states[0], one)[0])
+                else:
+                    self._push(self._states[0], one, one.rank)
+            if not self._alone:
+                self._fill(self._states[0])
             for attempt, result in trials.run(self._orders(), self._limit, self._late):
                 self._used += result.seconds
-                self._take(attempt, result)
+                if attempt is not None:
+                    self._take(attempt, result)
         return tuple(sorted(self._found, key=lambda one: (bool(one.alters), one.rank))[:_FOUND])
+
+    def _hurry(self, trials: Trials[_Attempt | None]) -> None:
+        """Learn how the script fails where the frameworks leave out what only takes time."""
+        state = self._states[0]
+        result = trials.hurry(Order(None, {}, state.running({})), self._limit, self._late)
+        if result is not None:
+            self._used += result.seconds
+            known = state.wrong.running or tuple(Running(*frame) for frame in state.wrong.frames)
+            state.wrong = replace(
+                state.wrong, frames=result.frames, error=result.error, message=result.message, running=known
+            )
 
     def _late(self) -> bool:
         return self._used > _SECONDS or time.monotonic() > self._end
 
-    def _orders(self) -> Iterator[Order[_Attempt]]:
+    def _orders(self) -> Iterator[Order[_Attempt | None]]:
         while self._trials < _TRIALS:
             spent = self._used > _FIRST * _SECONDS or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
             if (
@@ -302,7 +318,8 @@ class Search:
             heapq.heappush(self._further, entry)
         elif one.number is not None and result.frames == state.wrong.frames:
             self._same[attempt.place()] += result.message == state.wrong.message
-            self._solve(attempt, result)
+            if not one.alters:
+                self._solve(attempt, result)
 
     def _passed(self, attempt: _Attempt, result: Result) -> None:
         """Keep a repair; one that makes a number as long as the batch is run with a longer batch, too."""

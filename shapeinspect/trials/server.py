@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import json
@@ -15,6 +16,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from shapeinspect import registry
 from shapeinspect.plugin_api.isolation.limits import end_with
 
 #: A trial that does not stop by itself, since it holds Python's lock, is ended after so many times its limit.
@@ -30,7 +32,11 @@ def serve() -> None:
     for name in hello["modules"]:
         with suppress(Exception, SystemExit):
             importlib.import_module(name)
+    with suppress(Exception):
+        [*registry.debuggers()]  # their modules are there for each trial
     sys.path_importer_cache.clear()
+    gc.collect()
+    gc.freeze()  # a collection would copy what a trial shares with this process
     _Server().loop()
 
 

@@ -149,3 +149,17 @@ def test_a_crash_ends_one_trial_alone(folder: Path) -> None:
     with Trials[str](script, at_once=1) as trials:
         ended = {key: result.status for key, result in trials.run(orders, 5.0, lambda: False)}
     assert ended == {"crash": "crashed", "run": "passed"}
+
+
+def test_what_passes_in_a_hurry_is_run_again_as_it_is(folder: Path) -> None:
+    script = Script(str(folder), "script.py", ".", (), time.time() + 1, 1 << 29)
+    places = (Running("script.py", 1, inner=True),)
+    changed = (Order(text, {"script.py": text}, places) for text in ("x = 1\n", "raise TypeError\n"))
+    with Trials[str](script) as trials:
+        failed = trials.hurry(Order("as it is", {}), 5.0, lambda: False)
+        ended = {key: result.status for key, result in trials.run(changed, 5.0, lambda: False)}
+        ran = trials.hurry(Order("x = 1\n", {"script.py": "x = 1\n"}), 5.0, lambda: False)
+    assert failed is not None
+    assert (failed.error, failed.frames) == ("ValueError", (("script.py", 1),))
+    assert ended == {"x = 1\n": "passed", "raise TypeError\n": "failed"}
+    assert ran is None

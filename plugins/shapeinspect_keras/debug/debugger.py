@@ -36,10 +36,17 @@ class KerasDebugger(Debugger):
 
     packages = ("keras", "tensorflow")
     words = WORDS
+    hurries = True
 
     def runs_in_copies(self) -> bool:
         """Tell whether TensorFlow, whose threads a copy would not have, is not there; see ``Debugger``."""
         return "tensorflow" not in sys.modules
+
+    def hurry(self) -> None:
+        """Make no graphs and train for one epoch; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_keras.debug.script.hurry import hurry
+
+        hurry()
 
     def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""
