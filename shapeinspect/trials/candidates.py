@@ -292,7 +292,8 @@ class _Site:
                 yield self._one(node, f"{inner}{comma}{setting})", SETTING)
         if name in self.words.plain:
             value = node.func.value if isinstance(node.func, ast.Attribute) else None
-            if value is not None and not (isinstance(value, ast.Name) and value.id in self.modules):
+            own = isinstance(value, ast.Name) and (value.id in self.modules or value.id == "self")
+            if value is not None and not own:
                 yield self._one(node, self.file.source(value), LEFT_OUT)
             elif node.args:
                 yield self._one(node, self.file.source(node.args[0]), LEFT_OUT)

@@ -186,7 +186,8 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
             continue
         if around is not None and callee_of(around) in ("transpose", "Permute", "permute_dimensions"):
             continue
-        for size in [value for value in numbers if value in firsts and value > 1][-1:]:
+        least = 1 if alone else 2  # an array of one sample is broadcast, the numbers of one sample are not
+        for size in [value for value in numbers if value in firsts and value >= least][-1:]:
             for text, shape in _tensors(scene, node, size, firsts):
                 why = (
                     f"`{scene.text(node)}` = {size} at {scene.at(node)} is a fixed batch, "

@@ -167,8 +167,16 @@ def _named(scene: Scene) -> Iterator[Candidate]:
             fits = any(shape[1:] == wanted[1:] and len(shape) == len(wanted) for wanted in scene.clues.shapes)
             if other == node.id or not alike or not fits or shape == shapes[node.id]:
                 continue
-            known = {item.id for item in ast.walk(here) if isinstance(item, ast.Name)}
-            if other in known:
+            known = {
+                item.id
+                for item in ast.walk(here)
+                if isinstance(item, ast.Name) and item.lineno <= node.lineno and item.id != node.id
+            }
+            statement = scene.program.statement(node)
+            beside = statement is not None and any(
+                isinstance(item, ast.Name) and item.id == other for item in ast.walk(statement)
+            )
+            if other in known and not beside:  # one array twice is no better
                 given = f"`{node.id}` of {show(shapes[node.id])} at {scene.at(node)}"
                 why = f"{given}, where `{other}` is {show(shape)}"
                 yield Candidate((Replacement(node, other),), 2.4, "", why)

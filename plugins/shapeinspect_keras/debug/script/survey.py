@@ -12,7 +12,7 @@ from functools import cached_property
 from shapeinspect.plugin_api.programs.copies import available
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.script import axes, feeds, flags, numbers, structure
+from shapeinspect_keras.debug.script import axes, feeds, flags, multiples, numbers, structure, treatment
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
@@ -27,6 +27,7 @@ _RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predi
 _MARK = "__shapeinspect_keras_survey__"
 _OPERATORS: tuple[Operator, ...] = (
     *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS, *structure.OPERATORS,
+    *treatment.OPERATORS, *multiples.OPERATORS,
 )  # fmt: skip
 
 

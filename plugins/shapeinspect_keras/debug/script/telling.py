@@ -26,7 +26,7 @@ def suggestions(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[Sugge
         Suggestion(
             survey.program.file,
             tuple((*survey.program.span(item.node), item.text) for item in candidate.replacements),
-            max(candidate.prior - _EVIDENCE, 0.0),
+            max(candidate.prior - _EVIDENCE, 0.05 * candidate.prior),  # in their order
             candidate.cause,
             candidate.why,
             candidate.alters,

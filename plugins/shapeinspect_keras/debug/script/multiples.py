@@ -1,0 +1,168 @@
+"""Edits of sizes that something does not divide: of halved pictures, of batches, and of divisors."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+from collections.abc import Iterator
+
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene
+from shapeinspect_keras.debug.script.program import Replacement
+
+#: Two lengths that differ by so many at most may come from one that was halved and doubled.
+_GAP = 16
+#: A layer that joins maps, and a loss that compares them, meet such lengths.
+_SMALLEST = 12
+
+
+def halved(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that make a size a multiple of the strides behind it.
+
+    A length that is halved several times and doubled as often comes back only if their product divides it.
+
+    Args:
+        scene: the failed run.
+    """
+    pairs = [pair for pair in scene.clues.pairs[:4] if 0 < abs(pair[0] - pair[1]) <= _GAP and min(pair) > 1]
+    if not pairs or not _halves(scene):
+        return
+    for node in ast.walk(scene.program.tree):
+        sizes = _sizes(node)
+        if not sizes:
+            continue
+        for high in dict.fromkeys(max(pair) for pair in pairs[:2]):
+            least = 1 << max(0, math.ceil(math.log2(min(sizes) / high)) if min(sizes) > high else 0)
+            for place, factor in enumerate((2 * least, 4 * least, 8 * least)):
+                yield from _rounded(scene, node, factor, 0.9 + 0.15 * place)
+
+
+def _halves(scene: Scene) -> bool:
+    """Tell whether the script halves lengths, and doubles or joins them."""
+    calls = {callee_of(node) for node in ast.walk(scene.program.tree) if isinstance(node, ast.Call)}
+    up = ("Transpose", "UpSampling", "concatenate", "Concatenate", "add", "Add")
+    return any(name.endswith(up) or name.startswith(up) or "Transpose" in name for name in calls)
+
+
+def _sizes(node: ast.AST) -> list[int]:
+    """Return the numbers of a shape of a picture or a volume that is written down."""
+    if not isinstance(node, ast.Tuple | ast.List) or not 2 <= len(node.elts) <= 4:
+        return []
+    values = [item.value for item in node.elts if isinstance(item, ast.Constant) and type(item.value) is int]
+    sizes = [value for value in values if value >= _SMALLEST]
+    return sizes if len(values) == len(node.elts) and len(sizes) >= 2 else []
+
+
+def _rounded(scene: Scene, node: ast.AST, factor: int, prior: float) -> Iterator[Candidate]:
+    elements = [item for item in getattr(node, "elts", []) if item.value >= _SMALLEST]
+    off = [item for item in elements if item.value % factor]
+    if not off or factor > 64 or any(item.value < factor for item in elements):
+        return
+    ways = (
+        [(item.value + factor // 2) // factor * factor for item in off],
+        [item.value // factor * factor for item in off],
+        [-(-item.value // factor) * factor for item in off],
+    )
+    for place, way in enumerate(dict.fromkeys(map(tuple, ways))):
+        old = " and ".join(dict.fromkeys(str(item.value) for item in off))
+        several = len({item.value for item in off}) > 1
+        why = f"{old} at {scene.at(node)} {'are no multiples' if several else 'is no multiple'} of {factor}"
+        edits = tuple(Replacement(item, str(new)) for item, new in zip(off, way, strict=True))
+        yield Candidate(edits, prior + 0.05 * place, "space", why)
+
+
+def batches(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a run whose last batch, or that of its validation, is smaller than the network takes.
+
+    Args:
+        scene: the failed run.
+    """
+    if not any(word in scene.program.text for word in ("stateful", "batch_shape", "batch_input_shape")):
+        return
+    for node in scene.near:
+        if not isinstance(node, ast.Call) or callee_of(node) != "fit" or not node.args:
+            continue
+        given = {item.arg: item.value for item in node.keywords}
+        size, total = _number(scene, given.get("batch_size")), (scene.shape(node.args[0]) or (None,))[0]
+        if size is None or total is None or size < 2:
+            continue
+        split = given.get("validation_split")
+        if isinstance(split, ast.Constant) and isinstance(split.value, float):
+            kept = math.floor(total * (1 - split.value))
+            if kept % size == 0 and (total - kept) % size == 0:
+                continue
+            why = f"the split at {scene.at(split)} leaves {kept} and {total - kept} of {total} samples"
+            why += f", and the network takes {size} at a time"
+            for place, share in enumerate(_shares(total, size, split.value)):
+                yield Candidate((Replacement(split, share),), 0.6 + 0.1 * place, "fixed-batch", why)
+        elif total % size:
+            rest = total // size * size
+            texts = [(item, scene.program.line(item)) for item in node.args[:2] if scene.shape(item)]
+            edits = tuple(Replacement(item, f"{text}[:{rest}]") for item, text in texts)
+            why = f"{total} samples at {scene.at(node)} are no multiple of the batch of {size}"
+            alters = f"how many samples are used: {rest} of {total}"
+            yield Candidate(edits, 0.9, "fixed-batch", why, alters)
+
+
+def _number(scene: Scene, node: ast.AST | None) -> int | None:
+    if isinstance(node, ast.Constant):
+        return node.value if type(node.value) is int else None
+    values = [] if node is None else [value for value in scene.values(node) if type(value) is int]
+    return values[-1] if values else None
+
+
+def _shares(total: int, size: int, share: float) -> list[str]:
+    """Return the shares of a validation with which both parts are multiples of a batch, the nearest first.
+
+    Example:
+        >>> _shares(40, 5, 0.2)
+        ['0.25', '0.125']
+    """
+    found = []
+    for part in range(size, total, size):
+        text = f"{part / total:.6g}"
+        kept = math.floor(total * (1 - float(text)))
+        if kept and kept % size == 0 and (total - kept) % size == 0:
+            found.append((abs(float(text) - share), text))
+    return [text for _, text in sorted(found)[:2]]
+
+
+def divisors(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a divisor or factor of a length, where areas or volumes differ by a power of it.
+
+    Args:
+        scene: the failed run.
+    """
+    ratios = [
+        (max(pair) // min(pair), pair)
+        for pair in scene.clues.pairs[:4]
+        if min(pair) > 0 and max(pair) % min(pair) == 0 and max(pair) // min(pair) > 1
+    ]
+    for node in scene.near:
+        number = (
+            node.right
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mult)
+            else None
+        )
+        if (
+            not isinstance(number, ast.Constant)
+            or type(number.value) is not int
+            or isinstance(node, ast.keyword)
+        ):
+            continue
+        named = any(isinstance(part, ast.Name | ast.Attribute) for part in ast.walk(node))
+        for (ratio, pair), power in itertools.product(ratios[:3], (2, 1, 3)):
+            root = round(ratio ** (1 / power))
+            if not named or root < 2 or root**power != ratio:
+                continue
+            for new in (number.value * root, number.value // root if number.value % root == 0 else 0):
+                if new > 0:
+                    prior = 1.1 + 0.1 * (power == 3) + 0.3 * scene.far(node)
+                    why = f"{pair[0]} and {pair[1]} differ by {ratio}"
+                    why += f" = {root}^{power}" if power > 1 else ""
+                    why += f", and `{scene.text(node)}` at {scene.at(node)} is off by {root}"
+                    yield Candidate((Replacement(number, str(new)),), prior, "", why)
+
+
+OPERATORS = (halved, batches, divisors)
