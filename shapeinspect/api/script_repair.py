@@ -25,6 +25,7 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.evidence.edit_causes import causes
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import Place, is_installed, traceback_frames
 from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
@@ -135,7 +136,7 @@ def repaired(
         given_warnings([frame for frame, _ in frames]),
         _shapes(frames),
     )
-    suggested = [*_suggested(error, files, folder)]
+    suggested = [*_own_fixes(diagnosis, files), *_suggested(error, files, folder)]
     settled = diagnosis is not None and _is_settled(diagnosis)
     if settled:  # only what is known to make the sizes equal may be better
         suggested = [one for one in suggested if one.rank < 1][:_FEW]
@@ -274,6 +275,21 @@ def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iter
             file = by_path.get(os.path.abspath(one.file))
             if file is not None:
                 yield suggested(file, one)
+
+
+def _own_fixes(diagnosis: Diagnosis | None, files: Sequence[File]) -> Iterator[Candidate]:
+    """Yield the fixes of the debugger that are code in the place of other code, for a run of the script."""
+    for place, one in enumerate(() if diagnosis is None else diagnosis.fixes):
+        new, split, old = one.text.partition(" instead of ")
+        if not split or " instead of " in old or (one.claim.level is Level.WHOLE and one.claim.to_end):
+            continue
+        for file in files:
+            if file.text.count(old) == 1:
+                first = len(file.text[: file.text.index(old)].encode())
+                edit = (first, first + len(old.encode()), new)
+                fix = one.fix
+                suggestion = Suggestion(file.path, (edit,), 0.05 + 0.05 * place, fix.cause, alters=fix.alters)
+                yield suggested(file, suggestion)
 
 
 def _known(

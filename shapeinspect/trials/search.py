@@ -358,8 +358,8 @@ class Search:
             if gap in (0, moved):
                 continue
             solved = old + gap * (new - old) / (gap - moved)
-            if solved == int(solved) and int(solved) != new:
-                self._push_number(attempt, int(solved))
+            if round(solved) != new:  # where a division rounds, the line is not straight
+                self._push_number(attempt, round(solved))
         if old in before and new in after:  # a length that is asked for more than it has
             for more in after:
                 if new <= more <= new + _OUTSIDE:

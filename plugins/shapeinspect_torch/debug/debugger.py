@@ -125,10 +125,13 @@ class TorchDebugger(Debugger):
         return not torch.cuda.is_initialized()
 
     def prepare_copy(self) -> None:
-        """Use one thread; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Use one thread and no process for data; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         import torch
 
+        from shapeinspect_torch.debug.origins.following import load_in_this_process
+
         torch.set_num_threads(1)
+        load_in_this_process()
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
         """Suggest edits of the script; see ``shapeinspect.plugin_api.rerun.Debugger``.

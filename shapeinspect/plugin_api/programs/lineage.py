@@ -39,6 +39,8 @@ class _Follower:
         self._functions: dict[str, list[ast.FunctionDef]] = defaultdict(list)
         self._classes: dict[str, ast.ClassDef] = {}
         self._calls: dict[str, list[ast.Call]] = defaultdict(list)
+        #: What is given by a keyword, or under a text in a dictionary.
+        self._keywords: dict[str, list[ast.expr]] = defaultdict(list)
         #: The names and attributes that objects of a class are assigned to.
         self._objects: dict[str, set[str]] = defaultdict(set)
         for file in trace.texts:
@@ -61,6 +63,12 @@ class _Follower:
             self._classes[node.name] = node
         elif isinstance(node, ast.Call):
             self._calls[callee_of(node)].append(node)
+            for word in node.keywords:
+                self._keywords[word.arg or ""].append(word.value)
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    self._keywords[key.value].append(value)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 self._assigned(target, node.value)
@@ -73,6 +81,11 @@ class _Follower:
         if isinstance(target, ast.Name):
             scope = self._trace.function(target) or self._trace.tree(self._trace.homes[target])
             self._names[scope, target.id].append((target.lineno, value))
+            above = self._trace.parents.get(self._trace.parents[target])
+            if isinstance(self._trace.parents[target], ast.AnnAssign | ast.Assign) and isinstance(
+                above, ast.ClassDef
+            ):
+                self._attributes[target.id].append(value)
         elif isinstance(target, ast.Attribute):
             self._attributes[target.attr].append(value)
         elif isinstance(target, ast.Subscript):
@@ -101,7 +114,11 @@ class _Follower:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield from self._of_name(node)
         elif isinstance(node, ast.Attribute):
-            values = self._attributes.get(node.attr, [])
+            values = self._attributes.get(node.attr) or self._keywords.get(node.attr, [])
+            yield from values if len(values) <= _MANY else ()
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            key = node.slice.value
+            values = self._keywords.get(key, []) if isinstance(key, str) else []
             yield from values if len(values) <= _MANY else ()
         elif isinstance(node, ast.Call) and self._trace.ran(node):
             yield from self._returned(node)

@@ -22,6 +22,8 @@ _WAYS = 5
 _EMPTY = frozenset(
     {"num", "nb", "n", "size", "dim", "self", "len", "in", "out", "the", "of", "shape", "count", ""}
 )
+#: What had more values than this is data.
+_VARYING = 3
 #: What a number may be given to, to say a size, and what no size stands in.
 _GIVEN = (ast.Call, ast.keyword, ast.arguments, ast.Assign)
 _NO_PLACE = (ast.Attribute, ast.Compare, ast.FormattedValue, ast.Slice, ast.Subscript)
@@ -101,8 +103,9 @@ def _size(trace: Trace, node: ast.expr) -> int | None:
     """Return what an expression is worth, if it may be a size."""
     if not isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.BinOp | ast.Call | ast.Subscript):
         return None
-    last = trace.values(node)[-1:]
-    if not last or type(last[0]) is not int or last[0] < 1:
+    values = trace.values(node)
+    last = values[-1:]
+    if not last or type(last[0]) is not int or last[0] < 1 or len(values) > _VARYING:
         return None
     parent = trace.parents.get(node)
     if isinstance(node, ast.Constant) and not isinstance(
@@ -156,7 +159,7 @@ def _ways(
         if value - atom.value == target:
             yield f"{text} - {atom.text}", less + 0.3
     if abs(target - value) == 1 and not literal:
-        yield f"{own} {'+' if target > value else '-'} 1", 0.15
+        yield f"{own} {'+' if target > value else '-'} 1", 0.6
 
 
 def _parts(trace: Trace, node: ast.BinOp, target: int) -> Iterator[tuple[str, float]]:

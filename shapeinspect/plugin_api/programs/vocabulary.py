@@ -59,6 +59,22 @@ class Vocabulary:
         }
         return [one for one in self._kept[scope] if not module or one.text.split(".")[0] not in set_later]
 
+    def lengths(self, node: ast.AST, shape: tuple[int, ...]) -> list[str]:
+        """Return plain names for the lengths of a shape, one for each; nothing where one has none.
+
+        Args:
+            node: the expression where they are written.
+            shape: the shape.
+        """
+        found: list[str] = []
+        names = [one for one in self.atoms(node) if one.near and one.text.isidentifier()]
+        for length in shape:
+            fit = [one.text for one in names if one.value == length and one.text not in found]
+            if not fit:
+                return []
+            found.append(fit[0])
+        return found
+
     def _scope(self, node: ast.AST) -> ast.AST:
         function = self._trace.function(node)
         while isinstance(function, ast.Lambda):

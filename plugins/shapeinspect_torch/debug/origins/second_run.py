@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.programs.program import Program
@@ -59,6 +59,23 @@ def can_run(error: BaseException) -> bool:
     return hasattr(error, _KEPT) or Program.of(error, PACKAGES) is not None
 
 
+def message_of(error: BaseException) -> str:
+    """Return what an error says; that of a process which has loaded data, as it is said without one.
+
+    Args:
+        error: the exception.
+
+    Example:
+        >>> text = ["Caught RuntimeError in DataLoader worker process 0.", "Original …", "RuntimeError: sizes"]
+        >>> message_of(RuntimeError(chr(10).join(text)))
+        'sizes'
+    """
+    message = str(error)
+    if not message.startswith("Caught ") or "worker process" not in message:
+        return message
+    return message.rstrip().rpartition("\n")[2].partition(": ")[2]
+
+
 def second_run(error: BaseException) -> SecondRun | None:
     """Run the script that an exception ended a second time, once; None where it cannot be, or ends otherwise.
 
@@ -78,6 +95,7 @@ def _second_run(error: BaseException) -> SecondRun | None:
     program = Program.of(error, PACKAGES, (as_before,))
     if program is None:
         return None
+    program = replace(program, first=replace(program.first, message=message_of(error)))
     ended, literals = program.followed(TorchFollower())
     if not program.fails_alike(ended):  # something takes no integers but plain ones
         ended = program.traced()

@@ -27,7 +27,7 @@ from shapeinspect.plugin_api.programs.vocabulary import Vocabulary
 from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.origins.following import as_before
-from shapeinspect_torch.debug.origins.second_run import second_run
+from shapeinspect_torch.debug.origins.second_run import message_of, second_run
 from shapeinspect_torch.debug.programs.along import exchanged, forgotten_arguments, nearby, parts_read
 from shapeinspect_torch.debug.programs.indices import outside
 from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
@@ -73,7 +73,7 @@ def suggested(error: BaseException) -> list[Suggestion]:
     if second is None:
         return []
     trace = second.trace
-    found = suggestions(trace, steps_of(trace, error.__traceback__), str(error))
+    found = suggestions(trace, steps_of(trace, error.__traceback__), message_of(error))
     ordered = sorted(found, key=lambda one: one.rank)
     return [*{(one.file, one.edits): one for one in reversed(ordered)}.values()][::-1]
 
@@ -91,7 +91,7 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
     along = lineage(trace, [step.node for step in steps])
     vocabulary = Vocabulary(trace)
     edits = [
-        *wrapped(trace, steps, pairs, message),
+        *wrapped(trace, steps, pairs, message, vocabulary),
         *unwrapped(trace, functions, along),
         *without_argument(trace, steps),
     ]

@@ -13,6 +13,7 @@ from shapeinspect.plugin_api.programs.numbers import Pair
 from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.programs.vocabulary import Vocabulary
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.edit_words import WORDS, fits
@@ -40,7 +41,9 @@ _ORDERS = {
 }
 
 
-def wrapped(trace: Trace, steps: Sequence[Step], pairs: Sequence[Pair], message: str) -> Iterator[Suggestion]:
+def wrapped(
+    trace: Trace, steps: Sequence[Step], pairs: Sequence[Pair], message: str, vocabulary: Vocabulary
+) -> Iterator[Suggestion]:
     """Yield the tensors that the failing expressions read, with their axes otherwise.
 
     Args:
@@ -48,6 +51,7 @@ def wrapped(trace: Trace, steps: Sequence[Step], pairs: Sequence[Pair], message:
         steps: the expressions that were running, the innermost first.
         pairs: the sizes that are wanted, each with the one that is there.
         message: torch's message.
+        vocabulary: what names can say.
     """
     seen: set[ast.expr] = set()
     for depth, step in enumerate(steps[:_FRAMES]):
@@ -57,9 +61,8 @@ def wrapped(trace: Trace, steps: Sequence[Step], pairs: Sequence[Pair], message:
                 continue
             seen.add(node)
             name = _owner(trace, node)
-            yield from _as_others(
-                trace, node, [one for one in found if one is not node], 0.05 * min(depth, 3)
-            )
+            others = [one for one in found if one is not node]
+            yield from _as_others(trace, node, others, 0.05 * min(depth, 3), vocabulary)
             shape = trace.shape(node) or ()
             forms = _forms(shape, trace.dtype(node), name, pairs, message)
             for form, rank, altered in forms:
@@ -82,7 +85,7 @@ def _is_of_others(trace: Trace, node: ast.expr, found: Sequence[ast.expr]) -> bo
 
 
 def _as_others(
-    trace: Trace, node: ast.expr, others: Sequence[ast.expr], behind: float
+    trace: Trace, node: ast.expr, others: Sequence[ast.expr], behind: float, vocabulary: Vocabulary
 ) -> Iterator[Suggestion]:
     """Yield a tensor in the shape of another one that has as many elements."""
     shape = trace.shape(node) or ()
@@ -91,8 +94,13 @@ def _as_others(
         if wanted == shape or math.prod(wanted) != math.prod(shape) or math.prod(shape) < 2:
             continue
         if len(wanted) != len(shape) and len(wanted) > 0 and len(shape) > 0:
+            flat = 0.04 * (len(wanted) < len(shape))  # the one that is flat is more likely to be wrong
+            names = vocabulary.lengths(node, wanted)
+            if names:
+                text = f"{_owner(trace, node)}.reshape({', '.join(names)})"
+                yield replaced(trace.span(node), text, 0.34 + flat + behind)
             text = f"{_owner(trace, node)}.reshape({trace.source(other)}.shape)"
-            yield replaced(trace.span(node), text, 0.38 + behind)
+            yield replaced(trace.span(node), text, 0.36 + flat + behind)
 
 
 def at_their_source(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import time
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.ir import Layer, Value
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained
+from shapeinspect.plugin_api.isolation.confined import confined
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.user_code.frames import Place
@@ -17,6 +20,8 @@ from shapeinspect.rules.rule import show
 
 #: At most so many samples are shown.
 _SHOWN = 3
+#: So many samples are read again where a worker process has failed, in so many seconds.
+_READ, _SECONDS = 16, 2.0
 
 
 def ragged(frames: Sequence[Place], site: UserSource | None, message: str, where: str | None) -> Rerun | None:
@@ -30,18 +35,19 @@ def ragged(frames: Sequence[Place], site: UserSource | None, message: str, where
     """
     found = next((frame.f_locals for frame, _ in frames if _is_fetch(frame)), None)
     samples = None if found is None else found.get("data")
+    if found is None:  # a worker has failed: its samples are read here
+        found, samples = _read_here(frames)
     if found is None or not isinstance(samples, list) or len(samples) < 2:
         return None
-    fields = samples[0] if isinstance(samples[0], tuple | list) else None
-    place = next((at for at in _places(samples)), None)
-    if place is None:
+    ragged_keys = [key for key in _keys(samples) if _differ([_part(one, key) for one in samples])]
+    if not ragged_keys:
         return None
-    tensors = [sample if fields is None else sample[place] for sample in samples]
-    shapes = [tuple(one.shape) for one in tensors]
-    edits = [*_edits(site, shapes, place if fields is not None else None, len(fields or ()))]
+    first = ragged_keys[0]
+    shapes = [shape for one in samples if (shape := _shape(_part(one, first))) is not None]
+    edits = [*_edits(site, samples, ragged_keys)]
     indices = list(found.get("possibly_batched_index") or range(len(shapes)))
     dataset = type(getattr(found.get("self"), "dataset", None)).__name__
-    part = "" if fields is None else f"[{place}]"
+    part = "" if first is None else f"[{first!r}]".replace("'", '"')
     got = [
         f"{dataset}[{index}]{part} of {show(shape)}" for index, shape in zip(indices, shapes, strict=False)
     ]
@@ -55,59 +61,125 @@ def ragged(frames: Sequence[Place], site: UserSource | None, message: str, where
     return Rewriting(failure, lambda edit: _trial(edits[edit][1], samples))
 
 
+def _read_here(frames: Sequence[Place]) -> tuple[dict[str, Any] | None, list[Any] | None]:
+    """Read a few samples of the data set whose worker process has failed."""
+    loader = next((one for frame, _ in frames if _is_of_workers(one := frame.f_locals.get("self"))), None)
+    dataset, samples = getattr(loader, "_dataset", None), []
+    if dataset is None or not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        return None, None
+    end = time.monotonic() + _SECONDS
+    with confined():
+        for index in range(min(len(dataset), _READ)):
+            try:
+                samples.append(dataset[index])
+            except Exception:  # noqa: BLE001  # of the user's own code
+                return None, None
+            if time.monotonic() > end:
+                break
+    return {"self": types.SimpleNamespace(dataset=dataset)}, samples
+
+
+def _is_of_workers(value: Any) -> bool:
+    return type(value).__name__ == "_MultiProcessingDataLoaderIter"
+
+
 def _is_fetch(frame: Any) -> bool:
     module = str(frame.f_globals.get("__name__"))
     return frame.f_code.co_name == "fetch" and module == "torch.utils.data._utils.fetch"
 
 
-def _places(samples: list[Any]) -> Iterator[int]:
-    """Yield the places in the samples whose tensors differ in shape."""
-    import torch
+def _keys(samples: list[Any]) -> list[Any]:
+    """Return the places or the keys of a sample's parts; None alone for a sample without parts."""
+    if all(isinstance(sample, dict) for sample in samples):
+        return [key for key in samples[0] if isinstance(key, str) and all(key in one for one in samples)]
+    if all(isinstance(sample, tuple | list) for sample in samples):
+        numbers = all(isinstance(one, int | float) for sample in samples for one in sample)
+        return [None] if numbers else [*range(min(map(len, samples)))]
+    return [None]
 
-    fields = [sample if isinstance(sample, tuple | list) else (sample,) for sample in samples]
-    for place in range(min(map(len, fields))):
-        column = [one[place] for one in fields]
-        if all(isinstance(one, torch.Tensor) for one in column) and len({one.shape for one in column}) > 1:
-            yield place
+
+def _part(sample: Any, key: Any) -> Any:
+    return sample if key is None else sample[key]
 
 
-def _edits(
-    site: UserSource | None, shapes: list[tuple[int, ...]], place: int | None, count: int
-) -> Iterator[tuple[Edit, str]]:
+def _shape(part: Any) -> tuple[int, ...] | None:
+    """Return the shape of a tensor, an array or a row of numbers; None for anything else."""
+    if isinstance(part, list | tuple) and part and all(isinstance(one, int | float) for one in part):
+        return (len(part),)
+    shape = getattr(part, "shape", None)
+    return tuple(int(length) for length in shape) if isinstance(shape, tuple) else None
+
+
+def _differ(parts: list[Any]) -> bool:
+    shapes = [_shape(part) for part in parts]
+    return None not in shapes and len(set(shapes)) > 1
+
+
+def _edits(site: UserSource | None, samples: list[Any], ragged_keys: list[Any]) -> Iterator[tuple[Edit, str]]:
     """Yield functions that make a batch, written where the loader is made."""
-    loaders = [] if site is None else [
+    loader = None if site is None or "torch" not in site.names else _loader(site)
+    batches = {key: _batch(samples, key) for key in ragged_keys}
+    if site is None or loader is None or None in batches.values():
+        return
+    keys = _keys(samples)
+    rest = "torch.utils.data.default_collate([one[{}] for one in batch])"
+    texts = [(_quoted(key), batches.get(key) or rest.format(_quoted(key))) for key in keys]
+    if keys == [None]:
+        made = str(batches[None])
+    elif isinstance(samples[0], dict):
+        if len(keys) < len(samples[0]):
+            return
+        made = "{" + ", ".join(f"{key}: {text}" for key, text in texts) + "}"
+    else:
+        made = f"({', '.join(text for _, text in texts)}{',' if len(keys) == 1 else ''})"
+    function = f"lambda batch: {made}"
+    old = " ".join(site.source(loader).split())
+    given = old[:-1].rstrip(", ")
+    yield Edit("ragged", f"{given}, collate_fn={function}) instead of {old}"), function
+
+
+def _quoted(key: Any) -> str:
+    return f'"{key}"' if isinstance(key, str) else str(key)
+
+
+def _batch(samples: list[Any], key: Any) -> str | None:
+    """Write what makes one part of a batch of all samples; None where that is not known."""
+    parts = [_part(sample, key) for sample in samples]
+    shapes = [shape for part in parts if (shape := _shape(part)) is not None]
+    if len({len(shape) for shape in shapes}) != 1:
+        return None
+    axes = [axis for axis in range(len(shapes[0])) if len({shape[axis] for shape in shapes}) > 1]
+    one = "one" if key is None else f"one[{_quoted(key)}]"
+    if not hasattr(parts[0], "movedim"):  # no tensor yet
+        one = f"torch.as_tensor({one})"
+    if len(axes) == 1:
+        moved = one if axes[0] == 0 else f"{one}.movedim({axes[0]}, 0)"
+        back = "" if axes[0] == 0 else f".movedim(1, {axes[0] + 1})"
+        listed = "batch" if moved == "one" else f"[{moved} for one in batch]"
+        return f"torch.nn.utils.rnn.pad_sequence({listed}, batch_first=True){back}"
+    if len(shapes[0]) == 3 and axes == [1, 2]:
+        resized = f"torch.nn.functional.interpolate({one}[None], size={shapes[0][1:]})[0]"
+        return f"torch.stack([{resized} for one in batch])"
+    return None
+
+
+def _loader(site: UserSource) -> ast.Call | None:
+    """Return where the loader is made: the only one, or that of the name which the line goes through."""
+    loaders = [
         node
         for node in ast.walk(site.tree)
         if isinstance(node, ast.Call)
         and callee_of(node) == "DataLoader"
         and "collate_fn" not in {word.arg for word in node.keywords}
-    ]  # fmt: skip
-    if (
-        site is None
-        or "torch" not in site.names
-        or len(loaders) != 1
-        or len({len(shape) for shape in shapes}) != 1
-    ):
-        return
-    axes = [axis for axis in range(len(shapes[0])) if len({shape[axis] for shape in shapes}) > 1]
-    one = "one" if place is None else f"one[{place}]"
-    if len(axes) == 1:
-        moved = one if axes[0] == 0 else f"{one}.movedim({axes[0]}, 0)"
-        back = "" if axes[0] == 0 else f".movedim(1, {axes[0] + 1})"
-        listed = "batch" if moved == "one" else f"[{moved} for one in batch]"
-        batch = f"torch.nn.utils.rnn.pad_sequence({listed}, batch_first=True){back}"
-    elif len(shapes[0]) == 3 and axes == [1, 2]:
-        resized = f"torch.nn.functional.interpolate({one}[None], size={shapes[0][1:]})[0]"
-        batch = f"torch.stack([{resized} for one in batch])"
-    else:
-        return
-    rest = "torch.utils.data.default_collate([one[{}] for one in batch])"
-    fields = [batch if at == place else rest.format(at) for at in range(count)]
-    made = batch if place is None else f"({', '.join(fields)}{',' if count == 1 else ''})"
-    function = f"lambda batch: {made}"
-    old = " ".join(site.source(loaders[0]).split())
-    given = old[:-1].rstrip(", ")
-    yield Edit("ragged", f"{given}, collate_fn={function}) instead of {old}"), function
+    ]
+    read = {node.id for node in ast.walk(site.statement) if isinstance(node, ast.Name)}
+    named = [
+        node.value
+        for node in ast.walk(site.tree)
+        if isinstance(node, ast.Assign) and {ast.unparse(target) for target in node.targets} & read
+    ]
+    chosen = [one for one in loaders if one in named] or loaders
+    return chosen[0] if len(chosen) == 1 else None
 
 
 def _trial(function: str, samples: list[Any]) -> Claim | None:
