@@ -143,8 +143,12 @@ def repaired(
     limit = max(_LEAST, _TIMES * used)
     words = reduce(operator.or_, (debugger.words for debugger in registry.debuggers()), EditWords())
     hurried = any(debugger.hurries for debugger in registry.debuggers())
+
+    def later(changed: Sequence[File], message: str) -> list[Candidate]:
+        return [*_suggested_later(error, changed, message, folder)]
+
     search = Search(
-        order, files, wrong, words, limit, _progress(), suggested, _prepared(), begun, settled, hurried
+        order, files, wrong, words, limit, _progress(), suggested, _prepared(), begun, settled, hurried, later
     )
     try:
         found = search.repairs()
@@ -269,6 +273,23 @@ def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iter
     for debugger in registry.debuggers():
         try:
             suggestions = debugger.suggestions(error)
+        except Exception:  # noqa: BLE001, S112  # without it the search has less to go by
+            continue
+        for one in suggestions:
+            file = by_path.get(os.path.abspath(one.file))
+            if file is not None:
+                yield suggested(file, one)
+
+
+def _suggested_later(
+    error: BaseException, files: Sequence[File], message: str, folder: str
+) -> Iterator[Candidate]:
+    """Yield what the plug-ins suggest for files that are changed already, and fail with another message."""
+    by_path = {os.path.join(folder, file.path): file for file in files}
+    texts = {path: file.text for path, file in by_path.items()}
+    for debugger in registry.debuggers():
+        try:
+            suggestions = debugger.later_suggestions(error, texts, message)
         except Exception:  # noqa: BLE001, S112  # without it the search has less to go by
             continue
         for one in suggestions:

@@ -275,6 +275,19 @@ class Debugger(ABC):
         del error, texts
         return None
 
+    def later_suggestions(
+        self, error: BaseException, texts: Mapping[str, str], message: str
+    ) -> Sequence[Suggestion]:
+        """Suggest edits of the script where it has been changed, and fails in another way.
+
+        Args:
+            error: the exception that ended the script as the user wrote it.
+            texts: the changed files, by their paths.
+            message: the message of the exception that ends the changed script.
+        """
+        del error, texts, message
+        return ()
+
     @abstractmethod
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Record what a later exception no longer contains, without noticeable cost per training step.

@@ -272,13 +272,7 @@ class _Site:
                         yield self._edited(edits, top, POWER)
 
     def _is_axis(self, node: ast.AST) -> bool:
-        parent = self.file.parents.get(node)
-        while isinstance(parent, ast.Tuple | ast.List):
-            node, parent = parent, self.file.parents.get(parent)
-        if isinstance(parent, ast.keyword):
-            return parent.arg in _AXES
-        name = callee_of(parent)
-        return name in self.words.plain or name in self.words.renamed
+        return is_axis(self.file, node, self.words)
 
     def _calls(self, node: ast.Call) -> Iterator[Candidate]:
         name = callee_of(node)
@@ -409,6 +403,23 @@ class _Site:
                 isinstance(arg, ast.Name) and arg.id == name for arg in value.args[:1]
             ):
                 yield self._one(value, name, DROPPED, f"the network: without {self.file.source(value)}")
+
+
+def is_axis(file: File, node: ast.AST, words: EditWords) -> bool:
+    """Tell whether a number stands where an axis is written.
+
+    Args:
+        file: its file.
+        node: the number.
+        words: how the frameworks in use are written.
+    """
+    parent = file.parents.get(node)
+    while isinstance(parent, ast.Tuple | ast.List):
+        node, parent = parent, file.parents.get(parent)
+    if isinstance(parent, ast.keyword):
+        return parent.arg in _AXES
+    name = callee_of(parent)
+    return name in words.plain or (name in words.renamed and name[:1].islower())
 
 
 def _root(value: int, count: int, a: int, b: int) -> int:

@@ -13,7 +13,7 @@ from itertools import combinations, count
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import REFUSED
-from shapeinspect.trials.candidates import SUM, Candidate, candidates
+from shapeinspect.trials.candidates import SUM, Candidate, candidates, is_axis
 from shapeinspect.trials.client import Order, Result, Script, Trials
 from shapeinspect.trials.coincidences import behind, longer
 from shapeinspect.trials.marks import Running, moved
@@ -39,6 +39,16 @@ _ALTERED = 4.0
 _MORE = 8
 #: Smaller numbers are no sizes of which one could say that another is far from it.
 _SMALL = 16
+#: Plug-ins are asked so often what else to change in a changed script.
+_ASKED = 4
+#: With a change that fails elsewhere what is less sure than this is not tried.
+_SURE = 1.2
+#: Another axis is so much likelier to be the first of two changes than a call less.
+_AXIS = 0.8
+#: What is left is so much less likely than such a change when that is followed.
+_ELSEWHERE = 1.2
+#: For numbers up to this what is nearly solved is tried.
+_ROUNDED = 64
 #: An index is asked for so far outside of a length that follows from a number.
 _OUTSIDE = 64
 #: How far what changes the program's meaning stands behind.
@@ -169,6 +179,7 @@ class Search:
         begun: the server that has been started then; None for none.
         alone: whether only what is suggested is tried.
         hurried: whether the frameworks leave out what only takes time, until something passes.
+        later: suggests changes of files that are changed already, for the message with which they fail.
     """
 
     def __init__(
@@ -184,7 +195,9 @@ class Search:
         begun: subprocess.Popen[bytes] | None = None,
         alone: bool = False,
         hurried: bool = False,
+        later: Callable[[Sequence[File], str], Sequence[Candidate]] | None = None,
     ) -> None:
+        self._later, self._asked = later, 0
         self._suggested, self._prepare, self._begun = suggested, prepare, begun
         self._alone, self._hurried = alone, hurried
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
@@ -193,9 +206,12 @@ class Search:
         self._order = count()
         self._found: list[Repair] = []
         self._further: list[tuple[float, int, _Attempt, Result]] = []
+        #: Changes of axes that fail in another way, nearer to the beginning.
+        self._elsewhere: list[tuple[float, int, _Attempt, Result]] = []
         self._used, self._trials, self._more = 0.0, 0, _MORE
         self._end = time.monotonic() + _WAIT
         self._seen: set[tuple[tuple[str, str], ...]] = set()
+        self._rounded: set[tuple[_State, tuple[tuple[str, int, int], ...]]] = set()
         self._same: Counter[tuple[_State, tuple[tuple[str, int, int], ...]]] = Counter()
 
     def repairs(self) -> tuple[Repair, ...]:
@@ -239,9 +255,11 @@ class Search:
                 and self._further
                 and (spent or self._further_is_likelier())
             ):
-                self._go_on()
+                self._go_on(self._further)
             if not self._queue:
                 return
+            if self._is_time_for_elsewhere():
+                self._go_on(self._elsewhere, alone=True)
             rank, _, attempt = heapq.heappop(self._queue)
             if attempt.checks is None and self._is_enough(rank):
                 return
@@ -316,10 +334,17 @@ class Search:
         if _is_further(state.wrong, result):
             entry = (attempt.rank, next(self._order), attempt, result)
             heapq.heappush(self._further, entry)
+        elif self._is_of_axes(state, one) and not one.alters and _is_elsewhere(state, result):
+            rank = attempt.rank - (0.0 if one.number is None else _AXIS)
+            heapq.heappush(self._elsewhere, (rank, next(self._order), attempt, result))
         elif one.number is not None and result.frames == state.wrong.frames:
             self._same[attempt.place()] += result.message == state.wrong.message
             if not one.alters:
                 self._solve(attempt, result)
+
+    def _is_of_axes(self, state: _State, one: Candidate) -> bool:
+        """Tell whether a change writes another axis, or no number."""
+        return one.number is None or is_axis(_file(state.files, one.file), one.node, self._words)
 
     def _passed(self, attempt: _Attempt, result: Result) -> None:
         """Keep a repair; one that makes a number as long as the batch is run with a longer batch, too."""
@@ -358,7 +383,12 @@ class Search:
             if gap in (0, moved):
                 continue
             solved = old + gap * (new - old) / (gap - moved)
-            if round(solved) != new:  # where a division rounds, the line is not straight
+            exact = solved == int(solved)
+            if not exact:  # where a division rounds, it is no straight line
+                if old > _ROUNDED or attempt.place() in self._rounded:
+                    continue
+                self._rounded.add(attempt.place())
+            if round(solved) != new:
                 self._push_number(attempt, round(solved))
         if old in before and new in after:  # a length that is asked for more than it has
             for more in after:
@@ -372,9 +402,20 @@ class Search:
             again = replace(one, edits=edits, number=(one.number[0], new), why="")
             self._push(state, again, min(attempt.rank - state.rank, SUM + one.rank))
 
-    def _go_on(self) -> None:
-        """Make candidates for the source with a change that gets further."""
-        rank, _, attempt, result = heapq.heappop(self._further)
+    def _is_time_for_elsewhere(self) -> bool:
+        """Tell whether a change that fails elsewhere is as likely to be the first of two as what is left."""
+        if self._alone or self._found or not self._elsewhere or self._later is None:
+            return False
+        return self._asked < _ASKED and self._elsewhere[0][0] + _ELSEWHERE < self._queue[0][0]
+
+    def _go_on(self, waiting: list[tuple[float, int, _Attempt, Result]], alone: bool = False) -> None:
+        """Make candidates for the source with a change that gets further, or fails elsewhere.
+
+        Args:
+            waiting: such changes; the likeliest is taken.
+            alone: whether only what the plug-ins suggest is tried with it.
+        """
+        rank, _, attempt, result = heapq.heappop(waiting)
         if len(attempt.written()) >= _TOGETHER:
             return
         files = tuple(
@@ -396,7 +437,19 @@ class Search:
         why = (*base.why, *([one.why] if one.why else []))
         state = _State(files, wrong, attempt.written(), rank + 1.0, alters, cause, why, base)
         self._states.append(state)
-        self._fill(state)
+        if self._later is not None and self._asked < _ASKED:
+            self._asked += 1
+            for suggestion in self._later(files, result.message):
+                if suggestion.rank < (_SURE if alone else REFUSED):
+                    self._push(state, suggestion, suggestion.rank)
+        if not alone:
+            self._fill(state)
+
+
+def _is_elsewhere(state: _State, result: Result) -> bool:
+    """Tell whether a script with a change fails in sizes at another place than without it."""
+    other = result.frames != state.wrong.frames and bool(result.frames)
+    return other and state.base is None and bool(sizes_of(result.message).pairs)
 
 
 def _far(one: Candidate, sizes: Sizes) -> float:

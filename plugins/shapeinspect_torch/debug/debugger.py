@@ -168,6 +168,20 @@ class TorchDebugger(Debugger):
         second = second_run(error)
         return None if second is None else second.changed(texts)
 
+    def later_suggestions(
+        self, error: BaseException, texts: Mapping[str, str], message: str
+    ) -> Sequence[Suggestion]:
+        """Suggest edits of the changed script; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception that ended the script as the user wrote it.
+            texts: the changed files, by their paths.
+            message: the message of the exception that ends the changed script.
+        """
+        from shapeinspect_torch.debug.programs.suggesting import suggested_later
+
+        return suggested_later(error, texts, message)
+
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         import torch

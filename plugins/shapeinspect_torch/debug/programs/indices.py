@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.programs.numbers import Pair
@@ -24,9 +25,9 @@ def outside(steps: Sequence[Step], message: str) -> list[Pair]:
     if not _OUTSIDE.search(message):
         return []
     for step in steps[:2]:
-        if not isinstance(step.node, ast.Call | ast.Subscript):
+        if not isinstance(step.node, ast.Call | ast.Subscript) or step.frame is None:
             continue
-        found = [value for value in _values(step) if value is not None]
+        found = [value for value in _values(step.node, step.frame) if value is not None]
         largest = [int(value.max()) for value in found if _is_integer(value)]
         size = _SIZE.search(message)
         lengths = [int(size[1])] if size else [*_tables(found)]
@@ -35,13 +36,13 @@ def outside(steps: Sequence[Step], message: str) -> list[Pair]:
     return []
 
 
-def _values(step: Step) -> Iterator[Any]:
+def _values(call: ast.AST, frame: FrameType) -> Iterator[Any]:
     """Yield what the names in a call stand for, as far as looking them up runs no code of the user's."""
-    for node in ast.walk(step.node):
+    for node in ast.walk(call):
         if isinstance(node, ast.Name):
-            yield step.frame.f_locals.get(node.id, step.frame.f_globals.get(node.id))
+            yield frame.f_locals.get(node.id, frame.f_globals.get(node.id))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            owner = step.frame.f_locals.get(node.value.id)
+            owner = frame.f_locals.get(node.value.id)
             held = getattr(owner, "__dict__", {})
             yield held.get(node.attr, held.get("_modules", {}).get(node.attr))
 

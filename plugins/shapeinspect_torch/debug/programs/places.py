@@ -21,13 +21,13 @@ class Step:
         node: the expression or statement that was running.
         file: its file.
         line: its line.
-        frame: the frame that ran it.
+        frame: the frame that ran it; None where it has run in another process.
     """
 
     node: ast.AST
     file: str
     line: int
-    frame: FrameType
+    frame: FrameType | None
 
 
 def steps_of(trace: Trace, traceback: TracebackType | None) -> list[Step]:
@@ -46,6 +46,35 @@ def steps_of(trace: Trace, traceback: TracebackType | None) -> list[Step]:
                 found.append(Step(node, file, traceback.tb_lineno, traceback.tb_frame))
         traceback = traceback.tb_next
     return found[::-1]
+
+
+def places_of(trace: Trace) -> list[Step]:
+    """Return the expressions at which the traced run of a script has ended, the innermost first.
+
+    Args:
+        trace: the script.
+    """
+    found: list[Step] = []
+    for file, line in trace.ended.places:
+        inside = [
+            node
+            for node in ast.walk(trace.tree(file))
+            if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0)
+        ]
+        if inside:
+            statement = max(inside, key=lambda node: (node.lineno, -(node.end_lineno or 0)))
+            found.append(Step(_unfinished(trace, statement), file, line, None))
+    return found[::-1]
+
+
+def _unfinished(trace: Trace, statement: ast.stmt) -> ast.AST:
+    """Return the operation of a statement that has no value, though all that it reads has one."""
+    for node in ast.walk(statement):
+        if isinstance(node, _OPERATION) and not isinstance(node, ast.AugAssign) and not trace.ran(node):
+            parts = [one for one in _read(node) if isinstance(one, (ast.Name, ast.Attribute, *_OPERATION))]
+            if all(trace.ran(part) for part in parts):
+                return node
+    return statement
 
 
 def _running(trace: Trace, file: str, step: TracebackType) -> ast.AST | None:

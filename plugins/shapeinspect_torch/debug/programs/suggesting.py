@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -30,7 +31,7 @@ from shapeinspect_torch.debug.origins.following import as_before
 from shapeinspect_torch.debug.origins.second_run import message_of, second_run
 from shapeinspect_torch.debug.programs.along import exchanged, forgotten_arguments, nearby, parts_read
 from shapeinspect_torch.debug.programs.indices import outside
-from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
+from shapeinspect_torch.debug.programs.places import Step, operands, places_of, steps_of
 from shapeinspect_torch.debug.programs.tensors import (
     at_their_source,
     renamed,
@@ -76,6 +77,26 @@ def suggested(error: BaseException) -> list[Suggestion]:
     found = suggestions(trace, steps_of(trace, error.__traceback__), message_of(error))
     ordered = sorted(found, key=lambda one: one.rank)
     return [*{(one.file, one.edits): one for one in reversed(ordered)}.values()][::-1]
+
+
+def suggested_later(error: BaseException, texts: Mapping[str, str], message: str) -> list[Suggestion]:
+    """Return the edits worth a run of a script that has been changed, and fails in another way.
+
+    Args:
+        error: the exception that ended the script as the user wrote it.
+        texts: the changed files, by their paths.
+        message: the message of the exception that ends the changed script.
+    """
+    second = second_run(error)
+    if second is None:
+        return []
+    own = {
+        path: texts[os.path.abspath(path)] for path in second.program.texts if os.path.abspath(path) in texts
+    }
+    trace = second.changed(own)
+    if trace.ended.status != "error" or trace.ended.message.partition("\n")[0] != message.partition("\n")[0]:
+        return []
+    return sorted(suggestions(trace, places_of(trace), message), key=lambda one: one.rank)
 
 
 def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[Suggestion]:
@@ -125,7 +146,7 @@ def _running(trace: Trace, steps: Sequence[Step], edits: Sequence[Suggestion]) -
             if span.file == one.file and span.start <= first <= last <= span.end
         )
         step, span = next(inside, (None, None))
-        if step is None or span is None:
+        if step is None or span is None or step.frame is None:
             others.append(one)
         else:
             text = edited(trace.source(step.node), [(first - span.start, last - span.start, new)])
