@@ -55,7 +55,7 @@ _OUTSIDE = 64
 _MEANING = 1.0
 #: At most so many changes together.
 _TOGETHER = 3
-#: How far a number stands behind for each other one at its place with which the script failed just so.
+#: How far a change stands behind for each other one of its place with which the script failed just so.
 _DULL = 1.0
 
 
@@ -119,7 +119,7 @@ class _Attempt:
     base: _State
     #: The repair that is checked with a longer batch.
     checks: Repair | None = None
-    #: How far it stands behind already since other numbers at its place made no difference.
+    #: How far it stands behind already since other changes of its place made no difference.
     dull: float = 0.0
 
     def place(self) -> tuple[_State, tuple[tuple[str, int, int], ...]]:
@@ -263,7 +263,7 @@ class Search:
             rank, _, attempt = heapq.heappop(self._queue)
             if attempt.checks is None and self._is_enough(rank):
                 return
-            dull = _DULL * self._same[attempt.place()] if attempt.candidate.number is not None else 0.0
+            dull = _DULL * self._same[attempt.place()]
             if dull > attempt.dull:
                 later = replace(attempt, rank=rank + dull - attempt.dull, dull=dull)
                 heapq.heappush(self._queue, (later.rank, next(self._order), later))
@@ -337,7 +337,7 @@ class Search:
         elif self._is_of_axes(state, one) and not one.alters and _is_elsewhere(state, result):
             rank = attempt.rank - (0.0 if one.number is None else _AXIS)
             heapq.heappush(self._elsewhere, (rank, next(self._order), attempt, result))
-        elif one.number is not None and result.frames == state.wrong.frames:
+        elif result.frames == state.wrong.frames:
             self._same[attempt.place()] += result.message == state.wrong.message
             if not one.alters:
                 self._solve(attempt, result)
@@ -462,6 +462,8 @@ def _far(one: Candidate, sizes: Sizes) -> float:
 
 
 def _is_further(wrong: Wrong, result: Result) -> bool:
+    if result.frames == wrong.frames and result.message == wrong.message:
+        return False  # in a loop, what failed may have run before
     if result.passed:
         return True
     before, after = [line for _, line in wrong.frames], [line for _, line in result.frames]

@@ -22,6 +22,8 @@ _WAYS = 5
 _EMPTY = frozenset(
     {"num", "nb", "n", "size", "dim", "self", "len", "in", "out", "the", "of", "shape", "count", ""}
 )
+#: Smaller numbers coincide too often.
+_FEW = 6
 #: What had more values than this is data.
 _VARYING = 3
 #: What a number may be given to, to say a size, and what no size stands in.
@@ -91,8 +93,11 @@ def _is_reshaped(trace: Trace, node: ast.expr) -> bool:
 
 
 def _targets(value: int, had: int, wanted: int) -> Iterator[tuple[int, float]]:
+    few = max(had, wanted) < _FEW  # so small numbers are everywhere
     if value == had:
-        yield wanted, 0.6
+        yield wanted, 0.6 + 0.5 * few
+    elif few:
+        return
     elif had > 0 and value * wanted % had == 0 and value * wanted // had > 0:
         yield value * wanted // had, 1.2
     if value + wanted - had > 0 and value != had:

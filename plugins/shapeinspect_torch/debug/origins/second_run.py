@@ -66,8 +66,8 @@ def message_of(error: BaseException) -> str:
         error: the exception.
 
     Example:
-        >>> text = ["Caught RuntimeError in DataLoader worker process 0.", "Original …", "RuntimeError: sizes"]
-        >>> message_of(RuntimeError(chr(10).join(text)))
+        >>> lines = ["Caught RuntimeError in DataLoader worker process 0.", "RuntimeError: sizes"]
+        >>> message_of(RuntimeError(chr(10).join(lines)))
         'sizes'
     """
     message = str(error)

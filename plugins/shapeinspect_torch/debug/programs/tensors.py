@@ -141,6 +141,10 @@ def _forms(
         yield f"{{}}.squeeze({axis})", few, ""
     if rank == 2:
         yield "{}.t()", 0.4, ""
+        yield "{}.T", 0.41, ""  # of an array of NumPy's, as what follows
+    for order in ((0, 2, 1), (0, 3, 1, 2), (0, 2, 3, 1)):
+        if len(order) == rank:
+            yield f"{{}}.transpose{order}", 0.46, ""
     for first, second in ((0, 1), (1, 2), (2, 3), (1, 3)):
         if second < rank and rank > 2 and shape[first] != shape[second]:
             yield f"{{}}.transpose({first}, {second})", 0.4 + 0.02 * (second > 2), ""
