@@ -323,7 +323,7 @@ class _Builder:
                     inputs.append("")
                 continue
             stored = tensor.stored and index not in graph.inputs
-            # Zeros that a loop or a variable begins with, or that a list is filled up with, are no parameters.
+            # Zeros that a loop or a variable begins with, or that fill up a list, are no parameters.
             start = operator.op in _STARTS and stored and self._zero(tensor)
             weight = stored and (role is not None or not _is_setting(tensor)) and not start
             if weight:

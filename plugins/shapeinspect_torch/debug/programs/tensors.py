@@ -139,17 +139,7 @@ def _forms(
             yield f"{{}}.unsqueeze({axis})", few + 0.02 * abs(axis), ""
     for axis in [at for at, length in enumerate(shape) if length == 1][:3]:
         yield f"{{}}.squeeze({axis})", few, ""
-    if rank == 2:
-        yield "{}.t()", 0.4, ""
-        yield "{}.T", 0.41, ""  # of an array of NumPy's, as what follows
-    for order in ((0, 2, 1), (0, 3, 1, 2), (0, 2, 3, 1)):
-        if len(order) == rank:
-            yield f"{{}}.transpose{order}", 0.46, ""
-    for first, second in ((0, 1), (1, 2), (2, 3), (1, 3)):
-        if second < rank and rank > 2 and shape[first] != shape[second]:
-            yield f"{{}}.transpose({first}, {second})", 0.4 + 0.02 * (second > 2), ""
-    for order in _ORDERS.get(rank, ()):
-        yield f"{{}}.permute{order}", 0.45, ""
+    yield from _turned(shape)
     for axis in range(1, min(rank - 1, 4)):
         yield f"{{}}.flatten({axis})", 0.5 + 0.02 * axis, ""
     if rank > 2:
@@ -158,6 +148,22 @@ def _forms(
     for form in WORDS.wraps["torch.Tensor"]:
         alters = "which entries are read" if form == "{}[0]" else _of_mask(form, dtype)
         yield form, 1.3 if "argmax" in form else 0.9, alters
+
+
+def _turned(shape: tuple[int, ...]) -> Iterator[tuple[str, float, str]]:
+    """Yield a tensor, or an array of NumPy's, with its axes in another order."""
+    rank = len(shape)
+    if rank == 2:
+        yield "{}.t()", 0.4, ""
+        yield "{}.T", 0.41, ""
+    for turn in ("(0, 2, 1)", "(0, 3, 1, 2)", "(0, 2, 3, 1)"):
+        if turn.count(",") == rank - 1:
+            yield f"{{}}.transpose{turn}", 0.46, ""
+    for first, second in ((0, 1), (1, 2), (2, 3), (1, 3)):
+        if second < rank and rank > 2 and shape[first] != shape[second]:
+            yield f"{{}}.transpose({first}, {second})", 0.4 + 0.02 * (second > 2), ""
+    for order in _ORDERS.get(rank, ()):
+        yield f"{{}}.permute{order}", 0.45, ""
 
 
 def _of_mask(form: str, dtype: str) -> str:
