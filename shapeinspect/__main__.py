@@ -1,13 +1,10 @@
 """``python -m shapeinspect`` is the command line; before a script's name it runs that under the debugger."""
 
+import os
 import sys
-
-from shapeinspect.cli import program
 
 
 def _is_script(words: list[str]) -> bool:
-    import os
-
     return bool(words) and words[0].endswith(".py") and os.path.isfile(words[0])
 
 
@@ -17,4 +14,9 @@ if __name__ == "__main__":
 
         run_script(sys.argv[1:])
     else:
+        # Python looks for modules and plug-ins in the current directory first: it may be a stranger's.
+        if sys.path and sys.path[0] in ("", os.getcwd()):
+            del sys.path[0]
+        from shapeinspect.cli import program
+
         program()

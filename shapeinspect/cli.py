@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 import sys
 import threading
@@ -69,9 +68,9 @@ def _check_command(words: Sequence[str]) -> None:
     from shapeinspect.sources.source import is_import_string
 
     if word.endswith(".py"):
-        problem = f'"{word}" is not a command' if os.path.exists(word) else f'no such file: "{word}"'
+        problem = f'"{word}" is not a command' if os.path.lexists(word) else f'no such file: "{word}"'
         raise UsageError(problem, hint="python -m shapeinspect SCRIPT.py runs a script")
-    if os.path.exists(word) or is_import_string(word):
+    if os.path.lexists(word) or is_import_string(word):
         raise UsageError(f'"{word}" is not a command', hint=f"shapeinspect show {word}")
 
 
@@ -90,18 +89,13 @@ def program() -> None:
         code = 0
     except SystemExit as end:
         code = end.code
-    except OSError as problem:
-        if problem.errno != errno.ENOSPC:
-            raise
-        output.write_error(f"error: cannot write the output: {problem.strerror}")
-        code = 2
     if not isinstance(code, int) or threading.active_count() > 1:
         raise SystemExit(code)
     # Freeing a large model and all modules may take longer than reading the file.
     atexit._run_exitfuncs()  # the exit handlers of libraries
-    with suppress(OSError):  # a closed pipe has been handled by the writer
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # closed ones have been handled by the writer
+            stream.flush()
     os._exit(code)
 
 

@@ -116,7 +116,7 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
         >>> explanation[0].calls[0].outputs[0].axes[1].formula.substituted
         '300 − 5 + 1'
     """
-    if is_kind(source) and layer is None and not os.path.exists(source):
+    if is_kind(source) and layer is None and not os.path.lexists(source):
         model = single_layer(source, _shapes(input), settings)
         return Explanation(source, explain_model(model, source), single=True)
     if settings:

@@ -75,7 +75,7 @@ def locate(source: Any) -> Source:
     if isinstance(source, Source):
         return source
     if isinstance(source, str):
-        if is_import_string(source) and not os.path.exists(source):
+        if is_import_string(source) and not os.path.lexists(source):
             return from_import_string(source)
         if is_url(source):
             return from_url(source)

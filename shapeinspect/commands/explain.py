@@ -163,7 +163,7 @@ def _known(name: str) -> None:
     from shapeinspect.rules.registry import calculated
 
     kinds = calculated()
-    if not name.isidentifier() or name in kinds or os.path.exists(name):
+    if not name.isidentifier() or name in kinds or os.path.lexists(name):
         return
     close = get_close_matches(name, kinds, 3, 0.5)
     raise UsageError(

@@ -8,6 +8,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Model, Traceback
+from shapeinspect.commands.signals import ended_in_order
 
 
 def run(
@@ -34,7 +35,8 @@ def run(
     from shapeinspect.text import printable
     from shapeinspect.units import short
 
-    written = normalize(model, out, to, keep_unknown=keep_unknown)
+    with ended_in_order():
+        written = normalize(model, out, to, keep_unknown=keep_unknown)
     count = len(written.tensors)
     what = f"{count:,} tensor{'' if count == 1 else 's'}, {short(written.nbytes, 'B')}"
     layout = f"{to}'s own layout" if to else "the common convention"

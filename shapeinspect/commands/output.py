@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from shapeinspect.errors import UsageError
 
 if TYPE_CHECKING:
     from shapeinspect.render.grid import Line
@@ -43,7 +46,7 @@ def width() -> int:
         return int(columns)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # Python has no stdout where it was closed
         return _FALLBACK_WIDTH
 
 
@@ -72,7 +75,9 @@ def spell_plainly() -> None:
 
 
 def _colored() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if sys.stdout is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout.isatty()
 
 
 def write_error(text: str) -> None:
@@ -113,14 +118,27 @@ def write_text(pieces: Iterable[str]) -> None:
 
     Args:
         pieces: the text in pieces; each is written before the next one is asked for.
+
+    Raises:
+        UsageError: if the output is closed or takes no more.
     """
-    try:
+    with _writing():
         sys.stdout.writelines(pieces)
         sys.stdout.write("\n")
         sys.stdout.flush()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    if sys.stdout is None:
+        raise UsageError("cannot write the output: it is closed")
+    try:
+        yield
     except BrokenPipeError:
         # The reader went away (| head): no message, and none from the interpreter when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise UsageError(f"cannot write the output: {error.strerror or error}") from None
 
 
 def write(lines: Iterable[Line]) -> None:
@@ -128,6 +146,9 @@ def write(lines: Iterable[Line]) -> None:
 
     Args:
         lines: pieces of text with the names of styles.
+
+    Raises:
+        UsageError: if the output is closed or takes no more.
     """
     if not _colored():
         write_text(("\n".join("".join(text for text, _ in line).rstrip() for line in lines),))
@@ -137,5 +158,6 @@ def write(lines: Iterable[Line]) -> None:
     from shapeinspect.render.styled import styled
 
     console = Console(highlight=False)
-    for text in styled(lines):
-        console.print(text, soft_wrap=True)
+    with _writing():
+        for text in styled(lines):
+            console.print(text, soft_wrap=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,12 +69,16 @@ def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) ->
         metadata: entries for the header.
 
     Raises:
-        UsageError: if the file cannot be written, or a tensor has another shape or size than declared.
+        UsageError: if the path is no place for a file, it cannot be written, or a tensor has another shape or
+            size than declared.
     """
+    mode = writable(path)
     header = _header(tensors, metadata)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with open(partial, "xb") as file:
+            if mode is not None:
+                os.chmod(partial, mode)
             file.write(len(header).to_bytes(8, "little"))
             file.write(header)
             for tensor in tensors:
@@ -81,9 +87,44 @@ def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) ->
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
-        raise UsageError(f'cannot write "{path}"', got=error.strerror or str(error)) from error
+        raise UsageError(f'cannot write "{path}"', got=error.strerror or str(error)) from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def writable(path: Path) -> int | None:
+    """Refuse to write to anything but a regular file or a new name.
+
+    Args:
+        path: where a file is to be written.
+
+    Returns: The mode of the file that is there; None where there is none.
+
+    Raises:
+        UsageError: for a directory, a link, a device, and a name that no file can have.
+
+    Example:
+        >>> writable(Path("/dev/null"))
+        Traceback (most recent call last):
+        ...
+        shapeinspect.errors.UsageError: cannot write "/dev/null"
+          expected  a regular file, or a new name
+          got       a device
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        mode = None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f'cannot write "{path}"', got=reason) from None
+    if path.name in ("", ".."):
+        raise UsageError(f'cannot write "{path}"', expected="the name of a file", got="a directory")
+    if mode is not None and not stat.S_ISREG(mode):
+        found = "a directory" if stat.S_ISDIR(mode) else "a link" if stat.S_ISLNK(mode) else "a device"
+        raise UsageError(f'cannot write "{path}"', expected="a regular file, or a new name", got=found)
+    return None if mode is None else stat.S_IMODE(mode)
 
 
 def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> bytes:

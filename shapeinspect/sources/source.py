@@ -24,6 +24,8 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 2048
 #: A model cache stores every file once, under its hash, and links to it.
 _CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
+#: How many links a path may lead through, as in the Linux kernel.
+_LINKS = 40
 #: The characters of a length or symbol, and a length that no array has.
 _LONGEST, _TOO_LONG = 64, 1 << 63
 _NAMES = "a path, or package.module:attribute for a model in Python code"
@@ -134,6 +136,8 @@ class Source:
         findings: whether an adapter should look for mistakes that the shapes alone do not show, which
             takes a second pass.
         signature: the signature that was asked for, of a model that has several; empty for its default.
+        named_by: the directory, the name in it and the label of the file that named this one; None for one
+            that the user named.
 
     Example:
         >>> Source("model", target=object()).is_live
@@ -151,6 +155,7 @@ class Source:
     opener: Opener | None = field(default=None, repr=False)
     findings: bool = False
     signature: str = ""
+    named_by: tuple[Path, str, str] | None = None
 
     @property
     def is_live(self) -> bool:
@@ -206,9 +211,23 @@ class Source:
         if self.path is None:
             raise UsageError(f'"{self.label}" is not a file')
         try:
-            return io.BufferedReader(io.FileIO(self.path, "r"))
+            file = io.FileIO(self.path, "r")
         except OSError as error:
             raise UnreadableFileError(self.label, error.strerror or str(error)) from None
+        try:
+            self._check_opened(file.fileno())
+        except BaseException:
+            file.close()
+            raise
+        return io.BufferedReader(file)
+
+    def _check_opened(self, number: int) -> None:
+        """Refuse a file that another one named and that has been exchanged since its links were checked."""
+        if self.named_by is None or self.path is None:
+            return
+        _check_links(*self.named_by)
+        if not os.path.samestat(os.stat(self.path), os.fstat(number)):
+            raise UnreadableFileError(self.label, "it was exchanged while it was opened")
 
     def sibling(self, name: str) -> Source:
         """Return the source of a file that this one names, beside it (or inside this directory).
@@ -233,7 +252,7 @@ class Source:
         check_inside(name, self.label)
         folder = self.path if self.is_directory else self.path.parent
         _check_links(folder, name, self.label)
-        return from_path(folder / name)
+        return replace(from_path(folder / name), named_by=(folder, name, self.label))
 
     def local(self, purpose: str) -> Path:
         """Return the path, for readers that need a file on this machine.
@@ -283,19 +302,50 @@ def check_inside(name: str, label: str) -> None:
 
 
 def _check_links(folder: Path, name: str, label: str) -> None:
-    # Only the text of a link is read; its target is not looked up.
-    path = folder
-    for part in name.split("/"):
-        path /= part
-        if not os.path.islink(path):
+    """Follow every link of a path by its text to the end, without a look at what lies outside."""
+    inside: list[str] = []
+    ahead, links = name.split("/")[::-1], 0
+    while ahead:
+        part = ahead.pop()
+        if part in ("", "."):
             continue
-        target = os.readlink(path)
-        if not _CACHE_LINK.fullmatch(target) and (os.path.isabs(target) or ".." in PurePath(target).parts):
-            raise UnreadableFileError(
-                label,
-                f"{name!r} is a link that leads outside its directory: {target!r}",
-                hint="name the directory that the link leads to",
-            )
+        if part == "..":
+            if not inside:
+                raise _leads_outside(name, label, "..")
+            inside.pop()
+            continue
+        path = folder.joinpath(*inside, part)
+        target = _link(path, label)
+        if target is None:
+            inside.append(part)
+            continue
+        links += 1
+        if links > _LINKS:
+            raise UnreadableFileError(label, f"{name!r} is a link to a link, {_LINKS} times over")
+        if _CACHE_LINK.fullmatch(target):
+            # A file under its hash, which is no link in its turn.
+            if ahead or _link(path.parent / target, label) is not None:
+                raise _leads_outside(name, label, target)
+            return
+        if os.path.isabs(target):
+            raise _leads_outside(name, label, target)
+        ahead += target.split("/")[::-1]
+
+
+def _link(path: Path, label: str) -> str | None:
+    """Return the text of a link; None for anything else."""
+    try:
+        return os.readlink(path).replace(os.sep, "/") if os.path.islink(path) else None
+    except OSError as error:
+        raise UnreadableFileError(label, error.strerror or str(error)) from None
+
+
+def _leads_outside(name: str, label: str, target: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        label,
+        f"{name!r} is a link that leads outside its directory: {target!r}",
+        hint="name the directory that the link leads to",
+    )
 
 
 def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
@@ -319,6 +369,8 @@ def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
         if not where.is_file():
             if where.exists():
                 raise UnreadableFileError(shown, "it is neither a file nor a directory")
+            if where.is_symlink():
+                raise UnreadableFileError(shown, "it is a link that leads nowhere")
             raise UsageError(f'no such file: "{shown}"', hint=_nearby(where))
         with io.FileIO(where, "r") as file:
             return Source(shown, where, file.read(HEAD), os.fstat(file.fileno()).st_size)

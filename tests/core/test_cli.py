@@ -282,3 +282,39 @@ def test_a_full_disk_is_said_in_a_line() -> None:
         done = _process(PROGRAM, "show", LENET, out=full.fileno())
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["error: cannot write the output: No space left on device"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "says"), [(">&-", "it is closed"), ("1</dev/null", "Bad file descriptor")]
+)
+def test_an_output_that_takes_nothing_is_said_in_a_line(stream: str, says: str) -> None:
+    words = f"{sys.executable} -m shapeinspect show {LENET} {stream}"
+    done = subprocess.run(words, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"error: cannot write the output: {says}\n"
+
+
+def test_a_name_in_the_directory_is_never_imported(tmp_path: Path) -> None:
+    """A link that leads nowhere has the name of an attribute of the module beside it."""
+    (tmp_path / "evil.py").write_text("open('executed', 'w')\nrun = 3\n")
+    (tmp_path / "evil:run").symlink_to("nowhere")
+    words = [sys.executable, "-m", "shapeinspect", "show", "evil:run"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "it is a link that leads nowhere" in done.stderr
+    assert not (tmp_path / "executed").exists()
+
+
+def test_plug_ins_and_modules_of_the_current_directory_are_left_alone(tmp_path: Path) -> None:
+    for name in ("planted", "typer", "google"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w')\n")
+    about = tmp_path / "planted-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[shapeinspect.adapters]\nplanted = planted:ADAPTER\n")
+    words = [sys.executable, "-m", "shapeinspect", "adapters"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "onnx" in done.stdout
+    assert "planted" not in done.stdout
+    assert not (tmp_path / "executed").exists()

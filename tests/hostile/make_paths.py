@@ -179,6 +179,36 @@ def shards_of_keras(name: str) -> Callable[[Path], None]:
     return file(packed(members), "m.keras")
 
 
+def chain(home: Path) -> None:
+    """Links inside the directory, of which the last one leads out of it."""
+    linked(lambda _: "two")(home)
+    (home / "two").symlink_to("three")
+    (home / "three").symlink_to(outside(home))
+
+
+def below(home: Path) -> None:
+    """A directory that is a link to one that is a link outside."""
+    index("part/one.safetensors")(home)
+    (home / "part").symlink_to("other")
+    (home / "other").symlink_to(outside(home).parent)
+
+
+def false_blob(home: Path) -> None:
+    """A model cache whose file under a hash is a link in its turn."""
+    cache(home)
+    blob = home / "blobs" / ("0" * 64)
+    blob.unlink()
+    blob.symlink_to(outside(home))
+
+
+def inside(home: Path) -> None:
+    """Links to a file in a directory below, and back from there."""
+    linked(lambda _: "part/two")(home)
+    (home / "part").mkdir()
+    (home / "part" / "two").symlink_to("../three.safetensors")
+    (home / "three.safetensors").write_bytes(ONE)
+
+
 def row(make: Callable[[Path], None], tries: str, must: Refused | Read, show: str = INDEX) -> Case:
     return Case(make, tries, must, show, PATHS)
 
@@ -192,6 +222,10 @@ CASES: dict[str, Case] = {
     "link to a device": row(linked(lambda _: "/dev/zero"), "bytes without end", Refused(LINK)),
     "link like a cache's": row(false_cache, "a link outside", Refused(LINK)),
     "link in a model cache": row(cache, "nothing: this is ordinary", Read(W), "snapshots/main"),
+    "link to a link outside": row(chain, "a link outside", Refused(LINK)),
+    "link below a link outside": row(below, "a link outside", Refused(LINK)),
+    "link of a model cache to a link": row(false_blob, "a link outside", Refused(LINK), "snapshots/main"),
+    "links inside": row(inside, "nothing: this is ordinary", Read(W)),
     "link to itself": row(loop, "a walk without end", Refused("index")),
     "link as config.json": row(config, "a link outside", Refused(LINK), "."),
     "link as the only model": row(chosen, "a link outside", Refused(LINK), "."),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.sources.source import Source, from_path
+from shapeinspect.sources.source import Source
 from shapeinspect_tensorflow.tables import objects
 from shapeinspect_tensorflow.tables.bundle import OBJECT_GRAPH, Bundle, Entry
 from shapeinspect_tensorflow.vocabulary import dtypes
@@ -37,25 +37,20 @@ def file_size(index: Source, name: str) -> int | None:
         index: the ``.index`` file.
         name: the data file's name.
     """
-    try:
-        return index.sibling(name).size if index.path is None else (index.path.parent / name).stat().st_size
-    except (OSError, UsageError):
-        return None
+    file = _beside(index, name)
+    return None if file is None else file.size
 
 
 def _open(index: Source, shard: Shard) -> Source | None:
-    """Return a data file, if it is next to the index or among the blobs of a model cache."""
-    if index.path is None:
-        return index.sibling(shard.name) if shard.size is not None else None
-    folder = index.path.parent
+    """Return a data file; None where there is none, or a link leads elsewhere."""
+    return None if shard.size is None else _beside(index, shard.name)
+
+
+def _beside(index: Source, name: str) -> Source | None:
     try:
-        real, home = (folder / shard.name).resolve(strict=True), folder.resolve(strict=True)
-    except (OSError, RuntimeError):
+        return index.sibling(name)
+    except (UsageError, UnreadableFileError):
         return None
-    cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
-    if not any(real.is_relative_to(allowed) for allowed in (home, *cache)) or not real.is_file():
-        return None
-    return from_path(real, shard.name)
 
 
 def object_graph(index: Source, contents: Bundle, shards: Mapping[int, Shard]) -> list[objects.Node] | None:
@@ -106,7 +101,7 @@ def values(index: Source, shard: Shard, entry: Entry, big_endian: bool) -> Calla
 
         data = _open(index, shard)
         if data is None:
-            raise UnreadableFileError(index.label, f'the data file "{shard.name}" is outside its directory')
+            raise UnreadableFileError(index.label, f'the data file "{shard.name}" is no longer beside it')
         with Window.open(data) as window:
             raw = window.whole(entry.offset, entry.offset + entry.nbytes)
         order: Literal["<", ">"] = ">" if big_endian else "<"

@@ -1,0 +1,43 @@
+"""What a command does when it is told to end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let a signal that ends the process end the block as an exception, so that it removes what it began.
+
+    Raises:
+        SystemExit: where the signal comes, with the code that a shell gives it.
+
+    Example:
+        >>> with ended_in_order():
+        ...     signal.raise_signal(signal.SIGTERM)
+        Traceback (most recent call last):
+        ...
+        SystemExit: 143
+    """
+    if threading.current_thread() is not threading.main_thread():  # only there signals can be handled
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if before[number] == signal.SIG_DFL:  # nohup ignores SIGHUP, and is left to
+            signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,73 @@
+"""Where weights are written: a regular file or a new name, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shapeinspect import normalize
+from shapeinspect.errors import UsageError
+
+LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "a directory"), (".", "a directory"), ("..", "a directory"), ("folder", "a directory"),
+        ("pipe", "a device"), ("link", "a link"), ("n" * 300, "File name too long"), ("a\0b", "null"),
+        ("none/w", "No such file or directory"), ("/dev/null", "a device"),
+    ],
+)  # fmt: skip
+def test_only_a_regular_file_or_a_new_name_is_written(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("target")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    out = name if name in ("", ".", "..") else str(tmp_path / name)
+    with pytest.raises(UsageError, match="cannot write") as caught:
+        normalize(LENET, out)
+    assert says in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_the_mode_of_a_file_stays_and_a_new_one_follows_the_umask(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"")
+    old.chmod(0o604)
+    mask = os.umask(0o027)
+    try:
+        normalize(LENET, old)
+        normalize(LENET, new)
+    finally:
+        os.umask(mask)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (old, new)] == [0o604, 0o640]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_half_written(tmp_path: Path, number: int) -> None:
+    text = f"""
+import os, signal
+from shapeinspect.cli import main
+from shapeinspect.convert import tensors
+
+whole = tensors._write_values
+
+def told_to_end(file, tensor):
+    whole(file, tensor)
+    file.flush()
+    assert len(os.listdir({str(tmp_path)!r})) == 1
+    signal.raise_signal({int(number)})
+
+tensors._write_values = told_to_end
+main(["normalize", {LENET!r}, "-o", {str(tmp_path / "out")!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + number, done.stderr
+    assert not list(tmp_path.iterdir())
