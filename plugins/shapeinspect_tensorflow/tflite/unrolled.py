@@ -12,7 +12,7 @@ from typing import Any
 
 from shapeinspect_tensorflow.graph.flow import Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node
-from shapeinspect_tensorflow.graph.recurrence.chains import Chain, Net, Row, chain, common_scope
+from shapeinspect_tensorflow.graph.recurrence.chains import Chain, Net, Row, Work, chain, common_scope
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.loop_lists import swapped_axes
@@ -38,11 +38,12 @@ def unrolled(
         >>> unrolled(Subgraph("g", (), (), (), ()), lambda _tensor: True, lambda _tensor: None).operators
         ()
     """
+    work = Work()
     for _ in range(_MOST_LAYERS):
         if not any(operator.op == "UNPACK" for operator in graph.operators):
             break
         finder = _Finder(graph, zero, numbers)
-        found = chain(finder.net())
+        found = chain(finder.net(), work)
         if found is None:
             break
         graph = finder.replaced(found)

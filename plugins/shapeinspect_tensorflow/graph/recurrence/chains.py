@@ -26,7 +26,7 @@ _MOST_LAST = 60
 #: How many steps may stand between a product with the state and the sum that it enters.
 _MOST_BETWEEN = 8
 #: How many steps are looked at for the sake of one graph: each list of rows looks at all of them.
-_MOST_WORK = 20_000_000
+_MOST_WORK = 3_000_000
 _PRODUCTS = frozenset({"MatMul", "FULLY_CONNECTED", "Conv2D", "Conv3D"})
 
 
@@ -113,11 +113,23 @@ class _State:
     terms: dict[Ref, Term] = field(default_factory=dict)
 
 
-def chain(net: Net) -> Chain | None:
+@dataclass(slots=True)
+class Work:
+    """How many steps may still be looked at.
+
+    Args:
+        left: their number.
+    """
+
+    left: int = _MOST_WORK
+
+
+def chain(net: Net, work: Work) -> Chain | None:
     """Return a recurrent layer of a graph, the lowest one where there are several, or None.
 
     Args:
         net: the graph.
+        work: what may still be done; it gets less.
     """
     rows: dict[str, Row] = {}
     for step in net.steps:
@@ -125,11 +137,10 @@ def chain(net: Net) -> Chain | None:
             row = None if ref is None else net.row(ref)
             if row is not None and row.count > 1:
                 rows.setdefault(row.key, row)
-    work = 0
     for row in rows.values():
         for reverse in (False, True):
-            work += len(net.steps)
-            if work > _MOST_WORK:
+            work.left -= len(net.steps)
+            if work.left < 0:
                 return None
             found = _Levels(net, row, reverse=reverse).chain()
             if found is not None:
@@ -225,10 +236,16 @@ class _Levels:
         new, more = self._candidates(before, number, like)
         terms = Terms(self._net.step_of, frozenset(old))
         made = {ref: terms.of(ref) for ref in (*new, *more)}
-        sums = [ref for ref in made if made[ref][0] == "sum"] if before.memories else []
+        texts = {ref: repr(term) for ref, term in made.items()}
+        element = repr(("element", ("value", self._row.data)))
+        sums = [ref for ref in made if made[ref][0] == "sum" and element in texts[ref]]
         for output in new:
+            if element not in texts[output]:
+                continue
             for state in before.outputs:
-                for memory in (None, *sums):
+                if repr(("value", state)) not in texts[output]:
+                    continue
+                for memory in (None, *(sums if before.memories else ())):
                     states = [(state, made[output])]
                     if memory is not None and memory != output:
                         states += [(ref, made[memory]) for ref in before.memories if ref != state]

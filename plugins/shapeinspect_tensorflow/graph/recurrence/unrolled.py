@@ -12,7 +12,7 @@ from typing import Any
 
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
-from shapeinspect_tensorflow.graph.recurrence.chains import Chain, Net, Row, chain, common_scope
+from shapeinspect_tensorflow.graph.recurrence.chains import Chain, Net, Row, Work, chain, common_scope
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_gates_apart
 from shapeinspect_tensorflow.graph.recurrence.loops import Unrolled, is_zero, swapped_axes
 
@@ -37,11 +37,12 @@ def unrolled(
         numbers: returns a function that reads a constant.
     """
     outputs = list(outputs)
+    work = Work()
     for _ in range(_MOST_LAYERS):
         if not any(step.node.op == "Unpack" for step in known.steps):
             break
         finder = _Finder(flow, known, [known.at(ref) for ref in outputs], zero, numbers)
-        found = chain(finder.net())
+        found = chain(finder.net(), work)
         if found is None:
             break
         known = finder.replaced(found)
