@@ -66,6 +66,7 @@ class _Writer:
 
     def network(self) -> Any:
         import keras
+        import tensorflow as tf
         from keras import layers
 
         network = keras.Sequential(
@@ -82,6 +83,9 @@ class _Writer:
             ],
             name="net",
         )
+        for seed, weight in enumerate(network.weights):  # zeros may be no bias in a TFLite file
+            if len(weight.shape) == 1:
+                weight.assign(tf.random.stateless_uniform(weight.shape, (seed, 7)))
         network.compile("adam", "mse")
         network.optimizer.build(network.trainable_variables)
         return network
