@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shapeinspect.plugin_api.origins.program import started
 
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis
+from shapeinspect.plugin_api.programs.program import started
 
 HEAD = """
 import keras
