@@ -11,6 +11,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
@@ -24,6 +25,7 @@ from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.evidence.edit_causes import causes
+from shapeinspect.plugin_api.evidence.evidence import weight
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import Place, is_installed, traceback_frames
@@ -148,7 +150,19 @@ def repaired(
         return [*_suggested_later(error, changed, message, folder)]
 
     search = Search(
-        order, files, wrong, words, limit, _progress(), suggested, _prepared(), begun, settled, hurried, later
+        order,
+        files,
+        wrong,
+        words,
+        limit,
+        _progress(),
+        suggested,
+        _prepared(),
+        begun,
+        settled,
+        hurried,
+        later,
+        _weights(error, folder),
     )
     try:
         found = search.repairs()
@@ -279,6 +293,30 @@ def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iter
             file = by_path.get(os.path.abspath(one.file))
             if file is not None:
                 yield suggested(file, one)
+
+
+def _weights(error: BaseException, folder: str) -> Callable[[Candidate], float] | None:
+    """Return what tells how the source speaks for or against a change; None where it says nothing."""
+    found = []
+    for debugger in registry.debuggers():
+        with suppress(Exception):  # without it the search has less to go by
+            found += [*debugger.evidence(error)]
+    if not found:
+        return None
+    said = [
+        replace(
+            one,
+            wrong=tuple(replace(span, file=os.path.abspath(span.file)) for span in one.wrong),
+            right=tuple(replace(span, file=os.path.abspath(span.file)) for span in one.right),
+        )
+        for one in found
+    ]
+
+    def weigh(one: Candidate) -> float:
+        edits = [(edit.first, edit.last, edit.new) for edit in one.edits]
+        return weight(said, os.path.join(folder, one.file), edits)
+
+    return weigh
 
 
 def _suggested_later(

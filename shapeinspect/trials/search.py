@@ -180,6 +180,7 @@ class Search:
         alone: whether only what is suggested is tried.
         hurried: whether the frameworks leave out what only takes time, until something passes.
         later: suggests changes of files that are changed already, for the message with which they fail.
+        weigh: what is added to the rank of a change since the source speaks for or against it.
     """
 
     def __init__(
@@ -196,7 +197,9 @@ class Search:
         alone: bool = False,
         hurried: bool = False,
         later: Callable[[Sequence[File], str], Sequence[Candidate]] | None = None,
+        weigh: Callable[[Candidate], float] | None = None,
     ) -> None:
+        self._weigh = weigh
         self._later, self._asked = later, 0
         self._suggested, self._prepare, self._begun = suggested, prepare, begun
         self._alone, self._hurried = alone, hurried
@@ -303,6 +306,8 @@ class Search:
         self._seen.add(key)
         later = _MEANING if one.alters and rank < REFUSED else 0.0
         far = _far(one, state.wrong.sizes)
+        if self._weigh is not None and state.base is None:
+            far += self._weigh(one)
         attempt = _Attempt(texts, rank + later + far + state.rank + behind(state.files, one), one, state)
         heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
 

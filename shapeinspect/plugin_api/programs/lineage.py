@@ -100,17 +100,18 @@ class _Follower:
         """Go back from the expressions, breadth first."""
         found: dict[ast.expr, int] = {}
         edge = [*start]
+        failed = set(edge)
         for distance in range(_STEPS):
             following: list[ast.AST] = []
             for top in edge:
                 for node in ast.walk(top):
                     if isinstance(node, ast.expr) and node not in found:
                         found[node] = distance
-                        following += self._behind(node)
+                        following += self._behind(node, node in failed)
             edge = following
         return found
 
-    def _behind(self, node: ast.expr) -> Iterator[ast.AST]:
+    def _behind(self, node: ast.expr, failed: bool) -> Iterator[ast.AST]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield from self._of_name(node)
         elif isinstance(node, ast.Attribute):
@@ -120,7 +121,7 @@ class _Follower:
             key = node.slice.value
             values = self._keywords.get(key, []) if isinstance(key, str) else []
             yield from values if len(values) <= _MANY else ()
-        elif isinstance(node, ast.Call) and self._trace.ran(node):
+        elif isinstance(node, ast.Call) and (failed or self._trace.ran(node)):
             yield from self._returned(node)
 
     def _of_name(self, node: ast.Name) -> Iterator[ast.AST]:
@@ -150,7 +151,7 @@ class _Follower:
         for callee in callees:
             for call in self._calls.get(callee, ()):
                 if self._trace.ran(call):
-                    yield from _argument(call, place, name)
+                    yield from [*_argument(call, place, name)] or [call]
         plain = [*function.args.posonlyargs, *function.args.args]
         last = function.args.defaults
         for one, value in zip(plain[len(plain) - len(last) :], last, strict=True):
@@ -190,6 +191,23 @@ class _Follower:
 def _parameters(function: ast.FunctionDef) -> list[str]:
     given = function.args
     return [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+
+
+def calls_along(trace: Trace, along: Mapping[ast.expr, int]) -> Mapping[ast.Call, int]:
+    """Return the calls behind a failure, and those of which an argument is, each with its distance.
+
+    Args:
+        trace: the script.
+        along: the expressions behind the failure, with their distance.
+    """
+    found: dict[ast.Call, int] = {}
+    for node, distance in along.items():
+        parent = trace.parents.get(node)
+        outer = trace.parents.get(parent) if isinstance(parent, ast.keyword) else parent
+        for call in (node, outer):
+            if isinstance(call, ast.Call) and trace.ran(call):
+                found[call] = min(distance, found.get(call, distance))
+    return found
 
 
 def _argument(call: ast.Call, place: int, name: str) -> Iterator[ast.expr]:

@@ -145,10 +145,12 @@ def _ways(
     if isinstance(node, ast.BinOp):
         yield from _parts(trace, node, target)
     name = parent.arg if isinstance(parent, ast.keyword) else ""
+    call = next((one for one in trace.around(node) if isinstance(one, ast.Call)), None)
+    beside = {ast.unparse(part.value) for part in (call.keywords if call is not None else ())}
     for atom in atoms:
         if atom.text == own or (re.search(rf"\b{re.escape(atom.text)}\b", own) and not literal):
             continue
-        alike = bool(words_of(atom.text) & words_of(name or own))
+        alike = bool(words_of(atom.text) & words_of(name or own)) or atom.text in beside
         less = -0.1 * alike + 0.1 * (not atom.near)
         if atom.value == target and (not literal or atom.text.startswith("len(") or alike):
             yield atom.text, less + 0.1 * (".shape[" in atom.text)

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from shapeinspect.plugin_api.programs.arguments import arguments, keyword_edit
+from shapeinspect.plugin_api.programs.lineage import calls_along
 from shapeinspect.plugin_api.programs.named_rules import STEP, forgotten
 from shapeinspect.plugin_api.programs.numbers import Pair, is_batch, numbers
 from shapeinspect.plugin_api.programs.source_edit import replaced
@@ -21,6 +22,8 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 _ORDERED = frozenset(
     {"range", "print", "isinstance", "super", "zip", "format", "setattr", "getattr", "Sequential"}
 )
+#: A class with more layers that are never called is not meant to call them.
+_UNCALLED = 3
 #: What is greater is more likely a size than a count, a stride or a factor.
 _SMALL = 64
 #: Further behind than this, no arguments are exchanged.
@@ -38,8 +41,8 @@ def forgotten_arguments(
         vocabulary: the names.
     """
     left: list[tuple[ast.Call, str, object]] = []
-    for node in along:
-        if isinstance(node, ast.Call) and trace.ran(node) and not callee_of(node).startswith("__"):
+    for node in calls_along(trace, along):
+        if not callee_of(node).startswith("__"):
             left += _left(trace, node)
     for call, name, text, rank in forgotten(trace, along, left, vocabulary):
         yield Suggestion(trace.homes[call], (keyword_edit(trace, call, name, text),), rank)
@@ -82,10 +85,13 @@ def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]
         pairs: the sizes that are wanted, each with the one that is there.
     """
     differing = {frozenset(pair) for pair in pairs}
-    for node, distance in along.items():
+    found: dict[ast.expr, int] = {}
+    found.update(calls_along(trace, along).items())
+    found.update((node, d) for node, d in along.items() if isinstance(node, ast.Tuple | ast.List))
+    for node, distance in found.items():
         if distance > _NEAR:
             continue
-        if isinstance(node, ast.Call) and callee_of(node) not in _ORDERED and trace.ran(node):
+        if isinstance(node, ast.Call) and callee_of(node) not in _ORDERED:
             parts = [*node.args, *(word.value for word in node.keywords)]
         elif isinstance(node, ast.Tuple | ast.List) and isinstance(node.ctx, ast.Load):
             parts = node.elts
@@ -114,6 +120,45 @@ def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]
 
 def _kind(value: object) -> str:
     return str(value[0]) if isinstance(value, tuple) and isinstance(value[0], str) else type(value).__name__
+
+
+def forgotten_layers(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:
+    """Yield tensors put through a layer that a module makes and never calls.
+
+    Args:
+        trace: the script.
+        along: the expressions behind the failure, with their distance.
+    """
+    for file in trace.texts:
+        for owner in ast.walk(trace.tree(file)):
+            if not isinstance(owner, ast.ClassDef):
+                continue
+            names = _uncalled(trace, owner)
+            for node, distance in along.items() if 0 < len(names) <= _UNCALLED else ():
+                built = getattr(trace.function(node), "name", "") == "__init__"
+                value = trace.shape(node) is not None or (isinstance(node, ast.Call) and trace.ran(node))
+                if built or not value or distance >= _NEAR or owner not in trace.around(node):
+                    continue
+                rank = (0.9 if isinstance(node, ast.Call) else 1.1) + STEP * distance
+                for name in names:
+                    yield replaced(trace.span(node), f"self.{name}({trace.source(node)})", rank)
+
+
+def _uncalled(trace: Trace, owner: ast.ClassDef) -> list[str]:
+    """Return the attributes of a class to which a call is assigned, and which nothing reads."""
+    made: dict[str, None] = {}
+    read: set[str] = set()
+    for node in ast.walk(owner):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            read.add(node.attr)
+        elif isinstance(node, ast.Assign):
+            layers = any(
+                isinstance(part, ast.Call) and trace.values(part)[-1:] == ("object",)
+                for part in ast.walk(node.value)
+            )
+            stored = (part for target in node.targets for part in ast.walk(target))
+            made.update({one.attr: None for one in stored if layers and isinstance(one, ast.Attribute)})
+    return [name for name in made if name not in read]
 
 
 def parts_read(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:

@@ -29,7 +29,13 @@ from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.origins.following import as_before
 from shapeinspect_torch.debug.origins.second_run import message_of, second_run
-from shapeinspect_torch.debug.programs.along import exchanged, forgotten_arguments, nearby, parts_read
+from shapeinspect_torch.debug.programs.along import (
+    exchanged,
+    forgotten_arguments,
+    forgotten_layers,
+    nearby,
+    parts_read,
+)
 from shapeinspect_torch.debug.programs.indices import outside
 from shapeinspect_torch.debug.programs.places import Step, operands, places_of, steps_of
 from shapeinspect_torch.debug.programs.tensors import (
@@ -123,6 +129,7 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
     yield from alike(trace, along, vocabulary)
     yield from forgotten_arguments(trace, along, vocabulary)
     yield from exchanged(trace, along, pairs)
+    yield from forgotten_layers(trace, along)
     yield from parts_read(trace, along)
     yield from nearby(trace, along)
     yield from flags(trace, _FLAGS)
@@ -183,6 +190,9 @@ def pairs_of(message: str) -> list[Pair]:
     if product:
         found.append((int(product[3]), int(product[2])))
         return found
+    stated = re.search(r"to have (\d+) channels, but got (\d+)", message)
+    if stated:
+        return [(int(stated[1]), int(stated[2]))]
     shapes = [
         [int(one) for one in re.findall(r"\d+", text)]
         for text in re.findall(r"[\[(](-?\d+(?:, -?\d+)*)[\])]", message)
@@ -190,9 +200,6 @@ def pairs_of(message: str) -> list[Pair]:
     for first, second in pairwise(shapes):
         if len(first) == len(second):
             found += [(a, b) for a, b in zip(first, second, strict=True) if a != b]
-    stated = re.search(r"to have (\d+) channels, but got (\d+)", message)
-    if stated:
-        found.insert(0, (int(stated[1]), int(stated[2])))
     if not found:
         free = [
             int(one)

@@ -140,10 +140,6 @@ def _forms(
     for axis in [at for at, length in enumerate(shape) if length == 1][:3]:
         yield f"{{}}.squeeze({axis})", few, ""
     yield from _turned(shape)
-    for axis in range(1, min(rank - 1, 4)):
-        yield f"{{}}.flatten({axis})", 0.5 + 0.02 * axis, ""
-    if rank > 2:
-        yield "{}.flatten(0, 1)", 0.6, ""
     yield from _parts(name, shape, pairs)
     for form in WORDS.wraps["torch.Tensor"]:
         alters = "which entries are read" if form == "{}[0]" else _of_mask(form, dtype)
@@ -151,19 +147,23 @@ def _forms(
 
 
 def _turned(shape: tuple[int, ...]) -> Iterator[tuple[str, float, str]]:
-    """Yield a tensor, or an array of NumPy's, with its axes in another order."""
+    """Yield a tensor with its axes in another order, or merged."""
     rank = len(shape)
     if rank == 2:
         yield "{}.t()", 0.4, ""
-        yield "{}.T", 0.41, ""
-    for turn in ("(0, 2, 1)", "(0, 3, 1, 2)", "(0, 2, 3, 1)"):
-        if turn.count(",") == rank - 1:
-            yield f"{{}}.transpose{turn}", 0.46, ""
+        yield "{}.T", 0.41, ""  # of an array of NumPy's, as what follows
+    for text in ("(0, 2, 1)", "(0, 3, 1, 2)", "(0, 2, 3, 1)"):
+        if text.count(",") == rank - 1:
+            yield f"{{}}.transpose{text}", 0.46, ""
     for first, second in ((0, 1), (1, 2), (2, 3), (1, 3)):
         if second < rank and rank > 2 and shape[first] != shape[second]:
             yield f"{{}}.transpose({first}, {second})", 0.4 + 0.02 * (second > 2), ""
     for order in _ORDERS.get(rank, ()):
         yield f"{{}}.permute{order}", 0.45, ""
+    for axis in range(1, min(rank - 1, 4)):
+        yield f"{{}}.flatten({axis})", 0.5 + 0.02 * axis, ""
+    if rank > 2:
+        yield "{}.flatten(0, 1)", 0.6, ""
 
 
 def _of_mask(form: str, dtype: str) -> str:
@@ -178,6 +178,7 @@ def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator
     one = "which entries of the first axis are read" if shape[:1] != (1,) else ""
     if rank > 2:
         yield "{}[:, -1]", 0.8, ""
+        yield "{}[:, 0]", 0.81, ""
         yield "{}[-1]", 0.82, one
         yield "{}[-1].unsqueeze(1)", 0.84, one
         if shape[-1] <= 4:
