@@ -65,6 +65,9 @@ def is_bare(file: File, one: Candidate) -> bool:
         one: the change.
     """
     raw = file.text.encode()
+    before = sorted(raw[edit.first : edit.last].decode() for edit in one.edits)
+    if before == sorted(edit.new for edit in one.edits):  # they are exchanged
+        return False
     return any(
         edit.new.isdigit() and re.search(rb"[A-Za-z_]", raw[edit.first : edit.last]) for edit in one.edits
     )

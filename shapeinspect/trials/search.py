@@ -39,6 +39,8 @@ _ALTERED = 4.0
 _MORE = 8
 #: Smaller numbers are no sizes of which one could say that another is far from it.
 _SMALL = 16
+#: A small number hardly becomes so many times as large.
+_HUGE = 50
 #: Plug-ins are asked so often what else to change in a changed script.
 _ASKED = 4
 #: With a change that fails elsewhere what is less sure than this is not tried.
@@ -463,6 +465,8 @@ def _far(one: Candidate, sizes: Sizes) -> float:
         return 0.0
     old, new = one.number
     known = {size for pair in sizes.pairs for size in pair} | sizes.others
+    if old < _SMALL and new > _HUGE * old:
+        return math.log2(new / old) / 2
     return 0.0 if new in known else max(abs(math.log2(new / old)) - 1.0, 0.0)
 
 

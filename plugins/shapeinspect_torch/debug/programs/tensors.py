@@ -187,7 +187,7 @@ def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator
     for wanted, had in (*pairs, *((b, a) for a, b in pairs)):
         for axis in [at for at, length in enumerate(shape) if length == had]:
             if wanted % had == 0 and wanted != had and (had > 1 or wanted < 33):
-                often = "how often each sample is used" if axis == 0 and rank > 0 else ""
+                often = "how often each entry is used" if had > 1 else ""
                 yield f"{{}}.repeat_interleave({wanted // had}, {axis})", 0.9, often
             if 0 < wanted < had:
                 yield f"{{}}[{':, ' * axis}:{wanted}]", 5.0, read
