@@ -245,7 +245,7 @@ def _of_file(model: Model, adapter: Adapter | None, request: Source | None) -> F
     declared = tuple((item.name, item.base) for item in free if item.base is not None) if insists else ()
     solver = Solver(Program(model, frozen=_doubted(model, free)), free)
     solution = solver.solve()
-    if solution.unsolved and adapter is not None and request is not None:
+    if (solution.unsolved or solution.open) and adapter is not None and request is not None:
         known = Known(tuple(item.name for item in free))
         base = solver.base()
         computed = _computed(adapter, request, model, free)

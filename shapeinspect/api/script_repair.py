@@ -359,6 +359,7 @@ def _known(
         return [], [], []
     demand, shapes = diagnosis.problem.demand, diagnosis.problem.shapes
     known = [(demand.had, demand.wanted)] if demand is not None and isinstance(demand.had, int) else []
+    known += _resized(diagnosis)
     sizes = [[size for size in shape if isinstance(size, int)] for shape in shapes if shape]
     likely = [
         (a, b)
@@ -367,6 +368,18 @@ def _known(
         if a != b and 1 not in (a, b)
     ]
     return known, likely, [size for shape in sizes for size in shape]
+
+
+def _resized(diagnosis: Diagnosis) -> list[tuple[int, int]]:
+    """Return the lengths that the first fix changes of what is fed, and those that it feeds instead."""
+    pairs: list[tuple[int, int]] = []
+    for change in diagnosis.fixes[0].fix.changes if diagnosis.fixes else ():
+        value = diagnosis.model.values.get(change.name) if isinstance(change, OnInput) else None
+        for step in change.steps if isinstance(change, OnInput) else ():
+            if step[0] == "resize" and value is not None and value.shape is not None:
+                rows = zip(value.shape, step[1], strict=False)
+                pairs += [(a, b) for a, b in rows if isinstance(a, int) and a != b]
+    return list(dict.fromkeys(pairs))
 
 
 def _in_data(diagnosis: Diagnosis | None) -> bool | None:

@@ -12,6 +12,7 @@ from shapeinspect.infer.doubts import Doubts, contradicts
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
+from shapeinspect.mismatch.graph_regions import region_of
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
 from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened
 from shapeinspect.mismatch.recorded_doubts import doubted_calls
@@ -29,6 +30,7 @@ from shapeinspect.plugin_api.changes import (
 )
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Contradiction, IndexOutside, UndeclaredShape
+from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import mismatch, show, unlike
@@ -222,6 +224,28 @@ class Walked(Rerun):
         """
         known = (*self._base, *changes) in self._confirmed
         return self._recorded.confirmed if known else self._recorded.claim
+
+    def insists(self) -> frozenset[Place]:
+        """Return the axes whose length the model declares, where the framework insists on that."""
+        if self._recorded.refuses != "shape":
+            return frozenset()
+        declared = [self._model.values[name].shape or () for name in self._model.inputs]
+        return frozenset(
+            (index, axis)
+            for index, shape in enumerate(declared)
+            for axis, length in enumerate(shape)
+            if isinstance(length, int)
+        )
+
+    def region(self, lengths: Mapping[Place, tuple[str, int]]) -> Region | None:
+        """Run the graph at all sizes at once; see ``Rerun``.
+
+        Args:
+            lengths: of an input, by its number, and an axis: the name of its length and the number now.
+        """
+        if self._base or self._recorded.refused or self._recorded.fact is not None:
+            return None
+        return region_of(self._model, self._start(()), lengths, self._recorded.refuses == "shape")
 
     def continued(self, changes: Sequence[Change]) -> Walked | None:
         """Walk the graph with changes, up to the next failure; see ``Rerun``.
@@ -454,7 +478,7 @@ class Walked(Rerun):
         for name, shape in zip(inputs, given, strict=False):
             values[name] = replace(values.get(name) or Value(name), shape=marked(shape, self._batch))
         model = replace(self._model, calls=tuple(run.done), values=Frozen(values))
-        attributes = attributes_of(layer, call, self._model.values)
+        attributes = attributes_of(layer, call, self._read(layer, call, run))
         return Failure(
             model,
             replace(layer, attributes=Frozen(attributes)),

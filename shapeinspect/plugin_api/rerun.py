@@ -76,6 +76,10 @@ class Rerun(ABC):
     #: Runs the whole program a second time, and tells what that says of the failure; None where it cannot.
     second: Callable[[], Story] | None = None
 
+    def insists(self) -> frozenset[Place]:
+        """Return the axes of inputs, each with the input's number, for which one length alone is taken."""
+        return frozenset()
+
     @abstractmethod
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Run the whole call again with changes.

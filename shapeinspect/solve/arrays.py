@@ -5,6 +5,7 @@ A rule refuses integers only; the conditions for arrays are stated here, once fo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -52,12 +53,14 @@ def run_fast(kind: str, attributes: Any, inputs: tuple[tuple[Any, ...], ...]) ->
         return None
     if kind in _KEEP or (kind == "activation" and attributes.get("function") != "glu"):
         return inputs[:1], np.True_
-    check = _CHECKS.get(kind)
+    check = _always if kind == "matmul" else _CHECKS.get(kind)
     if check is None or not check(attributes, inputs):
         return None
     if kind == "elementwise":
         stretched = _stretched(inputs)
         return None if stretched is None else ((stretched,), np.True_)
+    if kind == "matmul":
+        return _multiplied(attributes, inputs)
     if kind == "concat":
         return _concat(attributes.get("axis", 0), inputs)
     try:
@@ -145,6 +148,78 @@ def _moved(attributes: Any, _inputs: Any) -> bool:
     return attributes.get("axes") is not None or "axis0" in attributes
 
 
+def _whole_axes(attributes: Any, inputs: Any) -> bool:
+    """Tell whether the axis that is taken apart has one length for all candidates."""
+    shape, axis = inputs[0], attributes.get("axis", 0)
+    return isinstance(axis, int) and -len(shape) <= axis < len(shape) and not _varies(shape[axis])
+
+
+def _named_axes_fixed(attributes: Any, inputs: Any) -> bool:
+    """Tell whether all axes that are named have one length for all candidates."""
+    shape, axes = inputs[0], attributes.get("axes")
+    return isinstance(axes, tuple) and all(
+        isinstance(axis, int) and -len(shape) <= axis < len(shape) and not _varies(shape[axis])
+        for axis in axes
+    )
+
+
+def _multiplied(attributes: Any, inputs: Any) -> tuple[_Made, Any] | None:
+    """Multiply matrices; the inner lengths have to be equal."""
+    if (
+        len(inputs) != 2
+        or min(map(len, inputs)) < 2
+        or attributes.get("trans_a")
+        or attributes.get("trans_b")
+    ):
+        return None
+    left, right = inputs
+    batch = _stretched((left[:-2], right[:-2])) if len(left) > 2 or len(right) > 2 else ()
+    if batch is None:
+        return None
+    return ((*batch, left[-2], right[-1]),), np.asarray(left[-1]) == right[-2]
+
+
+def reshaped(attributes: Any, inputs: tuple[tuple[Any, ...], ...]) -> tuple[_Made, Any] | None:
+    """Reshape for all candidates at once, where the target may hold arrays as well.
+
+    Args:
+        attributes: the settings of a reshape.
+        inputs: the shapes of its inputs, ints and arrays.
+
+    Returns:
+        the output shapes and which candidates fit; None if the rule must be run for each candidate.
+    """
+    target, copies = attributes.get("shape"), bool(attributes.get("zero_copies"))
+    if not isinstance(target, tuple) or "batch_kept" in attributes or not inputs or not inputs[0]:
+        return None
+    if not any(map(_varies, (*inputs[0], *target))):
+        return None
+    shape, asked = inputs[0], []
+    fits: Any = np.True_
+    for axis, length in enumerate(target):
+        if _varies(length):
+            if int(length.min()) < 0 or (copies and axis >= len(shape)):
+                return None
+            length = np.where(length == 0, shape[axis], length) if copies else length  # noqa: PLW2901  # the same length
+        elif not isinstance(length, int) or (copies and length == 0 and axis >= len(shape)):
+            return None
+        elif copies and length == 0:
+            length = shape[axis]  # noqa: PLW2901  # the same length
+        asked.append(length)
+    holes = [axis for axis, length in enumerate(asked) if not _varies(length) and length == -1]
+    total: Any = math.prod(shape)
+    rest: Any = math.prod(length for axis, length in enumerate(asked) if axis not in holes)
+    if len(holes) > 1 or np.any(np.asarray(total) == 0):
+        return None
+    if not holes:
+        return (tuple(asked),), fits & (np.asarray(total) == rest)
+    safe = np.maximum(rest, 1)
+    fits = fits & (np.asarray(rest) > 0) & (np.asarray(total) % safe == 0)
+    length = total // safe
+    asked[holes[0]] = length if _varies(length) else int(length)
+    return (tuple(asked),), fits
+
+
 #: When each kind's rule may be run on arrays.
 _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     **dict.fromkeys(_WINDOWS | _FREE, _always),
@@ -154,4 +229,10 @@ _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "permute": _moved,
     "concat": _joinable,
     "elementwise": _always,
+    "shape_of": _always,
+    "squeeze": _named_axes_fixed,
+    "slice": _named_axes_fixed,
+    "unsqueeze": _always,
+    "index": _whole_axes,
+    "split": _whole_axes,
 }

@@ -1,14 +1,15 @@
-"""The sizes nearest to those that were fed and refused at which a live network runs to its end."""
+"""The sizes nearest to those that were fed and refused at which a network runs to its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from shapeinspect.plugin_api.clock import now
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.solve.regions import FITS, OPEN, Known, Run, explore, natural_first
 from shapeinspect.solve.sizes import describe
@@ -16,7 +17,8 @@ from shapeinspect.solve.sizes import describe
 #: Runs a network with symbols for lengths: of each place, the name of its length and the number in this run.
 Find: TypeAlias = "Callable[[Mapping[Place, tuple[str, int]]], Region | None]"
 
-_LARGEST = 4096
+#: Sizes up to the first are tried, or up to the double of what was fed, but never further than the second.
+_LARGEST, _FURTHEST = 4096, 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,9 @@ class Nearest:
         shapes: the shape of every input, in order.
         moved: the places whose length differs from what was fed; they have one length, or two.
         sizes: which lengths fit there, in words, the others being as in ``shapes``; empty where not all of
-            them are known.
+            them are known. Where several lengths are moved, it holds for each of them.
+        lengths: the nearest lengths that fit there, at most one below and one above what was fed; the one in
+            ``shapes`` alone where several lengths are moved.
 
     Example:
         >>> Nearest(((1, 3, 56, 56),), ((0, 3),), "56 to 59").sizes
@@ -37,6 +41,7 @@ class Nearest:
     shapes: tuple[tuple[int, ...], ...]
     moved: tuple[Place, ...]
     sizes: str = ""
+    lengths: tuple[int, ...] = ()
 
 
 def nearest(
@@ -45,6 +50,8 @@ def nearest(
     fixed: Sequence[int] = (0,),
     most: int = 24,
     seconds: float = 6.0,
+    held: Collection[Place] = (),
+    largest: int = _LARGEST,
 ) -> Nearest | None:
     """Look for the nearest sizes that fit: one axis is moved first, then two, then all.
 
@@ -57,6 +64,8 @@ def nearest(
         fixed: the axes that are not moved: the batch by default, the channels where they are known.
         most: the most runs.
         seconds: the time after which no further run is begun.
+        held: further axes that are not moved, each with its input.
+        largest: sizes up to this one are tried, or up to the double of what was fed.
 
     Returns:
         the shapes; None if none is found.
@@ -66,14 +75,14 @@ def nearest(
         ...     _, n = lengths[0, 1]
         ...     return Region(n % 7 == 0, lambda at: (at["0.1"] % 7 == 0) == (n % 7 == 0))
         >>> found = nearest(find, [(1, 60)])
-        >>> found.shapes, found.sizes
-        (((1, 63),), 'divisible by 7')
+        >>> found.shapes, found.sizes, found.lengths
+        (((1, 63),), 'divisible by 7', (56, 63))
     """
     groups: dict[str, list[tuple[int, int]]] = {}
     seen: dict[tuple[int, int], str] = {}
     for index, shape in enumerate(shapes):
         for axis, length in enumerate(shape):
-            if axis not in fixed:
+            if axis not in fixed and (index, axis) not in held:
                 name = seen.setdefault((axis, length), f"{index}.{axis}")
                 groups.setdefault(name, []).append((index, axis))
     if not groups:
@@ -85,37 +94,81 @@ def nearest(
         region = find({place: (name, sizes[name]) for name, places in groups.items() for place in places})
         return Run(sizes, None if region is None else region.fits), region
 
-    for names, family in _families(base):
-        left = most - len(known.runs)
-        if left <= 0:
+    until = now() + seconds
+    families = [*_families(base, largest)]
+
+    def look(family: dict[str, Any]) -> np.ndarray[Any, Any]:
+        share = 1 if len(families) == 1 else 2  # what follows may need as much again
+        left, time = most - len(known.runs), until - now()
+        explore(known, run, [family], base, len(known.runs) + -(-left // share), max(time / share, 0.0))
+        return known.judge(family)
+
+    for names, family in families:
+        if most <= len(known.runs):
             break
-        explore(known, run, [family], base, len(known.runs) + min(left, most // 3 + 1), seconds / 3)
-        verdict = known.judge(family)
+        verdict = look(family)
         order = natural_first(family, base)
         good = order[verdict[order] == FITS]
-        if len(good):
-            lengths = {name: int(np.broadcast_to(family[name], verdict.shape)[good[0]]) for name in base}
-            sizes = "" if (verdict == OPEN).any() or len(names) != 1 else describe(verdict == FITS)
-            return Nearest(
-                tuple(
-                    tuple(_moved(groups, lengths, index, axis, n) for axis, n in enumerate(shape))
-                    for index, shape in enumerate(shapes)
-                ),
-                tuple(place for name in names for place in groups[name]),
-                sizes,
-            )
+        if not len(good):
+            continue
+        lengths = {name: int(np.broadcast_to(family[name], verdict.shape)[good[0]]) for name in base}
+        if len(names) == 1:
+            sizes, beside = _described(verdict), _beside(verdict == FITS, base[names[0]])
+        else:
+            alone = [look({**lengths, name: _candidates(base[name], largest)}) for name in names]
+            lengths = _each(known, lengths, base, dict(zip(names, alone, strict=True)), largest)
+            said = {_described(verdict) for verdict in alone}
+            sizes, beside = said.pop() if len(said) == 1 else "", ()
+        return Nearest(
+            tuple(
+                tuple(_moved(groups, lengths, index, axis, n) for axis, n in enumerate(shape))
+                for index, shape in enumerate(shapes)
+            ),
+            tuple(place for name in names if lengths[name] != base[name] for place in groups[name]),
+            sizes,
+            beside,
+        )
     return None
 
 
-def _families(base: Mapping[str, int]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    sizes = np.arange(1, _LARGEST + 1)
+def _each(
+    known: Known, lengths: Mapping[str, int], base: Mapping[str, int], alone: Mapping[str, Any], largest: int
+) -> dict[str, int]:
+    """Move each length to the nearest that fits, where they fit together; else keep those that were found."""
+    near = dict(lengths)
+    for name, verdict in alone.items():
+        family = {name: _candidates(base[name], largest)[: len(verdict)]}
+        order = natural_first(family, {name: base[name]})
+        good = order[verdict[order] == FITS]
+        if len(good):
+            near[name] = int(family[name][good[0]])
+    return near if int(known.judge(near)[0]) == FITS else dict(lengths)
+
+
+def _described(verdict: np.ndarray[Any, Any]) -> str:
+    return "" if (verdict == OPEN).any() else describe(verdict == FITS)
+
+
+def _candidates(fed: int, largest: int) -> np.ndarray[Any, Any]:
+    return np.arange(1, min(max(largest, 2 * fed), _FURTHEST) + 1)
+
+
+def _beside(fits: np.ndarray[Any, Any], fed: int) -> tuple[int, ...]:
+    """Return the nearest lengths that fit, below and above what was fed."""
+    good = np.flatnonzero(fits) + 1
+    below, above = good[good < fed], good[good > fed]
+    return (*(int(n) for n in below[-1:]), *(int(n) for n in above[:1]))
+
+
+def _families(base: Mapping[str, int], largest: int) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     names = list(base)
     for name in reversed(names):
-        yield (name,), {**base, name: sizes}
+        yield (name,), {**base, name: _candidates(base[name], largest)}
+    every = _candidates(max(base.values()), largest)
     for pair in pairwise(names):
-        yield pair, {**base, **dict.fromkeys(pair, sizes)}
+        yield pair, {**base, **dict.fromkeys(pair, every)}
     if len(names) > 2:
-        yield tuple(names), dict.fromkeys(names, sizes)
+        yield tuple(names), dict.fromkeys(names, every)
 
 
 def _moved(

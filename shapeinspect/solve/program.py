@@ -22,7 +22,7 @@ from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.shape_targets import LETTERS, TARGETS, lettered, targeted
 from shapeinspect.rules.shape_values import contents
-from shapeinspect.solve.arrays import run_fast
+from shapeinspect.solve.arrays import reshaped, run_fast
 from shapeinspect.solve.computed_sizes import FromAxes
 from shapeinspect.solve.positions import largest_id, runs_out
 
@@ -35,12 +35,17 @@ MOST = 1 << 17
 _PASSED_OVER = frozenset({"module", "input"})
 
 
+#: What stands for a candidate in the place of a call that refuses it.
+ACCEPTED, UNKNOWN = -1, -2
+
+
 @dataclass(slots=True)
 class Outcome:
     """The result for every candidate.
 
     Args:
-        refused: the number of the call that refuses each candidate; -1 for those accepted.
+        refused: the number of the call that refuses each candidate; ACCEPTED for those that none does,
+            UNKNOWN for those of which a call's rule tells nothing.
         unsolved: the calls whose outputs the arithmetic cannot compute, with the reason.
         shapes: the shape of every computed value; lengths of refused candidates are meaningless.
         numbers: the contents of the small tensors with which the graph computes shapes.
@@ -56,7 +61,7 @@ class Outcome:
     @property
     def accepted(self) -> Array:
         """Which candidates every call accepts."""
-        result: Array = self.refused < 0
+        result: Array = self.refused == ACCEPTED
         return result
 
 
@@ -92,7 +97,7 @@ class Program:
         count = max(
             (len(n) for shape in inputs.values() for n in shape if isinstance(n, np.ndarray)), default=1
         )
-        outcome = Outcome(np.full(count, -1, dtype=np.int64))
+        outcome = Outcome(np.full(count, ACCEPTED, dtype=np.int64))
         bound = dict(known or {})
         shapes: dict[str, Any] = {
             name: _bound(value.shape, bound) for name, value in self.model.values.items()
@@ -112,6 +117,7 @@ class Program:
                 lost.update(call.outputs)
                 continue
             if not any(name in live for name in reads) and index not in self.settings:
+                outcome.numbers.update(self._fixed_numbers(index, call, layer, outcome))
                 continue
             outputs = self._step(index, call, layer, shapes, bound, outcome)
             if outputs is None:
@@ -150,13 +156,15 @@ class Program:
             outcome.unsolved[index] = "the shape of an input is unknown"
             return None
         settled, arrays = _settled(attributes, shapes, bound)
-        contents_of_output = contents(
-            layer.kind, settled, given, tuple(outcome.numbers.get(name) for name in call.inputs if name)
-        )
+        numbers = tuple(outcome.numbers.get(name) for name in call.inputs if name)
+        contents_of_output = contents(layer.kind, settled, given, numbers, self._dtype(call))
         if contents_of_output is not None and call.outputs:
             outcome.numbers[call.outputs[0]] = contents_of_output
         _refuse(outcome, index, runs_out(layer.kind, settled, call, outcome.ids))
-        fast = None if arrays else run_fast(layer.kind, settled, given)
+        if layer.kind == "reshape":
+            fast = reshaped(settled, given)
+        else:
+            fast = None if arrays else run_fast(layer.kind, settled, given)
         outputs: tuple[Lengths, ...] | None
         if fast is not None:
             outputs, fits = fast
@@ -216,6 +224,24 @@ class Program:
             attributes.update(lettered(layer.kind, attributes, read))
         return attributes
 
+    def _dtype(self, call: Call) -> str | None:
+        """Return the element type of what a call makes: integers are divided otherwise than real numbers."""
+        value = self.model.values.get(call.outputs[0]) if call.outputs else None
+        return None if value is None else value.dtype
+
+    def _fixed_numbers(self, index: int, call: Call, layer: Layer, outcome: Outcome) -> dict[str, Any]:
+        """Return the numbers that a call computes from no input: they hold for every size."""
+        values = self.model.values
+        found = {name: values[name].constant for name in call.outputs if name in values}
+        known = {name: numbers for name, numbers in found.items() if _plain_numbers(numbers)}
+        given = _input_shapes(layer, call, outcome.shapes)
+        if known or len(call.outputs) != 1 or any(shape is None for shape in given):
+            return known
+        read = tuple(outcome.numbers.get(name) for name in call.inputs if name)
+        attributes = self._attributes(index, call, layer, outcome)
+        made = contents(layer.kind, attributes, given, read, self._dtype(call))
+        return {} if made is None else {call.outputs[0]: made}
+
     def _is_constant(self, name: str) -> bool:
         """Tell whether no call computes a value, so that its recorded numbers hold for every size."""
         return name not in self._outputs
@@ -240,7 +266,7 @@ def _plain_numbers(value: Any) -> bool:
 
 
 def _refuse(outcome: Outcome, index: int, refuses: Any) -> None:
-    outcome.refused[(outcome.refused < 0) & refuses] = index
+    outcome.refused[(outcome.refused == ACCEPTED) & refuses] = index
 
 
 def _bound(shape: Shape | None, known: Mapping[str, Any]) -> Any:
@@ -343,6 +369,7 @@ def _run_each_combination(
         outcome.unsolved[index] = "too many different combinations of lengths"
         return None
     results = [_result(kind, attributes, given, int(alive[first])) for first in firsts]
+    results = _with_one_rank(results, outcome, alive, back if columns else None)
     accepted = [result for result in results if result is not None]
     if columns or not accepted:
         marks = np.ones(len(outcome.refused), dtype=bool)
@@ -392,14 +419,31 @@ def _result(
         return None
 
 
+def _with_one_rank(
+    results: list[tuple[Shape | None, ...] | None], outcome: Outcome, alive: Array, back: Array | None
+) -> list[tuple[Shape | None, ...] | None]:
+    """Keep the results of the commonest ranks, with known lengths; the sizes of the others are unknown."""
+    ranks = [_ranks(result) for result in results if result is not None]
+    known = [rank for rank in ranks if rank is not None]
+    if back is None or not known:
+        return results
+    usual = max(known, key=known.count)
+    other = np.array([result is not None and _ranks(result) != usual for result in results])
+    outcome.refused[alive[other[back]]] = UNKNOWN
+    return [None if odd else result for result, odd in zip(results, other, strict=True)]
+
+
+def _ranks(shapes: tuple[Shape | None, ...]) -> tuple[int, ...] | None:
+    """Return how many axes each output has; None where a length is not known."""
+    if any(shape is None or not all(isinstance(n, int) for n in shape) for shape in shapes):
+        return None
+    return tuple(len(shape or ()) for shape in shapes)
+
+
 def _are_settled(accepted: list[tuple[Shape | None, ...]]) -> bool:
     """Tell whether all results have the same ranks and only integers in them."""
-    ranks = {tuple(None if shape is None else len(shape) for shape in shapes) for shapes in accepted}
-    return len(ranks) == 1 and all(
-        shape is not None and all(isinstance(n, int) for n in shape)
-        for shapes in accepted
-        for shape in shapes
-    )
+    ranks = {_ranks(shapes) for shapes in accepted}
+    return len(ranks) == 1 and None not in ranks
 
 
 def _distinct(rows: Array) -> tuple[Array, Array]:

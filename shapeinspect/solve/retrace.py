@@ -19,7 +19,7 @@ from shapeinspect.infer.settings import attributes_of
 from shapeinspect.ir import Model
 from shapeinspect.solve.computed_sizes import Axis, Lengths, worked_out
 from shapeinspect.solve.positions import runs_out
-from shapeinspect.solve.program import Program
+from shapeinspect.solve.program import UNKNOWN, Program
 from shapeinspect.solve.solver import Solver
 from shapeinspect.solve.variables import Variable
 
@@ -117,7 +117,7 @@ def _parts(solver: Solver, tried: Tried) -> tuple[str, str] | None:
     """Return where a network and its program diverge at one size: a layer, and the result of each."""
     outcome, traced = solver.run(tried.sizes), tried.trace_or_error
     refused = int(outcome.refused[0])
-    if outcome.unsolved:
+    if outcome.unsolved or refused == UNKNOWN:
         return None
     if isinstance(traced, str):
         return None if refused >= 0 else ("", f"at {tried.shown} {traced}")

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-_LONGEST_PERIOD = 512
+#: So many ranges may lie within a period.
+_MOST_PERIODS = 512
 _MOST_RUNS = 6
 #: The most single ranges before the periodic ones.
 _MOST_ALONE = 3
@@ -98,8 +99,11 @@ def _run(low: int, high: int, limit: int) -> str:
 
 def _period(accepted: np.ndarray[Any, Any], first: int) -> int | None:
     tail = accepted[first - 1 :]
-    for period in range(2, min(_LONGEST_PERIOD, len(tail) // 3) + 1):
-        if bool(np.array_equal(tail[period:], tail[:-period])):
+    starts = [low for low, _ in runs(tail)[:_MOST_PERIODS]]
+    # the first range may be cut off: the second one counts, too
+    lengths = sorted({later - start for start in starts[:2] for later in starts if later > start})
+    for period in lengths:
+        if 2 <= period <= len(tail) // 3 and bool(np.array_equal(tail[period:], tail[:-period])):
             return period
     return None
 
@@ -109,7 +113,7 @@ def _periodic(accepted: np.ndarray[Any, Any], first: int, period: int, *, always
     least = min(n for n in range(1, period + 1) if n % period in rests)
     if rests == [0]:
         text = f"divisible by {period}"
-    elif len(rests) <= 4:
+    elif len(rests) <= 4 or (len(rests) <= period // 2 and rests[-1] - rests[0] == len(rests) - 1):
         text = f"{_listed(rests)} more than a multiple of {period}"
     else:
         outs = sorted(set(range(period)) - set(rests))

@@ -10,7 +10,7 @@ import numpy as np
 
 from shapeinspect.dims import Dim, Expr, Unknown
 from shapeinspect.solve.pairs import Pair, pairs
-from shapeinspect.solve.program import Outcome, Program
+from shapeinspect.solve.program import UNKNOWN, Outcome, Program
 from shapeinspect.solve.regions import FITS, OPEN, REFUSED, Known
 from shapeinspect.solve.sizes import describe, progressions
 from shapeinspect.solve.solution import Answer, Refusal, Sample, Solution
@@ -63,7 +63,8 @@ class Solver:
         if self.live and self.known is not None:
             return self.known.judge(lengths)
         outcome = self.run(lengths)
-        verdict = np.where(outcome.accepted, OPEN if outcome.unsolved else FITS, REFUSED).astype(np.int8)
+        fits = np.where(outcome.accepted, OPEN if outcome.unsolved else FITS, REFUSED)
+        verdict = np.where(outcome.refused == UNKNOWN, OPEN, fits).astype(np.int8)
         if self.known is None:
             return verdict
         seen = self.known.judge(lengths)

@@ -9,6 +9,7 @@ from typing import Any
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.sources.source import Source
+from shapeinspect_onnx.graph.element_types import complete
 from shapeinspect_onnx.graph.functions import Expansion, name_and_expand
 from shapeinspect_onnx.graph.graph import Walk
 from shapeinspect_onnx.graph.inference import (
@@ -93,6 +94,7 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
         outputs = tuple(walk.value(entry.name, scope) for entry in small.graph.output)
     except RecursionError:
         raise UnreadableFileError(source.label, "its graphs are nested too deeply") from None
+    complete(walk.layers, walk.calls, walk.values)
     notes += _notes(walk, expansion, source)
     return Model(
         source.label,

@@ -10,6 +10,7 @@ from shapeinspect.ir import Call, Frozen, Layer
 from shapeinspect.mismatch.graph_rerun import Walked
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.input_sizes.fitting import known_to_fit, no_multiples
 from shapeinspect.mismatch.repairs.input_sizes.natural import natural_between, natural_near
 from shapeinspect.mismatch.repairs.input_sizes.targets import operands, target_of
 from shapeinspect.mismatch.repairs.proposals import entry
@@ -68,15 +69,27 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
         The fix, tried, or None. Arithmetic alone searches first; its result is then run.
     """
     runs = [run for run in (predicted(rerun.failure), attempt) if run is not None]
-    for image in _images(rerun.failure):
-        for run in runs:
-            for size in _searches(rerun.failure, problem, image, run):
-                if size is None:
-                    continue
-                fix, also = size
-                if run is attempt or all(attempt(changes) is None for changes in (fix.changes, *also)):
-                    return fix
-    return None
+    images = [*_images(rerun.failure)]
+
+    def found(searches: Callable[[_Image, Attempt], Iterator[_Size | None]]) -> Fix | None:
+        for image in images:
+            for run in runs:
+                for size in searches(image, run):
+                    if size is None:
+                        continue
+                    fix, also = size
+                    if run is attempt or all(attempt(changes) is None for changes in (fix.changes, *also)):
+                        return fix
+        return None
+
+    failure = rerun.failure
+    fix = found(lambda image, run: _searches(failure, problem, image, run))
+    if fix is not None or is_loss(failure.layer):
+        return fix
+    fix = known_to_fit(rerun)
+    if fix is not None or failure.layer.kind in _OF_BATCHES:
+        return fix
+    return found(lambda image, run: iter((_tried_out(failure, image, run),)))
 
 
 #: The fix, and further changes that must pass for its text to be true.
@@ -145,16 +158,14 @@ def _space(layer: Layer) -> int | None:
 def _searches(failure: Failure, problem: Problem, image: _Image, attempt: Attempt) -> Iterator[_Size | None]:
     layer = failure.layer
     if layer.kind == "max_unpool":
-        yield _rounded(image, attempt)
+        yield _rounded(failure, image, attempt)
     elif _too_small(failure, image):
         yield _grown(failure, image, attempt)
     elif layer.kind in ("elementwise", "concat", "stack", "attention"):
         yield _matched(failure, image, attempt)
-        yield _rounded(image, attempt)
+        yield _rounded(failure, image, attempt)
     elif problem.demand is not None or layer.kind == "reshape" or is_loss(layer):
         yield _matched(failure, image, attempt)
-    if not is_loss(layer) and layer.kind not in _OF_BATCHES:
-        yield _tried_out(failure, image, attempt)
 
 
 def _too_small(failure: Failure, image: _Image) -> bool:
@@ -203,7 +214,7 @@ def _to(present: tuple[int, ...], length: int, short: tuple[int, ...]) -> tuple[
     return tuple(max(old, length) if axis in short else old for axis, old in enumerate(present))
 
 
-def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
+def _rounded(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
     """Round the lengths up to a multiple of a power of two; the multiple below must fit as well."""
     present = image.present
     for factor in (2, 4, 8, 16, 32, 64, 128):
@@ -217,7 +228,8 @@ def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
         every = all(attempt(image.resized(lengths)) is None for lengths in more)
         text = f"feed {_by(above)}{f' (multiples of {factor} fit)' if every else ''}"
         also = (image.resized(below),) if min(below) > 0 else ()
-        return Fix("rounding", image.resized(above), Rung.INPUT_SIZE, text), also
+        why = no_multiples(failure, present, factor) if every else ()
+        return Fix("rounding", image.resized(above), Rung.INPUT_SIZE, text, why=why), also
     return None
 
 
