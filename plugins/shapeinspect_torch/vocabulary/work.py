@@ -33,6 +33,9 @@ _NONE: Final = frozenset(
         "histc", "histogram", "histogramdd", "searchsorted", "bucketize", "kthvalue", "mode", "aminmax",
         "cummax", "cummin", "msort", "sort", "topk", "median", "nanmedian", "quantile", "nanquantile",
         "isin", "equal", "allclose", "masked_select", "nms", "max", "min", "index_reduce",
+        "where", "_unique2",
+        # They keep lists, and count in them.
+        "list", "_set_item", "append", "extend", "__range_length", "__derive_index",
         # They draw numbers.
         "bernoulli", "binomial", "cauchy", "exponential", "geometric", "log_normal", "multinomial",
         "normal", "poisson", "random", "uniform",
