@@ -40,6 +40,8 @@ _SCRIPT = textwrap.dedent(
     scores = np.zeros((6, 1))
     targets = np.zeros(11)
     frames, videos = 15, 3
+    columns, all_columns = ["a"], ["a", "b", "c"]
+    counted = len(columns)
     many = np.repeat(scores, frames, 0)
     blocks = [np.pad(targets, 2), np.pad(targets, 2), np.pad(targets, 1)]
     trained, tested = Layer(7, depth=3), Layer(7)
@@ -66,12 +68,22 @@ _EDITS = {
     "a number in which brothers differ": (
         "np.pad(targets, 1)",
         "np.pad(targets, 2)",
-        "the number in np.pad(…), line 26, is 1; the 2 others are given 2",
+        "the number in np.pad(…), line 28, is 1; the 2 others are given 2",
     ),
     "an argument that another call is given": (
         "Layer(7)",
         "Layer(7, depth=3)",
-        "depth is not passed to Layer(…), line 27: it is 1 by default; line 27 passes 3",
+        "depth is not passed to Layer(…), line 29: it is 1 by default; line 29 passes 3",
+    ),
+    "two arguments in each other's place": (
+        "frames, videos = 15, 3",
+        "frames, videos = 3, 15",
+        "15 and 3 are exchanged, line 24",
+    ),
+    "another list": (
+        "len(columns)",
+        "len(all_columns)",
+        "columns in len(…), line 26, is 1 long; all_columns is 3 long",
     ),
     "another axis": (
         "np.concatenate((parts[0], parts[1]), axis=0)",
@@ -81,17 +93,17 @@ _EDITS = {
     "an axis too many": (
         "np.repeat(scores, frames, 0)",
         "np.repeat(scores.squeeze(1), frames, 0)",
-        "scores is (6, 1), line 25: it has an axis too many",
+        "scores is (6, 1), line 27: it has an axis too many",
     ),
     "an entry too many": (
         "np.repeat(scores, frames, 0)",
         "np.repeat(scores[:-1], frames, 0)",
-        "scores is (6, 1), line 25: the last of the 6 does not belong to it",
+        "scores is (6, 1), line 27: the last of the 6 does not belong to it",
     ),
     "another expression": (
         "np.repeat(scores, frames, 0)",
         "np.repeat(scores, videos, 0)",
-        "frames in np.repeat(…), line 25, is 15; videos is 3",
+        "frames in np.repeat(…), line 27, is 15; videos is 3",
     ),
 }
 

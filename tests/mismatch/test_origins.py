@@ -173,6 +173,50 @@ _SCRIPTS = {
         """,
         ['"first", which makes 6 of 9, was not called'],
     ),
+    "a mask of one class less": (
+        """
+        classes = 9
+        scores = nn.Linear(5, classes + 1)(torch.rand(3, 5)).mean(0)
+        scores[torch.zeros(classes, dtype=torch.bool)]
+        """,
+        ["10 = 9 + 1; 9 is classes, line 4"],
+    ),
+    "samples that are joined along their axis": (
+        """
+        parts = [nn.Linear(7, 5)(torch.rand(4, 7)) for _ in range(3)]
+        scores = torch.cat(parts, 0)
+        nn.functional.cross_entropy(scores, torch.zeros(4, dtype=torch.long))
+        """,
+        ["3 times 4 samples are joined along their axis 0 to 12, line 5"],
+    ),
+    "a comment": (
+        """
+        x = torch.rand(3, 5, 6)
+        y = x.flatten(1)  # (B, 64)
+        nn.Linear(64, 2)(y)
+        """,
+        ["line 5 says (B, 64), and y was (3, 30)"],
+    ),
+    "a setting that is never read": (
+        """
+        config = {"width": 32, "features": 96}
+
+        def project(config):
+            width, features = config["width"], config["features"]
+            return nn.Linear(width, width)
+
+        project(config)(torch.rand(12, config["features"]))
+        """,
+        ["features, line 7, is 96 and is never used", '32 is "width" of config, line 4'],
+    ),
+    "a reshape of a flattened map": (
+        """
+        channels, side = 5, 9
+        maps = torch.rand(2, channels, 7, 7).flatten(1)
+        maps.view(2, channels, side, side)
+        """,
+        ["9 is side, line 4"],
+    ),
     "a script that saves before it fails": (
         """
         net = nn.Linear(7, 5)

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -154,11 +155,36 @@ def causes(trace: Trace, texts: Mapping[str, str], after: Trace | None = None) -
     for file, text in texts.items():
         if trace.texts.get(file, text) == text:
             continue
-        for old, new in differences(trace.texts[file], text):
-            node = _in_tree(trace, file, old)
-            if node is not None:
-                found += _told(_Edit(trace, node, new, after))
+        edits = [
+            _Edit(trace, node, new, after)
+            for old, new in differences(trace.texts[file], text)
+            if (node := _in_tree(trace, file, old)) is not None
+        ]
+        found += (
+            [_turned(*edits)]
+            if len(edits) == 2 and _turned(*edits)
+            else chain.from_iterable(map(_told, edits))
+        )
     return tuple(dict.fromkeys(found))[:_SENTENCES]
+
+
+def _turned(first: _Edit, second: _Edit) -> str:
+    """Say that two expressions stand in each other's place; empty where they do not."""
+    texts = [(ast.unparse(one.old), ast.unparse(one.new)) for one in (first, second)]
+    if texts[0] != texts[1][::-1]:
+        return ""
+    around = first.trace.parents.get(first.old)
+    around = first.trace.parents.get(around) if isinstance(around, ast.keyword) else around
+    place = f" in {first.code(around.func)}(…)" if isinstance(around, ast.Call) else ""
+    worth = [first.worth(one.old) for one in (first, second)]
+    held = (
+        f": {texts[0][0]} is {_value(worth[0])}, {texts[1][0]} is {_value(worth[1])}"
+        if None not in worth
+        else ""
+    )
+    return f"{texts[0][0]} and {texts[1][0]} are exchanged{place}, {first.line}" + (
+        held if not texts[0][0].isdigit() else ""
+    )
 
 
 def _in_tree(trace: Trace, file: str, node: Any) -> ast.AST | None:
@@ -461,8 +487,7 @@ def _exchanged(edit: _Edit) -> str:
     old, new = edit.old, edit.new
     if not isinstance(old, ast.expr) or not isinstance(new, ast.expr):
         return ""
-    texts = [ast.unparse(one) for one in (old, new)]
-    if _number(old) is not None or texts[0] in texts[1] or texts[1] in texts[0]:
+    if _number(old) is not None or _holds(old, new) or _holds(new, old):
         return ""
     before, after = edit.worth(old), edit.worth(new)
     if before is None or before == after:
@@ -472,6 +497,12 @@ def _exchanged(edit: _Edit) -> str:
         return f"{text}; {edit.code(new)} is {_value(after)}"
     makes = edit.makes()
     return f"{text}; {makes}" if makes else text
+
+
+def _holds(outer: ast.AST, inner: ast.AST) -> bool:
+    """Tell whether an expression stands in another one."""
+    text = ast.unparse(inner)
+    return any(isinstance(one, ast.expr) and ast.unparse(one) == text for one in ast.walk(outer))
 
 
 def _given_to(edit: _Edit) -> str:
@@ -485,8 +516,10 @@ def _given_to(edit: _Edit) -> str:
 
 
 def _value(value: Any) -> str:
-    is_array = isinstance(value, tuple) and len(value) == 3 and value[0] == "tensor"
-    return _shown(value[1]) if is_array else str(value)
+    kind = value[0] if isinstance(value, tuple) and value and isinstance(value[0], str) else ""
+    if kind == "sized":
+        return f"{value[1]} long"
+    return _shown(value[1]) if kind == "tensor" else str(value)
 
 
 def _shown(shape: Any) -> str:

@@ -150,17 +150,17 @@ def _route(steps: Sequence[Origin], root: Origin) -> _Route:
 
 
 def _divisor(before: int, after: int) -> int:
-    """Return the stride that makes one length of another; 0 where several do, or none.
+    """Return the stride that makes one length of another, 2 if it does; 0 where several others do, or none.
 
     Example:
-        >>> _divisor(75, 38), _divisor(75, 37), _divisor(12, 4), _divisor(7, 2), _divisor(570, 568)
+        >>> _divisor(75, 38), _divisor(7, 3), _divisor(12, 4), _divisor(7, 2), _divisor(570, 568)
         (2, 2, 3, 0, 0)
     """
     if before % after == 0:
         return before // after
     near = range(max(before // (after + 1), 2), before // after + 2)
     found = [one for one in near if after in (before // one, -(-before // one))]
-    return found[0] if len(found) == 1 else 0
+    return 2 if 2 in found else found[0] if len(found) == 1 else 0
 
 
 def _multiple(source: int, routes: Sequence[_Route]) -> str:
