@@ -148,6 +148,66 @@ new = np.expand_dims(read("new"), 0)
 model.predict(new, verbose=0)
 """
 
+#: What is computed of one picture at a time keeps its batch of one.
+VIDEO = """
+def features(frame):
+    return np.expand_dims(frame, axis=0).mean(axis=1)
+
+clips = [np.array([features(frame) for frame in rng.random((4, 5, 6))]) for _ in range(3)]
+model = keras.Sequential([keras.Input((4, 6), name="clip"), layers.LSTM(2)])
+model.predict(np.array(clips), verbose=0)
+"""
+
+#: The last batch of a loop by hand is smaller, and the noise is not.
+GAN = """
+judge = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+data = rng.random((11, 6), dtype="float32")
+
+def train(size=4):
+    total = 0
+    for i in range(0, 11, 4):
+        real = judge(data[i:i + size])
+        noise = tf.random.normal((size, 6))
+        total += real + judge(noise)
+
+train()
+"""
+
+#: A recurrent layer gives every step, and there is one label for each sample.
+STEPS = """
+words, labels = rng.random((6, 5, 3)), keras.utils.to_categorical(np.arange(6) % 2)
+model = keras.Sequential([
+    keras.Input((5, 3)), layers.LSTM(4, return_sequences=True, name="rnn"), layers.Dense(2, name="head"),
+])
+model.compile("sgd", "categorical_crossentropy")
+model.fit(words, labels, verbose=0)
+"""
+
+#: One argument is passed on, and the other one is left at its default.
+OMITTED = """
+class Given:
+    def __init__(self, sizes, ratios):
+        self.sizes, self.ratios = sizes, ratios
+
+def anchors(sizes, ratios=(1, 2, 3)):
+    return tf.ones((len(sizes) * len(ratios), 5))
+
+given = Given([7, 9], [1])
+boxes = anchors(given.sizes)
+scores = tf.zeros((len(given.sizes) * len(given.ratios), 5))
+boxes + scores
+"""
+
+#: A comment says what the code should make; the axis that is averaged is another one.
+COMMENT = """
+def pooled(frames):
+    clip = tf.reduce_mean(frames, axis=1)  # (batch, 7, 3)
+    return clip
+
+head = keras.Sequential([keras.Input((7, 3)), layers.Flatten(), layers.Dense(2)])
+head(pooled(rng.random((2, 7, 5, 3), dtype="float32")))
+"""
+
 CASES = {
     "masks": (
         MASKS,
@@ -176,6 +236,23 @@ CASES = {
         "5 is `size // 8` at line 10 for `grid` at line 13, and `size` is 40, the default of size at line 25",
         '"functional" makes 56 → 28 → 14 → 7',
     ),
+    "comment": (COMMENT, "line 10 says (batch, 7, 3), and clip was (2, 5, 3)"),
+    "video": (
+        VIDEO,
+        "axis 2 of (3, 4, 1, 6) is one too many",
+        "1: `np.expand_dims(frame, axis=0)` at line 10 makes (1, 5, 6) of (5, 6)",
+    ),
+    "gan": (
+        GAN,
+        "3: `data[i:i + size]` at line 15 is the last of (11, 6), and 11 = 2·4 + 3",
+        "4 is the default of size at line 12 for `size` at line 16",
+    ),
+    "steps": (
+        STEPS,
+        '"rnn", "head" keep 5 on axis 1',
+        "the targets `labels`, (6, 2), are one for each sample",
+    ),
+    "omitted": (OMITTED, "`anchors(given.sizes)` at line 17 is not given `ratios`, which `given` has, too"),
     "readers": (
         READERS,
         '`read("new")` at line 15 makes (6, 7, 3); `read(name, gray=True)` at line 14 made (6, 7, 1)',

@@ -219,14 +219,17 @@ def _followed(item: Rerun | Recorded, error: BaseException) -> Any:
 
     def second() -> Story:
         from shapeinspect.plugin_api.programs.program import Program
-        from shapeinspect_keras.debug.origins.telling import because
-        from shapeinspect_keras.debug.script.survey import survey
+        from shapeinspect_keras.debug.origins.telling import because, evidence
+        from shapeinspect_keras.debug.script.survey import is_the_same, survey
 
         if Program.of(error, _PACKAGES) is None:
             return Story()
         with suppress(Exception):  # without it a diagnosis says less
             found = survey(error)
-            return Story() if found is None else Story(because(found, error))
+            if found is not None and is_the_same(found, error):
+                written = evidence(found)
+                told = *(item.sentence for item in written if item.sentence), *because(found, error)
+                return Story(told, evidence=written)
         return Story()
 
     if isinstance(item, Recorded):

@@ -85,6 +85,47 @@ def merged(layer: Any, size: int) -> str:
     return ""
 
 
+def grown(layer: Any, axis: int, size: int) -> str:
+    """Say by which lengths a model makes one of its output; empty where it is one step.
+
+    Args:
+        layer: the model.
+        axis: the axis of its output.
+        size: the length.
+    """
+    graph = graphs.functional(layer)
+    lengths = [*reversed(list(_lengths(graph, axis)))] if graph is not None else []
+    if len(lengths) < 3 or lengths[-1] != size:
+        return ""
+    return f'"{layer.name}" makes {" → ".join(map(str, lengths))}'
+
+
+def kept(layer: Any, target: tuple[int | None, ...]) -> str:
+    """Say which layers keep an axis that targets of one for each sample lack; empty for none.
+
+    Args:
+        layer: the model.
+        target: the shape of the targets.
+    """
+    graph = graphs.functional(layer)
+    tensor = next(iter(graph._outputs)) if graph is not None else None
+    if (
+        tensor is None
+        or len(tensor.shape) != len(target) + 1
+        or tensor.shape[-1] not in (target[-1:] or (1,))
+    ):
+        return ""
+    steps, names = tensor.shape[1], []
+    for _ in range(2000):
+        node = graphs.node_of(tensor)
+        if node is None or node.is_input or len(tensor.shape) < 3 or tensor.shape[1] != steps:
+            break
+        names.append(f'"{node.operation.name}"')
+        tensor = node.input_tensors[0]
+    by = ", ".join(reversed(names[:4]))
+    return f"{by} keep {steps} on axis 1, so that each sample has {steps} outputs" if names else ""
+
+
 def _other(tensor: Any, joined: Any, size: int) -> Iterator[int]:
     """Yield the length of a joined tensor where the whole has a size."""
     if len(tensor.shape) == len(joined.shape):
@@ -117,12 +158,12 @@ def rounded(layer: Any, axis: int, had: int, made: int) -> str:
 def _lengths(graph: Any, axis: int) -> Iterator[int]:
     """Yield the lengths of an axis from a model's output back to its input, each once in a row."""
     tensors = list(graph._outputs)[:1]
-    last = None
+    last, rank = None, len(tensors[0].shape) if tensors else 0
     for _ in range(2000):
         if not tensors:
             return
         tensor = tensors[0]
-        if len(tensor.shape) <= axis or tensor.shape[axis] is None:
+        if len(tensor.shape) != rank or axis >= rank or tensor.shape[axis] is None:
             return
         if tensor.shape[axis] != last:
             last = tensor.shape[axis]

@@ -21,6 +21,8 @@ PIPES = frozenset({
     "batch", "shuffle", "prefetch", "repeat", "cache", "take", "skip", "with_options", "from_tensor_slices",
     "from_tensors",
 })  # fmt: skip
+#: The tensors of a model or layer.
+_TENSORS = frozenset({"output", "outputs", "input", "inputs"})
 #: Methods that run a model on data, and what a loss calls its two arguments there.
 _TRAINS = ("fit", "evaluate", "train_on_batch", "test_on_batch")
 
@@ -124,7 +126,7 @@ class Flow:
                 or self._passed(place, shape)
                 or self._latest((self.program.tree, node.id), place, shape)
             )
-        if isinstance(node, ast.Attribute) and self.layer(node.value) is None:
+        if isinstance(node, ast.Attribute) and node.attr not in _TENSORS:
             return self._latest((None, node.attr), place, shape)
         if isinstance(node, ast.NamedExpr):
             return Place(node.value, parts)
@@ -146,11 +148,31 @@ class Flow:
             return Place(node.elt, tuple(rest))
         if isinstance(node, ast.Call) and callee_of(node) in ("tuple", "list") and node.args:
             return Place(node.args[0], place.parts)
+        if isinstance(node, ast.Call) and callee_of(node) == "iter" and node.args:
+            return Place(node.args[0], place.parts)
+        if isinstance(node, ast.Call) and first == EACH and (entries := self._iterated(node)):
+            fits = [item for item in entries if rest or self.had(item, shape)]
+            latest = max(fits, key=self.when, default=None)
+            return None if latest is None else Place(latest, tuple(rest))
         if isinstance(node, ast.Call) and callee_of(node) in PIPES and isinstance(node.func, ast.Attribute):
             slices = callee_of(node).startswith("from_tensor")
             given = node.args[0] if slices and node.args else node.func.value
             return Place(given, tuple(rest) if slices else place.parts)
         return None
+
+    def _iterated(self, call: ast.Call) -> list[ast.expr]:
+        """Return what a user's generator yields, or the loop over an object of a user's class."""
+        name = callee_of(call)
+        functions = [*self._functions.get(name, ())]
+        for function in self._functions.get("__iter__", ()):
+            owner = self.program.parents.get(function)
+            functions += [function] if isinstance(owner, ast.ClassDef) and owner.name == name else []
+        inside = [node for function in functions for node in ast.walk(function)]
+        yielded = [node.value for node in inside if isinstance(node, ast.Yield) and node.value is not None]
+        if yielded:
+            return yielded
+        loops = [node for node in inside if isinstance(node, ast.GeneratorExp)]
+        return [node.elt for node in loops]
 
     def _latest(self, bound: Bound, use: Place, shape: Lengths | int) -> Place | None:
         """Return what was bound to a variable last before its use, and can have had this shape."""

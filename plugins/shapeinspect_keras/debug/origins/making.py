@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import prod
 
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.origins.bindings import Place
-from shapeinspect_keras.debug.origins.flow import PIPES, Flow, Lengths
+from shapeinspect_keras.debug.origins.bindings import EACH, Place
+from shapeinspect_keras.debug.origins.flow import PIPES, Flow, Lengths, alike
 from shapeinspect_keras.debug.script.candidate import default_of, show
 from shapeinspect_keras.debug.statements.site import argument
 
@@ -34,6 +34,7 @@ class Made:
         axis: which of its axes has the length.
         of: the shapes of the arrays that it was computed from, each with its expression.
         path: the expressions that hold the length, from the failing statement back to the one that made it.
+        entry: whether the expression only lists it.
         joined: what is known of arrays that were joined on the way, a sentence each.
         run: whether a model made it while it was run on data.
     """
@@ -45,6 +46,7 @@ class Made:
     path: tuple[ast.expr, ...]
     run: bool = False
     joined: tuple[str, ...] = ()
+    entry: bool = False
 
     @property
     def size(self) -> int:
@@ -81,7 +83,9 @@ def product_of(shape: Lengths, size: int) -> tuple[int, ...] | None:
     return None
 
 
-def made(flow: Flow, node: ast.expr, axis: int, other: int | None = None) -> Made | None:
+def made(
+    flow: Flow, node: ast.expr, axis: int, other: int | None = None, start: Lengths | None = None
+) -> Made | None:
     """Find the expression that a length was made by.
 
     Args:
@@ -90,11 +94,13 @@ def made(flow: Flow, node: ast.expr, axis: int, other: int | None = None) -> Mad
         axis: on which axis.
         other: the length that would have fitted: a function of the user's that makes the one of the other is
             not looked into.
+        start: the shape of the expression where it is an entry of a list; None for its own.
     """
-    shape = flow.shape(node)
+    shape = flow.shape(node) or start
     if shape is None or not -len(shape) <= axis < len(shape) or shape[axis] is None:
         return None
-    place, axis, path = Place(node), axis % len(shape), [node]
+    parts = () if flow.shape(node) else (flow.items(node).index(shape),) if shape in flow.items(node) else ()
+    place, axis, path = Place(node, parts), axis % len(shape), [node]
     seen: set[tuple[ast.AST, Lengths]] = set()
     joined: list[str] = []
     for _ in range(_STEPS):
@@ -123,7 +129,7 @@ def made(flow: Flow, node: ast.expr, axis: int, other: int | None = None) -> Mad
         fed = () if given is None or given_shape is None else ((given, given_shape),)
         return Made(last, shape, axis, fed, tuple(path), run=True)
     of = tuple((item, flow.shape(item) or ()) for item in flow.operands(last))
-    return Made(last, shape, axis, of, tuple(path), joined=tuple(joined))
+    return Made(last, shape, axis, of, tuple(path), joined=tuple(joined), entry=bool(place.parts))
 
 
 def _joined(
@@ -163,6 +169,9 @@ def _through(
     holding = [
         (item, found) for item in operands if (found := _axis(flow.shape(item), shape, axis)) is not None
     ]
+    listed = _listed(flow, node, shape, axis)
+    if listed is not None:
+        return listed
     if holding:
         item, found = holding[0]
         return Place(item), flow.shape(item) or (), found
@@ -179,6 +188,21 @@ def _through(
         at = axis if source.parts else _axis(found_shape, shape, axis)
         if at is not None and (found_shape is None or size == found_shape[at]):
             return source, found_shape or shape, at
+    return None
+
+
+def _listed(flow: Flow, node: ast.expr, shape: Lengths, axis: int) -> tuple[Place, Lengths, int] | None:
+    """Go from an array to the list that it is made of, and from a list to its entries."""
+    if isinstance(node, ast.Call) and flow.shape(node) is not None:
+        for given in node.args:
+            nested = flow.shape(given, nested=True)
+            if flow.shape(given) is None and nested is not None and alike(nested, shape):
+                return (Place(given, (EACH,)), shape[1:], axis - 1) if axis else (Place(given), shape, axis)
+    if flow.shape(node) is None and axis > 0 and flow.had(node, shape):
+        if isinstance(node, ast.ListComp):
+            return Place(node.elt), shape[1:], axis - 1
+        if isinstance(node, ast.List | ast.Tuple) and node.elts:
+            return Place(node.elts[-1]), shape[1:], axis - 1
     return None
 
 
@@ -232,6 +256,10 @@ def sentences(flow: Flow, found: Made) -> Iterator[str]:
     yield from found.joined
     if found.run:
         yield from ()
+    elif found.entry:
+        what = f"`{text(flow, found.node)}` at {line(found.node)}"
+        made_of = f", made of {show(found.of[0][1])}" if found.of else ""
+        yield f"{found.size}: an entry of {what} is {show(found.shape)}{made_of}"
     elif flat is not None:
         node, parts = flat
         given = f"`{text(flow, node)}`, {show(flow.shape(node) or ())}"

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shapeinspect_keras.debug.origins.bindings import Place
-from shapeinspect_keras.debug.origins.flow import Flow, Lengths
+from shapeinspect_keras.debug.origins.flow import Flow, Lengths, alike
 from shapeinspect_keras.debug.origins.making import line, text
 from shapeinspect_keras.debug.origins.operands import Operand
 from shapeinspect_keras.debug.script.candidate import show
 
 _STEPS = 60
+
+
+def superfluous(shape: Lengths, others: Sequence[Lengths]) -> int | None:
+    """Return the only axis without which a shape is another one that is told; None for none.
+
+    Args:
+        shape: the shape.
+        others: the shapes that are told.
+
+    Example:
+        >>> superfluous((4, 10, 1, 28), [(None, 10, 28)]), superfluous((4, 10, 28), [(None, 10, 28)])
+        (2, None)
+    """
+    found = [
+        axis
+        for axis in range(1, len(shape))
+        if any(alike((*shape[:axis], *shape[axis + 1 :]), other) for other in others)
+    ]
+    clear = len(found) == 1 and shape[found[0]] != shape[0]  # else it may be the first axis as well
+    return found[0] if clear else None
 
 
 def told(flow: Flow, operand: Operand, lacks: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from shapeinspect_keras.debug.script.running import Shaped
 from shapeinspect_keras.debug.statements.site import argument
 
 #: The methods that cut data into batches, and the samples of a batch where nothing is said.
-_RUNS, _BATCH = ("fit", "evaluate", "predict"), 32
+RUNS, _BATCH = ("fit", "evaluate", "predict"), 32
 #: Those that compare its outputs with targets.
 COMPARES = ("fit", "evaluate", "train_on_batch", "test_on_batch")
 
@@ -62,7 +62,7 @@ def last_batch(flow: Flow, clues: Clues) -> Iterator[str]:
         clues: the numbers of the failure.
     """
     for at in reversed(flow.lines):
-        run = run_of(flow.program.covering(at), _RUNS)
+        run = run_of(flow.program.covering(at), RUNS)
         given = None if run is None else argument(run, 0, "x")
         shape = None if given is None else _samples(flow, given)
         if run is None or given is None or not shape or shape[0] is None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Any
 
+from shapeinspect.plugin_api.evidence.comments import contradicted
+from shapeinspect.plugin_api.evidence.evidence import Evidence
+from shapeinspect.plugin_api.programs.child import Ended
+from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect_keras.debug.origins import calls, ranks, runs
 from shapeinspect_keras.debug.origins.bindings import Place
@@ -13,11 +18,33 @@ from shapeinspect_keras.debug.origins.flow import Flow, alike
 from shapeinspect_keras.debug.origins.making import Made, line, made, sentences, text
 from shapeinspect_keras.debug.origins.operands import Operand, alone, operands_of, pair_of
 from shapeinspect_keras.debug.script.candidate import show
+from shapeinspect_keras.debug.script.running import Shaped, numbered
 from shapeinspect_keras.debug.script.survey import Survey, is_the_same
 from shapeinspect_keras.debug.statements.site import argument
 
 #: So many sentences, and so many pairs of sizes.
 _MOST, _PAIRS = 4, 4
+
+
+def evidence(survey: Survey) -> tuple[Evidence, ...]:
+    """Return where a comment or docstring of the script says another shape than was made.
+
+    Args:
+        survey: what one more run of the script has told.
+    """
+    values: dict[tuple[int, ...], tuple[Any, ...]] = {}
+    for node, number in numbered(survey.program).items():
+        known = survey.outcome.seen.values.get(number)
+        if known and isinstance(node, ast.expr):
+            place = (0, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+            values[place] = tuple(_as_tensor(item) for item in known)
+    trace = Trace({survey.program.file: survey.program.text}, Ended("error", values=values))
+    return contradicted(trace)
+
+
+def _as_tensor(value: Any) -> Any:
+    open_ = isinstance(value, Shaped) and None in value.shape
+    return ("tensor", value.shape, value.dtype) if isinstance(value, Shaped) and not open_ else value
 
 
 def because(survey: Survey, error: BaseException) -> tuple[str, ...]:
@@ -32,6 +59,7 @@ def because(survey: Survey, error: BaseException) -> tuple[str, ...]:
     flow = Flow(survey.program, survey.outcome.seen, survey.lines)
     told = [*runs.last_batch(flow, survey.clues), *runs.one_source(flow, survey.clues)]
     told = told or [*_sides(flow, survey), *_elsewhere(flow), *_axes(flow, survey), *_targets(flow)]
+    told = told or [*_steps_kept(flow)]
     told += _given(error) if survey.clues.ranks or _extra(survey) else []
     return tuple(dict.fromkeys(told))[:_MOST]
 
@@ -89,6 +117,9 @@ def _elsewhere(flow: Flow) -> Iterator[str]:
         result = made(flow, node, axis, before[axis])
         if result is not None and result.node is not node:
             yield from _made(flow, result, before[axis])
+        right = made(flow, call.args[0], axis)
+        if right is not None and right.node is not call.args[0]:
+            yield from _made(flow, right, given[axis])
         return
 
 
@@ -97,10 +128,35 @@ def _axes(flow: Flow, survey: Survey) -> Iterator[str]:
     if not survey.clues.rank:
         return
     statement = flow.program.covering(flow.lines[-1])
-    for operand in operands_of(flow, statement):
-        if any(alike(operand.shape, shape) for shape in survey.clues.shapes):
-            yield from ranks.told(flow, operand, survey.clues.rank)
+    operands = operands_of(flow, statement)
+    run = runs.run_of(statement, runs.RUNS)
+    batch = None if run is None else flow.batch(run, 0)
+    shape = None if batch is None else flow.shape(batch.node)
+    operands += [Operand(batch.node, shape)] if batch is not None and shape else []
+    for operand in operands:
+        if any(alike(operand.shape, one) for one in survey.clues.shapes):
+            axis = ranks.superfluous(operand.shape, survey.clues.shapes)
+            result = None if axis is None else made(flow, operand.node, axis)
+            if result is not None and result.of and result.node is not operand.node:
+                yield f"axis {axis} of {show(operand.shape)} is one too many"
+                yield from _made(flow, result, None)
+            else:
+                told = [*ranks.told(flow, operand, survey.clues.rank)]
+                source = None if told else made(flow, operand.node, -1)
+                yield from told if source is None else sentences(flow, source)
             return
+
+
+def _steps_kept(flow: Flow) -> Iterator[str]:
+    """Say which layers give more than one output for each sample where there is one target."""
+    run = runs.run_of(flow.program.covering(flow.lines[-1]), runs.COMPARES)
+    layer = flow.layer(run.func.value) if run is not None and isinstance(run.func, ast.Attribute) else None
+    target = None if run is None else argument(run, 1, "y")
+    shape = None if target is None else flow.shape(target)
+    told = calls.kept(layer, shape) if layer is not None and shape else ""
+    if told and target is not None and shape is not None:
+        yield told
+        yield f"the targets `{text(flow, target)}`, {show(shape)}, are one for each sample"
 
 
 def _sides(flow: Flow, survey: Survey) -> Iterator[str]:
@@ -121,11 +177,19 @@ def _sides(flow: Flow, survey: Survey) -> Iterator[str]:
             return
     for one, other in survey.clues.pairs[:_PAIRS]:
         for size, wanted in ((one, other), (other, one)):
-            found = alone(operands, size)
-            result = None if found is None else made(flow, found[0].node, found[1], wanted)
+            found = alone([*operands, *_entries(flow, statement)], size)
+            result = None if found is None else made(flow, found[0].node, found[1], wanted, found[0].shape)
             if result is not None:
                 yield from _made(flow, result, wanted)
                 return
+
+
+def _entries(flow: Flow, statement: ast.AST | None) -> list[Operand]:
+    """List the arrays that stand in lists of the failing statement."""
+    nodes = [*ast.walk(statement)] if statement is not None else []
+    return [
+        Operand(node, shape) for node in nodes if isinstance(node, ast.Name) for shape in flow.items(node)
+    ]
 
 
 def _total(flow: Flow, operands: Sequence[Operand], survey: Survey) -> Iterator[str]:
@@ -224,6 +288,14 @@ def _made(flow: Flow, found: Made, wanted: int | None) -> Iterator[str]:
             return
     for _, shape in found.of[:1]:
         had = shape[found.axis] if len(shape) == len(found.shape) else None
+        if layer is not None and had is None and (grown := calls.grown(layer, found.axis, found.size)):
+            yield grown
+            return
+        whole = shape[0] if shape and not found.axis else None
+        if whole and wanted and whole > wanted and whole % wanted == found.size:
+            given = f"`{text(flow, found.node)}` at {line(found.node)} is the last of {show(shape)}"
+            yield f"{found.size}: {given}, and {whole} = {whole // wanted}·{wanted} + {found.size}"
+            return
         if layer is not None and had is not None:
             detail = calls.rounded(layer, found.axis, had, found.size)
             if detail:
@@ -255,7 +327,9 @@ def _arguments(flow: Flow, call: ast.Call) -> list[str]:
 
 def _missing(flow: Flow, path: Sequence[ast.expr]) -> Iterator[str]:
     """Name an argument that a call on the way does not pass, though what it reads others from has it."""
-    calls_of = [item for node in path for item in (node, getattr(node, "func", None))]
+    calls_of = [
+        item for node in path for item in (node, getattr(node, "func", None), getattr(node, "value", None))
+    ]
     for call in calls_of:
         for name, owner in flow.omitted(call) if isinstance(call, ast.Call) else ():
             if isinstance(call, ast.Call):

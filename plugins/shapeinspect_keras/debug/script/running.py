@@ -232,7 +232,8 @@ def _told(value: Any) -> Any:
 class _Noting(ast.NodeTransformer):
     """Puts the noting function around every expression that is read."""
 
-    _KINDS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.Constant, ast.Tuple, ast.List)
+    _KINDS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.Constant, ast.Tuple, ast.List,
+              ast.ListComp)  # fmt: skip
 
     def __init__(self) -> None:
         self.inside = False

@@ -116,7 +116,7 @@ def _of_framework(error: BaseException) -> bool:
 def _named(words: str, owner: tuple[str, str], told: Survey | None) -> tuple[str, str]:
     """Return the name and the class of the layer, or of what the failing statement calls."""
     match, layer = _INPUT.search(words), _LAYER.search(words)
-    if match is not None:
+    if match is not None and match[1] != "None":
         return match[1], "input"
     if owner[1]:
         return owner
