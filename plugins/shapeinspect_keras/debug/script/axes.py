@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -308,4 +310,40 @@ def sliced(scene: Scene) -> Iterator[Candidate]:
         yield Candidate((Replacement(node, new),), 1.0 + 0.2 * scene.far(node), "unequal-samples", why)
 
 
-OPERATORS = (dropped, added, batched, transposed, sliced)
+def turned(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that exchange two lengths that stand side by side, where just these two differ.
+
+    Args:
+        scene: the failed run.
+    """
+    pairs: set[frozenset[int | None]] = {frozenset(pair) for pair in scene.clues.pairs}
+    told = [*itertools.combinations(scene.clues.shapes, 2)] if scene.clues.turned else []
+    for shape, wanted in told:
+        apart = {frozenset(both) for both in zip(shape, wanted, strict=False) if both[0] != both[1]}
+        pairs |= apart if len(shape) == len(wanted) and len(apart) == 1 else set()
+    found = []
+    for node in ast.walk(scene.program.tree):
+        if not isinstance(node, ast.Tuple | ast.List) or not isinstance(node.ctx, ast.Load):
+            continue
+        for one, other in itertools.pairwise(node.elts):
+            sizes = _size(scene, one), _size(scene, other)
+            if None not in sizes and len({*sizes}) == 2 and frozenset(sizes) in pairs:
+                found.append((node, one, other, sizes))
+    orders = Counter(sizes for *_, sizes in found)
+    for node, one, other, sizes in found:
+        texts = scene.program.source(one), scene.program.source(other)
+        edits = (Replacement(one, texts[1]), Replacement(other, texts[0]))
+        usual = orders[sizes[::-1]] - orders[sizes]  # the order of the others is most likely the right one
+        why = f"`{scene.text(node)}` at {scene.at(node)} has {sizes[0]} before {sizes[1]}"
+        prior = 0.9 + 0.4 * (usual < 0) - 0.3 * (usual > 0) + 0.05 * min(scene.reach.of(node), 5)
+        yield Candidate(edits, prior, "swapped-axes", why)
+
+
+def _size(scene: Scene, node: ast.expr) -> int | None:
+    if isinstance(node, ast.Constant):
+        return node.value if type(node.value) is int else None
+    found = [value for value in scene.values(node) if type(value) is int]
+    return found[-1] if found and isinstance(node, ast.Name | ast.Attribute) else None
+
+
+OPERATORS = (dropped, added, batched, transposed, sliced, turned)

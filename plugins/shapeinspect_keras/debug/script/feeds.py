@@ -71,7 +71,7 @@ def signatures(scene: Scene) -> Iterator[Candidate]:
             continue
         given = next((item.value for item in node.keywords if item.arg == "shape"), None)
         given = node.args[0] if given is None and node.args else given
-        if isinstance(given, ast.Tuple) and len(given.elts) == wanted:
+        if isinstance(given, ast.Tuple) and len(given.elts) == wanted != rank:
             why = (
                 f"`{scene.text(node)}` at {scene.at(node)} declares {wanted} axes, and {match[1]} is yielded"
             )

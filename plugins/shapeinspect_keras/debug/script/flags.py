@@ -33,6 +33,11 @@ _TEXTS = {
     "binary_crossentropy": ("sparse_categorical_crossentropy", "categorical_crossentropy"),
     "int": ("one_hot", "multi_hot"),
 }
+#: Losses of numbers, and those of classes that are meant where the network ends with a softmax.
+_OF_NUMBERS = dict.fromkeys(
+    ("mse", "mae", "mean_squared_error", "mean_absolute_error"),
+    ("sparse_categorical_crossentropy", "categorical_crossentropy"),
+)
 _CAUSES = {
     "return_sequences": "return-sequences", "padding": "space", "axis": "concat-axis",
     "channels_first": "channels-last", "data_format": "channels-last",
@@ -49,6 +54,7 @@ def flags(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
+    losses = _OF_NUMBERS if "softmax" in scene.program.text else {}
     for node in scene.near:
         if isinstance(node, ast.Constant) and isinstance(node.value, bool):
             name = _name(scene, node)
@@ -58,14 +64,19 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             why = f"`{name}={node.value}` at {scene.at(node)}"
             cause = "" if name == "return_sequences" and node.value else _CAUSES.get(name, "")
             yield Candidate((Replacement(node, str(not node.value)),), prior, cause, why)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _TEXTS:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value in {**_TEXTS, **losses}
+        ):
             name = _name(scene, node)
             if name == "padding" and not scene.spatial:
                 continue
-            if "crossentropy" in node.value and not OF_LOSSES.search(scene.message):
+            of_loss = "crossentropy" in node.value or node.value in losses
+            if of_loss and not OF_LOSSES.search(scene.message):
                 continue
-            for place, other in enumerate(_TEXTS[node.value]):
-                prior = 1.8 + scene.far(node) + place
+            for place, other in enumerate({**_TEXTS, **losses}[node.value]):
+                prior = (1.1 + 0.3 * scene.far(node) if of_loss else 1.8 + scene.far(node)) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
                 yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)
         if callee_of(node) in _OTHER_LOSS and OF_LOSSES.search(scene.message):
@@ -107,7 +118,10 @@ def settings(scene: Scene) -> Iterator[Candidate]:
                 yield _with(scene, node, "return_sequences=True", prior, "return-sequences", why)
             if scene.spatial and name in _WINDOWS and "padding" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} shrinks its input, without padding"
-                yield _with(scene, node, 'padding="same"', 2.4 + scene.far(node), "space", why)
+                padded = _brothers(scene, name)
+                prior = 1.2 + 0.3 * scene.far(node) if padded else 2.4 + scene.far(node)
+                why += f", and {padded} others have it" if padded else ""
+                yield _with(scene, node, 'padding="same"', prior, "space", why)
         if isinstance(node, ast.keyword) and node.arg == "axis":
             value = ast.unparse(node.value)
             for other in ("-1", "1", "0", "2"):
@@ -115,6 +129,17 @@ def settings(scene: Scene) -> Iterator[Candidate]:
                     why = f"`{scene.text(node)}` at {scene.at(node.value)}"
                     prior = 2.0 + scene.far(node) + 0.2 * (other in "02")
                     yield Candidate((Replacement(node.value, other),), prior, "concat-axis", why)
+
+
+def _brothers(scene: Scene, name: str) -> int:
+    """Return how many layers of the same class are padded, where most of them are."""
+    calls = [
+        node
+        for node in ast.walk(scene.program.tree)
+        if isinstance(node, ast.Call) and callee_of(node) == name
+    ]
+    padded = sum('"same"' in scene.program.line(node) for node in calls)
+    return padded if 2 * padded >= len(calls) else 0
 
 
 def _with(scene: Scene, node: ast.Call, argument: str, prior: float, cause: str, why: str) -> Candidate:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import itertools
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene
@@ -15,6 +17,8 @@ from shapeinspect_keras.debug.script.program import Replacement
 _GAP = 16
 #: A layer that joins maps, and a loss that compares them, meet such lengths.
 _SMALLEST = 12
+#: What the length of a picture is called.
+_NAMES = re.compile(r"size|height|width|img|image|side|length|dim", re.IGNORECASE)
 
 
 def halved(scene: Scene) -> Iterator[Candidate]:
@@ -29,13 +33,14 @@ def halved(scene: Scene) -> Iterator[Candidate]:
     if not pairs or not _halves(scene):
         return
     for node in ast.walk(scene.program.tree):
-        sizes = _sizes(node)
+        sizes = _sizes(scene, node)
         if not sizes:
             continue
+        smallest = min(item.value for item in sizes)
         for high in dict.fromkeys(max(pair) for pair in pairs[:2]):
-            least = 1 << max(0, math.ceil(math.log2(min(sizes) / high)) if min(sizes) > high else 0)
+            least = 1 << max(0, math.ceil(math.log2(smallest / high)) if smallest > high else 0)
             for place, factor in enumerate((2 * least, 4 * least, 8 * least)):
-                yield from _rounded(scene, node, factor, 0.9 + 0.15 * place)
+                yield from _rounded(scene, node, sizes, factor, 0.9 + 0.15 * place)
 
 
 def _halves(scene: Scene) -> bool:
@@ -45,19 +50,28 @@ def _halves(scene: Scene) -> bool:
     return any(name.endswith(up) or name.startswith(up) or "Transpose" in name for name in calls)
 
 
-def _sizes(node: ast.AST) -> list[int]:
-    """Return the numbers of a shape of a picture or a volume that is written down."""
-    if not isinstance(node, ast.Tuple | ast.List) or not 2 <= len(node.elts) <= 4:
+def _sizes(scene: Scene, node: ast.AST) -> list[Any]:
+    """Return the lengths of a picture or a volume that are written down as numbers."""
+    if isinstance(node, ast.Tuple | ast.List) and 2 <= len(node.elts) <= 4:
+        parts, least = node.elts, 2
+    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        parts, least = [node.value], 1
+        if not _NAMES.search(node.targets[0].id):
+            return []
+    else:
         return []
-    values = [item.value for item in node.elts if isinstance(item, ast.Constant) and type(item.value) is int]
-    sizes = [value for value in values if value >= _SMALLEST]
-    return sizes if len(values) == len(node.elts) and len(sizes) >= 2 else []
+    found: list[Any] = [part for part in parts if isinstance(part, ast.Constant) and type(part.value) is int]
+    sizes = [part for part in found if part.value >= _SMALLEST]
+    outer = scene.program.parents.get(node)
+    axes = isinstance(outer, ast.keyword) and outer.arg in ("axes", "axis", "kernel_size")
+    return sizes if len(sizes) >= least and not axes else []
 
 
-def _rounded(scene: Scene, node: ast.AST, factor: int, prior: float) -> Iterator[Candidate]:
-    elements = [item for item in getattr(node, "elts", []) if item.value >= _SMALLEST]
-    off = [item for item in elements if item.value % factor]
-    if not off or factor > 64 or any(item.value < factor for item in elements):
+def _rounded(
+    scene: Scene, node: ast.AST, sizes: Sequence[Any], factor: int, prior: float
+) -> Iterator[Candidate]:
+    off = [item for item in sizes if item.value % factor]
+    if not off or factor > 64 or any(item.value < factor for item in sizes):
         return
     ways = (
         [(item.value + factor // 2) // factor * factor for item in off],

@@ -81,7 +81,7 @@ class Survey:
     def scene(self) -> Scene:
         """The failed run."""
         reach = Reach(self.program, self.lines)
-        return Scene(self.program, self.outcome.seen, self.clues, reach, self.messages[0])
+        return Scene(self.program, self.outcome.seen, self.clues, reach, "\n".join(self.messages))
 
     def candidates(self) -> list[Candidate]:
         """Return the edits that are worth trying, the likeliest first."""
