@@ -7,7 +7,7 @@ import pickle
 
 from shapeinspect.plugin_api.programs.child import Ended, Script, run
 from shapeinspect.plugin_api.programs.copies import Send, in_copy
-from shapeinspect.plugin_api.programs.instruments import Valued
+from shapeinspect.plugin_api.programs.instruments import valued
 from shapeinspect.plugin_api.programs.trace import Trace
 
 FILE = "net.py"
@@ -19,7 +19,7 @@ def traced(text: str) -> Trace:
     Args:
         text: the script.
     """
-    tree = ast.fix_missing_locations(Valued(0).visit(ast.parse(text)))
+    tree = ast.fix_missing_locations(valued(0).visit(ast.parse(text)))
     script = Script(FILE, {FILE: compile(tree, FILE, "exec")}, ())
 
     def ran(send: Send) -> None:

@@ -23,7 +23,7 @@ _TELLING = 8
 #: Words of names and of sentences that say nothing of what a number is.
 _COMMON = frozenset({
     "self", "in", "the", "number", "n", "num", "size", "args", "cfg", "config", "nn", "linear", "conv",
-    "torch", "dim", "len", "hps", "opt", "params", "out", "channels", "features", "d", "model", "net",
+    "dim", "len", "hps", "opt", "params", "out", "channels", "features", "d", "model", "net",
 })  # fmt: skip
 _AXIS_WORDS = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim"})
 #: Functions whose last number by place is an axis, if no other word is given.

@@ -22,7 +22,7 @@ from shapeinspect.plugin_api.origins.literals import Literal, remembering
 from shapeinspect.plugin_api.programs.child import Ended, Script, run
 from shapeinspect.plugin_api.programs.copies import Send, available, in_copy
 from shapeinspect.plugin_api.programs.follower import Follower
-from shapeinspect.plugin_api.programs.instruments import Valued
+from shapeinspect.plugin_api.programs.instruments import valued
 from shapeinspect.plugin_api.user_code.frames import (
     Place,
     is_installed,
@@ -198,7 +198,7 @@ class Program:
         for number, (file, text) in enumerate(self.texts.items()):
             try:
                 tree = parsed(file, text)
-                tree = Valued(number).visit(tree) if reporting else tree
+                tree = valued(number).visit(tree) if reporting else tree
                 codes[file] = compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True)
             except (SyntaxError, ValueError, RecursionError):
                 return Ended("error", "SyntaxError")

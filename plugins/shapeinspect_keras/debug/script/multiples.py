@@ -38,7 +38,7 @@ def halved(scene: Scene) -> Iterator[Candidate]:
             continue
         smallest = min(item.value for item in sizes)
         for high in dict.fromkeys(max(pair) for pair in pairs[:2]):
-            least = 1 << max(0, math.ceil(math.log2(smallest / high)) if smallest > high else 0)
+            least = 1 << max(0, round(math.log2(smallest / high)) if smallest > high else 0)
             for place, factor in enumerate((2 * least, 4 * least, 8 * least)):
                 yield from _rounded(scene, node, sizes, factor, 0.9 + 0.15 * place)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.isolation.confined import ConfinedError, confined
 from shapeinspect.plugin_api.programs.copies import in_thread
+from shapeinspect.plugin_api.programs.instruments import Wrapping
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.tracing.guard import restored
@@ -156,7 +157,7 @@ def _run(program: Program, failed: int, seconds: float, eager: bool, noting: boo
     linecache.cache[name] = (len(program.text), None, source, name)
     tree = _marked(program, failed)
     if noting:
-        tree = _noting(program, tree)
+        tree = Wrapping(_noted, callees=True).visit(tree)
     code = compile(ast.fix_missing_locations(tree), name, "exec", dont_inherit=True)
     module = types.ModuleType("__main__")
     module.__dict__.update({"__file__": program.file, _NOTE: _plain(seen.note)})
@@ -229,58 +230,13 @@ def _told(value: Any) -> Any:
         return None
 
 
-class _Noting(ast.NodeTransformer):
-    """Puts the noting function around every expression that is read."""
-
-    _KINDS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.Constant, ast.Tuple, ast.List,
-              ast.ListComp)  # fmt: skip
-
-    def __init__(self) -> None:
-        self.inside = False
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            node.body = [self.visit(item) for item in node.body]
-            if not isinstance(node, ast.ClassDef):
-                node.args.defaults = [self.visit(item) for item in node.args.defaults]
-                node.args.kw_defaults = [item and self.visit(item) for item in node.args.kw_defaults]
-            return node
-        if isinstance(node, ast.AnnAssign):
-            node.value = node.value and self.visit(node.value)
-            return node
-        if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom | ast.pattern):
-            return node
-        number = getattr(node, "number", None)
-        if isinstance(node, ast.Call):
-            node.args = [self.visit(item) for item in node.args]
-            node.keywords = [self.visit(item) for item in node.keywords]
-            if isinstance(node.func, ast.Attribute):
-                node.func.value = self.visit(node.func.value)
-            if not isinstance(node.func, ast.Attribute | ast.Name):
-                node.func = self.visit(node.func)
-            elif hasattr(node.func, "number"):
-                node.func = _noted(node.func)
-        else:
-            super().generic_visit(node)
-        if number is None or not isinstance(node, self._KINDS):
-            return node
-        if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
-            return node
-        if isinstance(node, ast.Constant) and type(node.value) is not int:
-            return node
-        return _noted(node)
-
-
-def _noted(node: ast.expr) -> ast.expr:
+def _noted(node: Any) -> ast.expr:
     """Put the noting function around an expression that has a number."""
-    number = ast.Constant(node.number)  # type: ignore[attr-defined]  # set below
-    return ast.copy_location(ast.Call(ast.Name(_NOTE, ast.Load()), [number, node], []), node)
-
-
-def _noting(program: Program, tree: ast.Module) -> ast.Module:
-    del program
-    noting: ast.Module = ast.fix_missing_locations(_Noting().visit(tree))
-    return noting
+    known: ast.expr = node
+    if not hasattr(node, "number"):
+        return known
+    noted = ast.Call(ast.Name(_NOTE, ast.Load()), [ast.Constant(node.number), known], [])
+    return ast.copy_location(noted, known)
 
 
 def numbered(program: Program) -> dict[ast.AST, int]:
@@ -297,7 +253,7 @@ def _marked(program: Program, failed: int) -> ast.Module:
     """Return a fresh tree with numbered expressions, that counts how often the failed statement passes."""
     tree = ast.parse(program.text)
     for number, node in enumerate(item for item in ast.walk(tree) if isinstance(item, ast.expr)):
-        node.number = number  # type: ignore[attr-defined]  # read by the class above
+        node.number = number  # type: ignore[attr-defined]  # read by `_noted`
     body = tree.body
     while True:
         at = next((n for n, item in enumerate(body) if item.lineno <= failed <= (item.end_lineno or 0)), None)
