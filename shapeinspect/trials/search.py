@@ -39,6 +39,8 @@ _ALTERED = 4.0
 _MORE = 8
 #: Smaller numbers are no sizes of which one could say that another is far from it.
 _SMALL = 16
+#: How far it stands behind that of several one is left.
+_ONE = 1.5
 #: A small number hardly becomes so many times as large.
 _HUGE = 50
 #: Plug-ins are asked so often what else to change in a changed script.
@@ -307,7 +309,7 @@ class Search:
             return
         self._seen.add(key)
         later = _MEANING if one.alters and rank < REFUSED else 0.0
-        far = _far(one, state.wrong.sizes)
+        far = _far(_file(state.files, one.file), one, state.wrong.sizes)
         if self._weigh is not None and state.base is None:
             far += self._weigh(one)
         attempt = _Attempt(texts, rank + later + far + state.rank + behind(state.files, one), one, state)
@@ -351,7 +353,8 @@ class Search:
 
     def _is_of_axes(self, state: _State, one: Candidate) -> bool:
         """Tell whether a change writes another axis, or no number."""
-        return one.number is None or is_axis(_file(state.files, one.file), one.node, self._words)
+        alone = len(one.edits) == 1
+        return alone and (one.number is None or is_axis(_file(state.files, one.file), one.node, self._words))
 
     def _passed(self, attempt: _Attempt, result: Result) -> None:
         """Keep a repair; one that makes a number as long as the batch is run with a longer batch, too."""
@@ -411,7 +414,8 @@ class Search:
 
     def _is_time_for_elsewhere(self) -> bool:
         """Tell whether a change that fails elsewhere is as likely to be the first of two as what is left."""
-        if self._alone or self._found or not self._elsewhere or self._later is None:
+        kept = any(not one.alters for one in self._found)
+        if self._alone or kept or not self._elsewhere or self._later is None:
             return False
         return self._asked < _ASKED and self._elsewhere[0][0] + _ELSEWHERE < self._queue[0][0]
 
@@ -456,18 +460,27 @@ class Search:
 def _is_elsewhere(state: _State, result: Result) -> bool:
     """Tell whether a script with a change fails in sizes at another place than without it."""
     other = result.frames != state.wrong.frames and bool(result.frames)
-    return other and state.base is None and bool(sizes_of(result.message).pairs)
+    outside = "out of range" in result.message or "out of bounds" in result.message
+    return other and not outside and state.base is None and bool(sizes_of(result.message).pairs)
 
 
-def _far(one: Candidate, sizes: Sizes) -> float:
-    """Return how far a number stands behind since it is another order of magnitude, and none in sight."""
-    if one.number is None or min(one.number) < 1 or max(one.number) < _SMALL:
+def _far(file: File, one: Candidate, sizes: Sizes) -> float:
+    """Return how far a number stands behind since it is another order of magnitude, or none is left."""
+    raw = file.text.encode()
+    found = [(raw[edit.first : edit.last].decode(), edit.new) for edit in one.edits]
+    if not all(old.isdigit() and new.isdigit() for old, new in found) or not found:
         return 0.0
-    old, new = one.number
-    known = {size for pair in sizes.pairs for size in pair} | sizes.others
+    old, new = int(found[0][0]), int(found[0][1])
+    if min(old, new) < 1:
+        return 0.0
+    if new == 1 and old > 2:
+        return _ONE
     if old < _SMALL and new > _HUGE * old:
         return math.log2(new / old) / 2
-    return 0.0 if new in known else max(abs(math.log2(new / old)) - 1.0, 0.0)
+    known = {size for pair in sizes.pairs for size in pair} | sizes.others
+    if max(old, new) < _SMALL or new in known:
+        return 0.0
+    return max(abs(math.log2(new / old)) - 1.0, 0.0)
 
 
 def _is_further(wrong: Wrong, result: Result) -> bool:

@@ -112,3 +112,77 @@ def test_argument_that_the_script_has_under_its_name(tmp_path: Path) -> None:
     found, script = _suggested(_TARGETS, tmp_path)
     texts = [_edited(script, edits) for rank, edits in found if rank < 1]
     assert any("Pictures(5, transform=transform)" in text for text in texts)
+
+
+_STATES = """
+import torch
+from torch import nn
+
+class Tagger(nn.Module):
+    def __init__(self, rnn_layers):
+        super().__init__()
+        self.rnn_layers = rnn_layers
+        self.rnn = nn.GRU(5, 7)
+
+    def forward(self, steps):
+        state = torch.zeros(self.rnn_layers, steps.size(1), 7)
+        return self.rnn(steps, state)[0]
+
+torch.save(torch.rand(4, 3, 5), "steps.pt")
+steps = torch.load("steps.pt")
+assert Tagger(2)(steps).shape == (4, 3, 7)
+"""
+
+_REGIONS = """
+import torch
+
+rows, columns = 4, 6
+mask = torch.zeros(3, rows, columns)
+scores = torch.rand(3 * rows * columns).view(3, -1)
+for one in range(len(mask)):
+    mask[one][scores[one] > 0.5] = 1
+"""
+
+_HEAD = """
+import torch
+from torch import nn
+
+class Head(nn.Module):
+    def __init__(self, width, classes):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.shrink = nn.Linear(11, width)
+        self.out = nn.Linear(width, classes)
+
+    def forward(self, x):
+        return self.out(self.norm(x))
+
+CLASSES = 4
+head = Head(MADE)
+print(head(torch.rand(2, GIVEN)).shape)
+"""
+
+
+def test_argument_that_the_script_has_a_name_for(tmp_path: Path) -> None:
+    """States of two layers, and a layer that is left at one; a file that is saved does not hinder the run."""
+    found, script = _suggested(_STATES, tmp_path)
+    texts = [_edited(script, edits) for rank, edits in found if rank < 1]
+    assert any("nn.GRU(5, 7, num_layers=self.rnn_layers)" in text for text in texts)
+
+
+def test_flat_scores_in_the_shape_of_what_they_choose_from(tmp_path: Path) -> None:
+    """As many elements in another shape: said by the names of its lengths, before any number is changed."""
+    found, script = _suggested(_REGIONS, tmp_path)
+    texts = [_edited(script, edits) for rank, edits in found if rank < 0.5]
+    assert any("scores[one].reshape(rows, columns) > 0.5" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "wanted"),
+    [("CLASSES, 9", "9", "Head(9, CLASSES)"), ("9, CLASSES", "11", "self.norm(self.shrink(x))")],
+)
+def test_what_is_exchanged_or_never_called(made: str, given: str, wanted: str, tmp_path: Path) -> None:
+    """The arguments of a constructor further out, and a layer that is made and never called."""
+    found, script = _suggested(_HEAD.replace("MADE", made).replace("GIVEN", given), tmp_path)
+    texts = [_edited(script, edits) for rank, edits in found if rank < 1.3]
+    assert any(wanted in text for text in texts)

@@ -188,3 +188,32 @@ def test_a_change_of_what_is_read_does_not_end_the_search(tmp_path: Path) -> Non
     )
     assert "the whole script runs to its end with it" in found
     assert "it changes how many samples" not in found.partition(" fix ")[2][:60]
+
+
+def test_an_axis_and_the_size_that_follows_from_it_are_changed_together(tmp_path: Path) -> None:
+    """Another axis makes another call fail, nearer to the beginning; both changes together are the repair."""
+    found = screen(
+        tmp_path,
+        """
+        import torch
+        from torch import nn
+
+        BRANCHES, HIDDEN = 3, 8
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.branch = nn.Linear(5, HIDDEN)
+                self.out = nn.Linear(HIDDEN, 4)
+
+            def forward(self, x):
+                parts = [self.branch(x[:, place]) for place in range(BRANCHES)]
+                return self.out(torch.cat(parts, 0))
+
+        scores = Net()(torch.rand(7, BRANCHES, 5))
+        loss = nn.CrossEntropyLoss()(scores, torch.tensor([0, 3, 1, 2, 0, 1, 3]))
+        print(loss.shape)
+        """,
+    )
+    assert "torch.cat(parts, 1) instead of torch.cat(parts, 0)" in found
+    assert "nn.Linear(HIDDEN * BRANCHES, 4) instead of nn.Linear(HIDDEN, 4)" in found

@@ -162,6 +162,8 @@ class _Follower:
         name = callee_of(call)
         functions = self._functions.get(name, [])
         owners = [owner for owner, names in self._objects.items() if name in names]
+        if callee_of(call.func) in self._classes:  # of an object that has no name: Net()(x)
+            owners.append(callee_of(call.func))
         for owner in owners[:_MANY]:
             functions = [
                 *functions,

@@ -105,11 +105,22 @@ class Vocabulary:
 
     def _said(self, node: Any) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.Assign):
-            for target in node.targets:
+            for target, value in _assigned(node):
                 if _is_own(target) or isinstance(target, ast.Name):
-                    yield from _lengths(ast.unparse(target), self._trace.values(node.value)[-1:])
+                    yield from _lengths(ast.unparse(target), self._trace.values(value)[-1:])
         elif (isinstance(node, ast.Name) or _is_own(node)) and isinstance(node.ctx, ast.Load):
             yield from _lengths(ast.unparse(node), self._trace.values(node)[-1:])
+
+
+def _assigned(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield what an assignment sets, each with its value; of two rows each part with its own."""
+    rows = (ast.Tuple, ast.List)
+    for target in node.targets:
+        if isinstance(target, rows) and isinstance(node.value, rows):
+            if len(target.elts) == len(node.value.elts):
+                yield from zip(target.elts, node.value.elts, strict=True)
+        else:
+            yield target, node.value
 
 
 def _inside(scope: ast.AST) -> Iterator[ast.AST]:

@@ -200,6 +200,8 @@ def pairs_of(message: str) -> list[Pair]:
     for first, second in pairwise(shapes):
         if len(first) == len(second):
             found += [(a, b) for a, b in zip(first, second, strict=True) if a != b]
+    if not found and len(shapes) > 1 and shapes[0][-1] != shapes[-1][-1]:
+        found.append((shapes[0][-1], shapes[-1][-1]))  # a layer's width, and the last axis
     if not found:
         free = [
             int(one)
