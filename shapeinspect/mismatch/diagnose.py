@@ -127,7 +127,7 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     story = Story() if rerun.second is None else rerun.second()
     said = {_rule_of(one) for one in story.because}
     own = [one for one in reasons(replace(failure, model=named), problem) if _rule_of(one) not in said]
-    shown = tried[0].fix.why if tried else ()
+    shown = [one for one in (tried[0].fix.why if tried else ()) if _rule_of(one) not in said]
     because = (*failure.told, *shown, *told, *story.because, *own[: max(_REASONS - len(story.because), 0)])
     return Diagnosis(failure, named, problem, cause, tried, budget.runs, because)
 

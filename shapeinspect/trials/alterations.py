@@ -14,6 +14,8 @@ from shapeinspect.trials.source_file import Edit, File
 _COMPUTING = frozenset(
     {"mean", "sum", "max", "min", "amax", "amin", "argmax", "softmax", "log_softmax", "norm", "std"}
 )
+#: Calls that write a model to a file of another format.
+_EXPORTING = frozenset({"export", "convert"})
 _PART = re.compile(r"\[[^\[\]]*\]$")
 #: What a loss is called by.
 _LOSS = re.compile(r"loss|entropy|mse\b|_?crossentropy", re.IGNORECASE)
@@ -39,6 +41,8 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
             and not _adds_axis(new[len(old) :])
         ):
             return "which entries are read"
+        if _is_size(old, new) and (_is_exported(file, node) or _calls_export(file, node)):
+            return "the size that the model is exported for"
         if _is_loss(old) and _is_loss(new) and _name(old) != _name(new):
             return f"the loss: {_name(new)} instead of {_name(old)}"
     if len(edits) == 1 and isinstance(node, ast.Call) and callee_of(node) in _COMPUTING:
@@ -46,6 +50,36 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
         if old == file.source(node) and new and new != old and new in old and not new.endswith(")"):
             return f"what is computed: without {callee_of(node)}"
     return ""
+
+
+def _is_size(old: str, new: str) -> bool:
+    """Tell whether one number is written for another, or one more argument is given that is a number."""
+    added = new.replace(old, "", 1) if old in new else new
+    return (old.isdigit() and new.isdigit()) or bool(re.search(r"=\s*\d+\)?$", added.strip(", ")))
+
+
+def _calls_export(file: File, node: Any) -> bool:
+    """Tell whether a number is an argument of a function of this file that writes a model to a file."""
+    while node is not None and not isinstance(node, ast.Call):
+        node = file.parents.get(node)
+    if node is None:
+        return False
+    made = [one for one in ast.walk(file.tree) if isinstance(one, ast.FunctionDef)]
+    called = next((one for one in made if one.name == callee_of(node)), None)
+    return called is not None and any(
+        isinstance(call, ast.Call) and callee_of(call) in _EXPORTING for call in ast.walk(called)
+    )
+
+
+def _is_exported(file: File, node: Any) -> bool:
+    """Tell whether a number stands in a function that writes a model to a file, before it does so."""
+    inner = node
+    while node is not None and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        node = file.parents.get(node)
+    if node is None:
+        return False
+    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and callee_of(call) in _EXPORTING]
+    return any(inner.lineno <= (call.end_lineno or call.lineno) for call in calls)
 
 
 def _is_end_of_slice(file: File, edit: Edit, node: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -45,11 +46,22 @@ def reexported(
     for call in found if axes else ():
         new = _opened(program, call, axes, ranks)
         if new:
-            yield suggestion(program, new, rank, "baked", _why(program, call, axes))
+            opened = suggestion(program, new, rank, "baked", _why(program, call, axes))
+            yield replace(opened, alters=_alters(axes))
     if not found or axes:
         return
     for place, new in enumerate(islice(unfixed(program, sizes), _EDITS)):
         yield suggestion(program, new, rank + 0.02 * place, "baked-code")
+
+
+def _alters(axes: Open) -> str:
+    """Say what an export with open axes means; nothing where they count samples."""
+    others = [f"axis {axis} of {name}" for name, found in axes.items() for axis in found if axis]
+    return (
+        f"what is exported: {' and '.join(others)} {'are' if len(others) > 1 else 'is'} open then"
+        if others
+        else ""
+    )
 
 
 def _why(program: Program, call: ast.Call, axes: Open) -> str:

@@ -13,7 +13,7 @@ from shapeinspect.plugin_api.arrays.feeds import FeedSource, Input, exchanged, v
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained, IndexOutside
 from shapeinspect.plugin_api.programs.failed import Program
-from shapeinspect.plugin_api.programs.sizes import resized, suggestion
+from shapeinspect.plugin_api.programs.sizes import alters_colors, resized, suggestion
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.suggestions import Suggestion
@@ -156,7 +156,8 @@ class Fed:
         of_batch = all(found == [0] for found in axes.values())
         ranks = {one.name: len(one.shape or ()) for one in inputs}
         for place, new in enumerate(resized(program, sizes)):
-            yield suggestion(program, new, (0.7 if of_batch else 0.1) + 0.02 * place, self._cause(wrong))
+            found = suggestion(program, new, (0.7 if of_batch else 0.1) + 0.02 * place, self._cause(wrong))
+            yield replace(found, alters=alters_colors(sizes))
         yield from reexported(program, axes, ranks, (), 0.2 if of_batch else 0.9)
 
     def _arranged(self, program: Program, wrong: Sequence[Input]) -> Iterator[Suggestion]:

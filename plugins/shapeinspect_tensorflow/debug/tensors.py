@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +15,7 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.programs.added_axes import added_axis
 from shapeinspect.plugin_api.programs.failed import Program
-from shapeinspect.plugin_api.programs.sizes import resized, suggestion
+from shapeinspect.plugin_api.programs.sizes import alters_colors, resized, suggestion
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.suggestions import Suggestion
@@ -97,7 +97,8 @@ class Setting:
         pairs = zip(array.shape, shape, strict=True)
         sizes = [(old, new) for old, new in pairs if type(new) is int and old != new]
         for place, new in enumerate(resized(self.program, sizes)):
-            yield suggestion(self.program, new, 0.1 + 0.02 * place, "feed")
+            one = suggestion(self.program, new, 0.1 + 0.02 * place, "feed")
+            yield replace(one, alters=alters_colors(sizes))
 
     def _added(self, array: Any, wanted: Input) -> tuple[str, ...]:
         """Name the expression that adds an axis, where there is one too many."""

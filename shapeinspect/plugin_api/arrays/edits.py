@@ -91,6 +91,8 @@ def arrangements(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEd
     if len(shape) > rank >= 2 and fits((*shape[: rank - 1], prod(shape[rank - 1 :])), declared):
         yield ArrayEdit(f"{{x}}.reshape(*{{x}}.shape[:{rank - 1}], -1)", "not-flattened")
     yield from _mixed_down(shape, declared)
+    yield from _colors(shape, declared)
+    yield from _grouped(shape, declared)
     other = len(shape) not in (rank - 1, rank) or rank == 2
     if other and all(type(length) is int for length in declared) and prod(shape) == prod(declared):
         yield ArrayEdit(f"{{x}}.reshape{tuple(declared)}", "feed")
@@ -107,6 +109,46 @@ def _mixed_down(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdi
             mean = f"{{x}}.mean({axis})"
             yield ArrayEdit(mean if not added else f"{mean}[{'None, ' * (added - 1)}None]", "two-channels")
             return
+
+
+def _colors(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:
+    """Yield gray for color pictures, and color for gray ones, where the channels alone differ.
+
+    Example:
+        >>> [edit.text("x") for edit in _colors((1, 96, 96, 3), (1, 96, 96, 1))]
+        ['x.mean(3, keepdims=True).astype(x.dtype)']
+        >>> [edit.text("x") for edit in _colors((1, 1, 96, 80), ("N", 3, 96, 80))]
+        ['np.repeat(x, 3, axis=1)']
+    """
+    if len(shape) != 4 or len(declared) != 4:
+        return
+    for axis in (1, 3):
+        has, wants = shape[axis], declared[axis]
+        if not fits((*shape[:axis], wants, *shape[axis + 1 :]), declared):
+            continue
+        if (has, wants) == (3, 1):
+            yield ArrayEdit(f"{{x}}.mean({axis}, keepdims=True).astype({{x}}.dtype)", "gray")
+        elif (has, wants) == (1, 3):
+            yield ArrayEdit(f"np.repeat({{x}}, 3, axis={axis})", "color")
+
+
+def _grouped(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:
+    """Yield several groups of the declared length as samples, where the number of samples is free.
+
+    Example:
+        >>> [edit.text("x") for edit in _grouped((1, 60, 3, 64, 64), ("N", 6, 3, 64, 64))]
+        ['x.reshape(-1, 6, *x.shape[2:])']
+    """
+    if (
+        len(shape) != len(declared)
+        or len(shape) < 4
+        or type(declared[0]) is int
+        or type(declared[1]) is not int
+    ):
+        return
+    whole = shape[1] > declared[1] > 1 and shape[1] % declared[1] == 0
+    if whole and fits(shape[2:], declared[2:]):
+        yield ArrayEdit(f"{{x}}.reshape(-1, {declared[1]}, *{{x}}.shape[2:])", "groups-of-frames")
 
 
 def _moved(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:

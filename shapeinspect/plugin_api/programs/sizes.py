@@ -17,6 +17,26 @@ _WAYS = 6
 New: TypeAlias = "Mapping[ast.expr, str]"
 
 
+#: The channels of gray and of colored pictures, without and with transparency.
+_COLORS = frozenset({1, 3, 4})
+
+
+def alters_colors(sizes: Sequence[tuple[int, int]]) -> str:
+    """Return what is fed otherwise where other sizes are other colors, as a noun; empty where they are not.
+
+    Args:
+        sizes: each size that does not fit, and the one that does.
+
+    Example:
+        >>> alters_colors([(3, 1)]), alters_colors([(96, 160)])
+        ('what is fed: pictures of 1 channel instead of 3', '')
+    """
+    for old, new in sizes:
+        if {old, new} <= _COLORS:
+            return f"what is fed: pictures of {new} {'channel' if new == 1 else 'channels'} instead of {old}"
+    return ""
+
+
 def suggestion(program: Program, new: New, rank: float, cause: str, why: str = "") -> Suggestion:
     """Suggest other texts for expressions.
 
