@@ -1,9 +1,9 @@
 """Networks of many kinds at three sizes: the shapes of a real call, and what TensorFlow and TFLite refuse.
 
 The long run holds every network of ``networks.py``, ``more_networks.py`` and ``unseen_networks.py``; the fast
-cut those marked there. When the last file was written, 11 of its 19 TFLite files counted as Keras does: of 3 we
-counted zeros that the converter adds as a bias, and 5 hold other numbers than the network (a norm folded in, a
-state dropped).
+cut those marked there. When the last file was written, 11 of its 19 TFLite files counted as Keras does: of 3
+we counted zeros that the converter adds as a bias, and 5 hold other numbers than the network (a norm folded
+in, a state dropped).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A change of the size at which a model is exported alters what is exported, and is told by where it stands."""
+"""A change of the size at which a model is exported alters what is exported: its place tells it."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any
 #: What the source calls; it is put among Python's built-in names while it runs.
 VALUE = "__shapeinspect_value__"
 _VALUED = (
-    ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript, ast.Tuple, ast.List, ast.ListComp, ast.UnaryOp,
-    ast.IfExp,
+    ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript, ast.Tuple, ast.List, ast.ListComp,
+    ast.UnaryOp, ast.IfExp,
 )  # fmt: skip
 
 
