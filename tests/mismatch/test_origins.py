@@ -209,6 +209,14 @@ _SCRIPTS = {
         """,
         ["features, line 7, is 96 and is never used", '32 is "width" of config, line 4'],
     ),
+    "a cell of a recurrent network": (
+        """
+        hidden = 9
+        cell = nn.GRUCell(1 + hidden, hidden)
+        cell(torch.cat([torch.rand(4, 5), torch.rand(4, hidden)], dim=1), torch.rand(4, hidden))
+        """,
+        ["10 = 1 + 9; 9 is hidden, line 4", "14 = 5 + 9, line 6"],
+    ),
     "a reshape of a flattened map": (
         """
         channels, side = 5, 9

@@ -31,7 +31,8 @@ def compared(found: Found) -> list[Pair]:
         found: the call that failed.
     """
     settings = dict(found.settings)
-    if not found.function and found.given and "input_size" in settings:
+    recurrent = not found.function or found.function.endswith("_cell")
+    if recurrent and found.given and "input_size" in settings:
         return _unequal(_recurrent(found, settings))
     if found.function == "multi_head_attention_forward":
         return _unequal(_attended(found, settings))
