@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from shapeinspect.plugin_api.origins.edits import Sources, candidates
+from shapeinspect.plugin_api.origins.edits import Sources, candidates, rescaled
 from shapeinspect.plugin_api.origins.factors import rule
 from shapeinspect.plugin_api.origins.literals import Literal, install, remembering
 from shapeinspect.plugin_api.origins.numbers import Number, Origin, origin_of
@@ -71,6 +71,13 @@ def test_an_edit_changes_the_literal_for_which_both_sides_agree() -> None:
     codes = [one.code for one in candidates([pair], (), (), literals, Sources({"net.py": text}))]
     assert "net(width=6) instead of net()" in codes
     assert "wants = 60 instead of wants = 30" in codes
+
+
+def test_one_rate_of_a_row_is_changed_so_that_their_product_is_the_hop() -> None:
+    text = "rates = [10, 8, 2, 2]\nkernels = [16, 16, 4, 4]\n"
+    _, literals = _followed(text)
+    edits = [(one.replacements[0].start, one.code) for one in rescaled((10, 8, 2, 2), 256, literals)]
+    assert edits == [(text.index("10"), "8 instead of 10")]
 
 
 _SCRIPTS = {

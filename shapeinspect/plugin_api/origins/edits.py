@@ -188,6 +188,25 @@ def candidates(
     return sorted(unique.values(), key=lambda one: one.order)
 
 
+def rescaled(rates: Sequence[int], product: int, literals: Sequence[Literal]) -> Iterator[Candidate]:
+    """Yield edits of one number of a row with which the product of the row is another one.
+
+    Args:
+        rates: the row.
+        product: what its product has to be.
+        literals: the program's literals.
+    """
+    for at in range(len(literals) - len(rates) + 1):
+        row = literals[at : at + len(rates)]
+        if [one.value for one in row] != [*rates] or len({(one.file, one.line) for one in row}) != 1:
+            continue
+        for nth, one in enumerate(row):
+            if one.value * product % prod(rates) == 0:
+                value = one.value * product // prod(rates)
+                piece = Replacement(one.file, one.start, one.end, str(value))
+                yield Candidate(f"{value} instead of {one.value}", (piece,), one, (0, 0, 0, 0, nth))
+
+
 def _values(
     first: Origin, second: Origin, literals: Sequence[Literal]
 ) -> Iterator[tuple[tuple[int, ...], int, tuple[int, ...]]]:

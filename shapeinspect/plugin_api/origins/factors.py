@@ -105,6 +105,23 @@ def _factors(origin: Origin) -> tuple[list[Origin], list[Origin]]:
     return [origin], []
 
 
+def hop_of_rates(first: Origin, second: Origin) -> tuple[tuple[int, ...], int] | None:
+    """Return rates that multiply a length, and the hop by which it is divided again; None for none.
+
+    Args:
+        first: where one of two lengths comes from.
+        second: where the other one comes from.
+    """
+    for end, other in ((first, second), (second, first)):
+        chain = _chain(other)
+        for at, step in enumerate(chain[1:], 1):
+            if step.value == end.value > _COINCIDENCE:
+                route = _route(chain[:at], step)
+                if route.frames and len(route.down) == 1 and route.up and prod(route.up) != route.down[0]:
+                    return route.up, route.down[0]
+    return None
+
+
 def _chain(origin: Origin) -> list[Origin]:
     """Return a length and those that it was made from, each before the one behind it."""
     found = [origin]

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from shapeinspect.plugin_api.evidence.comments import contradicted
 from shapeinspect.plugin_api.evidence.unused import unused
-from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
-from shapeinspect.plugin_api.origins.factors import rule
+from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates, rescaled
+from shapeinspect.plugin_api.origins.factors import hop_of_rates, rule
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.origins.numbers import Origin
 from shapeinspect.plugin_api.origins.words import Words
@@ -172,7 +172,9 @@ def _edits(found: Found, pairs: Sequence[Pair], literals: list[Literal]) -> list
     settings = [(name, origin.value) for name, origin in found.settings]
     lengths = [(pair.wanted, pair.had) for pair in pairs if not pair.batch]
     numbers = found.numbers if found.function in _RESHAPES else ()
-    return candidates(lengths, numbers, settings, literals, sources)[:_EDITS]
+    rates = [hop_of_rates(pair.wanted, pair.had) for pair in pairs]
+    told = [one for known in rates if known is not None for one in rescaled(*known, literals)]
+    return told + candidates(lengths, numbers, settings, literals, sources)[:_EDITS]
 
 
 def _text(file: str) -> str:
