@@ -244,7 +244,7 @@ CASES = {
     ),
     "gan": (
         GAN,
-        "3: `data[i:i + size]` at line 15 is the last of (11, 6), and 11 = 2·4 + 3",
+        "3: `data[i:i + size]` at line 15 is a part of (11, 6), and 11 = 2·4 + 3",
         "4 is the default of size at line 12 for `size` at line 16",
     ),
     "steps": (

@@ -293,7 +293,7 @@ def _made(flow: Flow, found: Made, wanted: int | None) -> Iterator[str]:
             return
         whole = shape[0] if shape and not found.axis else None
         if whole and wanted and whole > wanted and whole % wanted == found.size:
-            given = f"`{text(flow, found.node)}` at {line(found.node)} is the last of {show(shape)}"
+            given = f"`{text(flow, found.node)}` at {line(found.node)} is a part of {show(shape)}"
             yield f"{found.size}: {given}, and {whole} = {whole // wanted}·{wanted} + {found.size}"
             return
         if layer is not None and had is not None:
