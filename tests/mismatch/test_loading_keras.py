@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shapeinspect.api.debugging import explain_error
+from shapeinspect.api.debugging import debug, explain_error
 
 keras = pytest.importorskip("keras")
 np = pytest.importorskip("numpy")
@@ -123,3 +124,21 @@ def test_endpoints_of_a_saved_model(tmp_path: Path) -> None:
     assert diagnosis is not None
     layer = eval(diagnosis.fixes[0].text, {"keras": keras, "folder": folder})
     assert tuple(layer(np.zeros((2, 14, 12, 3), "float32")).shape) == (2, 6)
+
+
+def test_a_file_that_is_removed_on_the_error_s_way_out_is_read_before(tmp_path: Path) -> None:
+    path = str(tmp_path / "saved.weights.h5")
+    keras.Sequential([keras.Input((7,)), keras.layers.Dense(5, name="scores")]).save_weights(path)
+    model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(3, name="scores")])
+    before = os.remove
+
+    def load() -> None:
+        try:
+            model.load_weights(path)
+        finally:
+            os.remove(path)
+
+    with pytest.raises(ValueError, match="loaded") as caught, debug():
+        load()
+    assert "(7, 5), wanted (7, 3)" in "\n".join(getattr(caught.value, "__notes__", caught.value.args))
+    assert os.remove is before
