@@ -101,6 +101,44 @@ def window(pictures):
 model = keras.Sequential([keras.Input((6, 5, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
 model.predict_on_batch(window(np.zeros((2, 6, 5, 3), "float32")))
 """
+#: Joins along another axis than the one on which the two differ.
+JOINED = """
+import keras
+from keras import layers
+
+inputs = keras.Input((8, 6, 3))
+wide = layers.Conv2D(5, 1)(inputs)
+layers.concatenate([inputs, wide], axis=2)
+"""
+#: Yields pictures on their side.
+TURNED = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+HEIGHT, WIDTH = 6, 9
+
+
+def pictures():
+    yield np.zeros((WIDTH, HEIGHT, 3), "float32"), 0.0
+
+
+signature = tf.TensorSpec((HEIGHT, WIDTH, 3)), tf.TensorSpec(())
+data = tf.data.Dataset.from_generator(pictures, output_signature=signature).batch(1)
+model = keras.Sequential([keras.Input((HEIGHT, WIDTH, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(data, verbose=0)
+"""
+#: Learns classes with a loss of numbers.
+CLASSES = """
+import keras
+import numpy as np
+
+x, y = np.zeros((7, 4), "float32"), np.arange(7) % 3
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+model.compile("sgd", "mse")
+model.fit(x, y, batch_size=7, verbose=0)
+"""
 
 
 @pytest.fixture
@@ -124,6 +162,9 @@ def run(tmp_path: Path) -> Callable[[str], None]:
         (SLICED, "y_train = labels[:-held]\ny_val = labels[-held:]"),
         (HALVED, "def picture(shape=(48, 40, 3)):"),
         (LEFT, "validation_split=0.2"),
+        (JOINED, "axis=-1"),
+        (TURNED, "yield np.zeros((HEIGHT, WIDTH, 3)"),
+        (CLASSES, 'compile("sgd", "sparse_categorical_crossentropy")'),
         (WINDOW, "return (np.array(states) / 255.0)[:, 0]"),
     ],
 )

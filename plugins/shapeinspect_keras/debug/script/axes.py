@@ -117,6 +117,7 @@ def added(scene: Scene) -> Iterator[Candidate]:
         around = scene.program.parents.get(outer) if isinstance(outer, ast.List | ast.Tuple) else None
         element = isinstance(around, ast.Call | ast.keyword)
         own = isinstance(outer, ast.Call) and callee_of(outer) in scene.functions
+        own = own or (isinstance(outer, ast.Call) and callee_of(outer) in ("Model", "Functional"))
         if own or not (argument or value or element) or not isinstance(node, ast.expr) or distance > 4:
             continue
         shapes = [item for item in scene.values(node) if isinstance(item, Shaped)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -124,11 +125,34 @@ def settings(scene: Scene) -> Iterator[Candidate]:
                 yield _with(scene, node, 'padding="same"', prior, "space", why)
         if isinstance(node, ast.keyword) and node.arg == "axis":
             value = ast.unparse(node.value)
+            yield from _joined(scene, node)
             for other in ("-1", "1", "0", "2"):
                 if other != value:
                     why = f"`{scene.text(node)}` at {scene.at(node.value)}"
                     prior = 2.0 + scene.far(node) + 0.2 * (other in "02")
                     yield Candidate((Replacement(node.value, other),), prior, "concat-axis", why)
+
+
+def _joined(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
+    """Join arrays along the only axis on which they differ."""
+    call = scene.program.parents.get(node)
+    if call is None or callee_of(call) not in ("concatenate", "Concatenate", "concat"):
+        return
+    for one, other in itertools.combinations(scene.clues.shapes[:4], 2):
+        if len(one) != len(other):
+            continue
+        apart = [axis for axis, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+        if len(apart) != 1:
+            continue
+        last = apart[0] == len(one) - 1
+        texts = {ast.unparse(other.value) for other in ast.walk(scene.program.tree)
+                 if isinstance(other, ast.keyword) and other.arg == "axis"}  # fmt: skip
+        text = "-1" if last and ("-1" in texts or str(apart[0]) not in texts) else str(apart[0])
+        why = (
+            f"`{scene.text(node)}` at {scene.at(node.value)}, and the arrays differ on axis {apart[0]} alone"
+        )
+        if text != ast.unparse(node.value):
+            yield Candidate((Replacement(node.value, text),), 0.7 + 0.2 * scene.far(node), "concat-axis", why)
 
 
 def _brothers(scene: Scene, name: str) -> int:

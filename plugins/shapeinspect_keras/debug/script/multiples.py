@@ -29,7 +29,10 @@ def halved(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    pairs = [pair for pair in scene.clues.pairs[:4] if 0 < abs(pair[0] - pair[1]) <= _GAP and min(pair) > 1]
+    maps = [shape for shape in scene.clues.shapes if len(shape) > 2]
+    inside = [_apart(one, other) for one, other in itertools.combinations(maps, 2)]
+    told = [pair for pairs in inside for pair in pairs] if inside else scene.clues.pairs[:4]
+    pairs = [pair for pair in told if 0 < abs(pair[0] - pair[1]) <= _GAP and min(pair) > 1]
     if not pairs or not _halves(scene):
         return
     for node in ast.walk(scene.program.tree):
@@ -41,6 +44,14 @@ def halved(scene: Scene) -> Iterator[Candidate]:
             least = 1 << max(0, round(math.log2(smallest / high)) if smallest > high else 0)
             for place, factor in enumerate((2 * least, 4 * least, 8 * least)):
                 yield from _rounded(scene, node, sizes, factor, 0.9 + 0.15 * place)
+
+
+def _apart(one: Sequence[int | None], other: Sequence[int | None]) -> list[tuple[int, int]]:
+    """Return the lengths in space in which two maps differ; none where their channels do, too."""
+    if len(one) != len(other) or one[-1] != other[-1]:
+        return []
+    both = zip(one[1:-1], other[1:-1], strict=True)
+    return [(a, b) for a, b in both if a is not None and b is not None and a != b]
 
 
 def _halves(scene: Scene) -> bool:
