@@ -24,6 +24,8 @@ from shapeinspect.trials.written import Written, shown
 #: Processor time and time of the user's that all trials of a failure may take, in seconds.
 _SECONDS = 40.0
 _WAIT = 45.0
+#: The processor time where the frameworks leave out what only takes time: as many trials take less.
+_HURRIED = 16.0
 #: At most so many trials.
 _TRIALS = 400
 #: What only gets further is followed where everything else stands so far behind it.
@@ -207,6 +209,7 @@ class Search:
         self._later, self._asked = later, 0
         self._suggested, self._prepare, self._begun = suggested, prepare, begun
         self._alone, self._hurried = alone, hurried
+        self._budget = _HURRIED if hurried else _SECONDS
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
@@ -251,11 +254,11 @@ class Search:
             )
 
     def _late(self) -> bool:
-        return self._used > _SECONDS or time.monotonic() > self._end
+        return self._used > self._budget or time.monotonic() > self._end
 
     def _orders(self) -> Iterator[Order[_Attempt | None]]:
         while self._trials < _TRIALS:
-            spent = self._used > _FIRST * _SECONDS or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
+            spent = self._used > _FIRST * self._budget or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
             if (
                 not self._alone
                 and not self._found
