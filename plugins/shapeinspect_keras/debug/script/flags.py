@@ -118,7 +118,9 @@ def settings(scene: Scene) -> Iterator[Candidate]:
                 prior = lacks if scene.clues.rank > 0 else 1.6 + scene.far(node)
                 yield _with(scene, node, "return_sequences=True", prior, "return-sequences", why)
             if scene.spatial and name in _WINDOWS and "padding" not in given and None not in given:
-                why = f"`{scene.text(node)}` at {scene.at(node)} shrinks its input, without padding"
+                grows = "Transpose" in name
+                effect = "gives more than its strides make" if grows else "shrinks its input"
+                why = f"`{scene.text(node)}` at {scene.at(node)} {effect}, without padding"
                 padded = _brothers(scene, name)
                 prior = 1.2 + 0.3 * scene.far(node) if padded else 2.4 + scene.far(node)
                 why += f", and {padded} others have it" if padded else ""

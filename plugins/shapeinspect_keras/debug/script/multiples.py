@@ -118,7 +118,7 @@ def batches(scene: Scene) -> Iterator[Candidate]:
             if kept % size == 0 and (total - kept) % size == 0:
                 continue
             why = f"the split at {scene.at(split)} leaves {kept} and {total - kept} of {total} samples"
-            why += f", and the network takes {size} at a time"
+            why += f", and a batch has {size}"
             for place, share in enumerate(_shares(total, size, split.value)):
                 yield Candidate((Replacement(split, share),), 0.6 + 0.1 * place, "fixed-batch", why)
         elif total % size:
