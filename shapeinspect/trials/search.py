@@ -57,6 +57,8 @@ _ELSEWHERE = 1.2
 _ROUNDED = 64
 #: An index is asked for so far outside of a length that follows from a number.
 _OUTSIDE = 64
+#: Nothing comes nearer than this since the source speaks against what it replaces.
+_TOLD = 0.6
 #: How far what changes the program's meaning stands behind.
 _MEANING = 1.0
 #: At most so many changes together.
@@ -313,8 +315,8 @@ class Search:
         self._seen.add(key)
         later = _MEANING if one.alters and rank < REFUSED else 0.0
         far = _far(_file(state.files, one.file), one, state.wrong.sizes)
-        if self._weigh is not None and state.base is None:
-            far += self._weigh(one)
+        if self._weigh is not None and state.base is None and rank < REFUSED:
+            far += max(self._weigh(one), min(_TOLD - rank, 0.0))
         attempt = _Attempt(texts, rank + later + far + state.rank + behind(state.files, one), one, state)
         heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
 

@@ -166,7 +166,7 @@ def _ways(
         if value - atom.value == target:
             yield f"{text} - {atom.text}", less + 0.3
     if abs(target - value) == 1 and not literal:
-        yield f"{own} {'+' if target > value else '-'} 1", 0.6
+        yield f"{own} {'+' if target > value else '-'} 1", 0.3
 
 
 def _parts(trace: Trace, node: ast.BinOp, target: int) -> Iterator[tuple[str, float]]:
@@ -211,7 +211,7 @@ def alike(trace: Trace, along: Mapping[ast.expr, int], vocabulary: Vocabulary) -
                 continue
             text = text.removeprefix("len(").removesuffix(")") if sized else text
             if text != own and words_of(text) & words_of(own):
-                yield replaced(trace.span(node), text, 1.4 + STEP * distance)
+                yield replaced(trace.span(node), text, 1.4 + 0.02 * ("." in text) + STEP * distance)
 
 
 def forgotten(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,6 +37,8 @@ _OF_AXES = frozenset({
 _NATURAL = (32, 64, 96, 112, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 #: What the side of a picture is often a multiple of.
 _MULTIPLES = (32, 16, 64, 8, 4)
+#: What is counted has no natural size.
+_COUNTED = re.compile(r"class|vocab|label|word|token|layer|head|channel|anchor", re.IGNORECASE)
 #: A size below is more likely a count, a kernel or a stride.
 _SMALLEST = 12
 #: A larger number is no size.
@@ -159,10 +162,19 @@ def resized(trace: Trace, pairs: Sequence[Pair], lengths: Sequence[int]) -> Iter
                 shown = number.value in lengths or number.value >= _SMALLEST
                 yield _edit(trace, number, int(scaled), (1.6 if shown else 2.6) + min(order, 8) / 10)
     for number in found:
-        if number.value >= _SMALLEST and not number.builds:
+        if number.value >= _SMALLEST and not number.builds and not _counts(trace, number.node):
             given = 1.2 if number.value in lengths and number.value > _SMALLEST else 2.6
             for order, value in enumerate(natural(number.value)):
                 yield _edit(trace, number, value, given + order / 8)
+
+
+def _counts(trace: Trace, node: ast.AST) -> bool:
+    """Tell whether the name of a number says that it counts something, and is no side of a picture."""
+    parent = trace.parents.get(node)
+    names = [parent.arg or ""] if isinstance(parent, ast.keyword) else []
+    if isinstance(parent, ast.Assign):
+        names = [ast.unparse(target) for target in parent.targets]
+    return any(_COUNTED.search(name) for name in names)
 
 
 def natural(length: int) -> Iterator[int]:

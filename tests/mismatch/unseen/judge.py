@@ -357,6 +357,8 @@ def swap(p: Paste, fix: str) -> Iterator[str]:
             yield replaced(p.text, n, found[1])
     if whole:
         return
+    if any(text.count(a) != text.count(b) for text in found.groups() for a, b in ("()", "[]", "{}")):
+        return  # a part of a fix that was taken apart inside of a call
     new = "" if found[1] == "nothing" else found[1]
     spaced = r"\s*".join(QUOTE if c in "\"'" else re.escape(c) for c in re.sub(r"\s", "", found[2]))
     places = [*re.finditer(spaced, p.text)]

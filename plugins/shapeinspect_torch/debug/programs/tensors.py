@@ -150,16 +150,16 @@ def _turned(shape: tuple[int, ...]) -> Iterator[tuple[str, float, str]]:
     """Yield a tensor with its axes in another order, or merged."""
     rank = len(shape)
     if rank == 2:
-        yield "{}.t()", 0.4, ""
-        yield "{}.T", 0.41, ""  # of an array of NumPy's, as what follows
+        yield "{}.t()", 0.20, ""
+        yield "{}.T", 0.21, ""  # of an array of NumPy's, as what follows
     for text in ("(0, 2, 1)", "(0, 3, 1, 2)", "(0, 2, 3, 1)"):
         if text.count(",") == rank - 1:
-            yield f"{{}}.transpose{text}", 0.46, ""
+            yield f"{{}}.transpose{text}", 0.26, ""
     for first, second in ((0, 1), (1, 2), (2, 3), (1, 3)):
         if second < rank and rank > 2 and shape[first] != shape[second]:
-            yield f"{{}}.transpose({first}, {second})", 0.4 + 0.02 * (second > 2), ""
+            yield f"{{}}.transpose({first}, {second})", 0.20 + 0.02 * (second > 2), ""
     for order in _ORDERS.get(rank, ()):
-        yield f"{{}}.permute{order}", 0.45, ""
+        yield f"{{}}.permute{order}", 0.25, ""
     for axis in range(1, min(rank - 1, 4)):
         yield f"{{}}.flatten({axis})", 0.5 + 0.02 * axis, ""
     if rank > 2:
@@ -192,8 +192,8 @@ def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator
             if 0 < wanted < had:
                 yield f"{{}}[{':, ' * axis}:{wanted}]", 5.0, read
             if 0 < wanted == had - 1:
-                yield f"{{}}[{':, ' * axis}:-1]", 1.9, f"{read}: without the last"
-                yield f"{{}}[{':, ' * axis}1:]", 1.95, f"{read}: without the first"
+                yield f"{{}}[{':, ' * axis}:-1]", 0.9, f"{read}: without the last"
+                yield f"{{}}[{':, ' * axis}1:]", 0.95, f"{read}: without the first"
 
 
 def unwrapped(
