@@ -83,6 +83,8 @@ def by_names(
                 text = f"({text})"
             taken = ".shape[" in text and not _is_reshaped(trace, node)
             alters = f"how much is taken: as much as `{text.partition('.shape')[0]}` has" if taken else ""
+            if "batch" in trace.source(node).lower() and not _is_reshaped(trace, node):
+                alters = alters or "how many samples there are"
             yield replaced(trace.span(node), text, rank + far + 1.5 * taken, alters)
 
 
