@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ _COMMON = (
 
 #: A longer size is tried only where what was fed is nearly as long: a graph may take its square in memory.
 _LARGEST, _LONGER = 1024, 4
+#: Numbers of a program from this one on may be sizes; so many of them are tried.
+_LEAST, _STATED = 8, 12
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,12 @@ class Baked:
 NOTHING = Baked()
 
 
-def of_graph(fed: Fed) -> Baked:
+def of_graph(fed: Fed, stated: Sequence[int] = ()) -> Baked:
     """Find the sizes that a graph takes where a node refuses one.
 
     Args:
         fed: the session and its feed.
+        stated: sizes that the program writes, which are tried first.
     """
     from shapeinspect_onnx.debug.feeding import inputs_of
 
@@ -61,9 +65,13 @@ def of_graph(fed: Fed) -> Baked:
         return NOTHING
     told: list[str] = []
     sizes: list[tuple[int, int]] = []
-    end = time.monotonic() + _SECONDS
-    for name, (length, places) in _open_lengths(fed, inputs).items():
-        taken, tried = _taken(fed, places, length, end)
+    lengths = _open_lengths(fed, inputs)
+    every = [*lengths.items(), *_together(lengths)]
+    for name, (length, places) in every:
+        end = time.monotonic() + _SECONDS / len(every)
+        if sizes and len(places) > 1 and name not in lengths:
+            break  # one length alone is enough
+        taken, tried = _taken(fed, places, length, end, stated)
         if taken:
             said = f"{name} = {', '.join(map(str, taken))}"
             told.append(
@@ -81,10 +89,13 @@ def suggestions(fed: Fed, program: Program) -> Iterator[Suggestion]:
         fed: the session and its feed.
         program: the user's program.
     """
-    sizes = of_graph(fed).sizes
+    written = (node.value for node in ast.walk(program.tree) if isinstance(node, ast.Constant))
+    stated = [value for value in written if type(value) is int and _LEAST <= value <= _LARGEST]
+    sizes = of_graph(fed, list(dict.fromkeys(stated))[:_STATED]).sizes
     yield from reexported(program, {}, {}, [*(new for _, new in sizes), 1], 0.1)
+    rank = 0.05 if any(new in stated for _, new in sizes) else 0.7  # the program writes it: as its example's
     for place, new in enumerate(resized(program, sizes)):
-        yield suggestion(program, new, 0.7 + 0.02 * place, "baked")
+        yield suggestion(program, new, rank + 0.02 * place, "baked")
 
 
 def _open_lengths(fed: Fed, inputs: Sequence[Input]) -> dict[str, tuple[int, list[tuple[str, int]]]]:
@@ -98,16 +109,33 @@ def _open_lengths(fed: Fed, inputs: Sequence[Input]) -> dict[str, tuple[int, lis
     return found
 
 
+def _together(
+    lengths: Mapping[str, tuple[int, list[tuple[str, int]]]],
+) -> Iterator[tuple[str, tuple[int, list[tuple[str, int]]]]]:
+    """Yield lengths of several names that are equal now, such as the height and the width of a square."""
+    groups: dict[int, list[str]] = {}
+    for name, (length, places) in lengths.items():
+        if all(axis for _, axis in places):
+            groups.setdefault(length, []).append(name)
+    for length, names in groups.items():
+        if len(names) > 1:
+            yield " = ".join(names), (length, [place for name in names for place in lengths[name][1]])
+
+
 def _declared(name: str, places: list[tuple[str, int]]) -> str:
     one, axis = places[0]
+    if len({of for of, _ in places}) == 1 and len(places) > 1:
+        return f"axes {' and '.join(str(at) for _, at in places)} of {one} ({name})"
     return f"axis {axis} of {one} ({name})" if not name.startswith(f"{one}.") else f"axis {axis} of {one}"
 
 
-def _taken(fed: Fed, places: list[tuple[str, int]], length: int, end: float) -> tuple[list[int], int]:
+def _taken(
+    fed: Fed, places: list[tuple[str, int]], length: int, end: float, stated: Sequence[int]
+) -> tuple[list[int], int]:
     """Return sizes with which the session runs, at most three, and how many were tried."""
     taken: list[int] = []
     tried = 0
-    for size in _sizes(length):
+    for size in _sizes(length, stated):
         if time.monotonic() > end or len(taken) == 3:
             break
         feed = _resized(fed, places, size)
@@ -119,10 +147,10 @@ def _taken(fed: Fed, places: list[tuple[str, int]], length: int, end: float) -> 
     return taken, tried
 
 
-def _sizes(length: int) -> Iterator[int]:
+def _sizes(length: int, stated: Sequence[int]) -> Iterator[int]:
     near = sorted(range(1, _SMALL + 1), key=lambda size: abs(size - length)) if length <= 2 * _SMALL else [1]
     seen = {length}
-    for size in (*near, *_COMMON, *range(2, _SMALL + 1)):
+    for size in (*stated, *near, *_COMMON, *range(2, _SMALL + 1)):
         if size not in seen:
             seen.add(size)
             yield size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from typing import Any, TypeAlias
 
 from shapeinspect.plugin_api.programs.failed import Program
@@ -13,6 +13,8 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: So many ways to change the numbers of one statement are suggested.
 _WAYS = 6
+#: Statements that are so many lines apart at most may belong together.
+_NEAR = 3
 #: What is written instead of expressions of the program's tree.
 New: TypeAlias = "Mapping[ast.expr, str]"
 
@@ -77,7 +79,10 @@ def resized(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[dict
         program: the program.
         sizes: each size that does not fit, and the one that does.
     """
-    yield from _of_statements(program, sizes)
+    ways = [*_of_statements(program, sizes)]
+    if len(set(sizes)) == 1 < len(sizes):  # several axes, each of which may have a number of its own
+        yield from _side_by_side(ways)
+    yield from ways
     yield from _of_defaults(program, {old: new for old, new in sizes if old != new})
 
 
@@ -101,6 +106,15 @@ def _of_statements(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterat
                 nodes: dict[ast.expr, str] = {node: str(new) for node, new in pairs if new != node.value}
                 if nodes:
                     yield nodes
+
+
+def _side_by_side(ways: Sequence[dict[ast.expr, str]]) -> Iterator[dict[ast.expr, str]]:
+    """Yield single changes of neighboring statements together, such as a height and a width."""
+    single = [way for way in ways if len(way) == 1]
+    for one, other in pairwise(sorted(single, key=lambda way: next(iter(way)).lineno)):
+        a, b = next(iter(one)), next(iter(other))
+        if 0 < b.lineno - a.lineno <= _NEAR:
+            yield {**one, **other}
 
 
 def _ways(
