@@ -113,3 +113,32 @@ def test_the_same_weights_under_other_names_are_all_of_them(run: Run) -> None:
     found = refused(run, state.replace("KEPT", "True") + 'state["ema.decay"] = torch.ones(3)\n' + load)
     assert found.cause == "renamed-in-part"
     assert found.fixes[0].fix.alters == "what is loaded: 1 entry of the checkpoint is left out"
+
+
+def test_layers_of_a_list_that_stand_one_further_on(run: Run) -> None:
+    """Each stage merges at its end in the checkpoint, and at its beginning in the model."""
+    text = """
+class Stage(nn.Module):
+    def __init__(self, width, merged):
+        super().__init__()
+        self.blocks = nn.Linear(width, width)
+        if merged:
+            self.merging = nn.Linear(*merged)
+
+def net(first):
+    widths = [(3, 6), (6, 12)]
+    pairs = [*widths, None] if first else [None, *widths]
+    return nn.Sequential(*[Stage(3 * 2**n, pair) for n, pair in enumerate(pairs)], nn.Linear(12, 5))
+
+state = {"net." + k: v for k, v in net(True).state_dict().items() if not k.startswith("3.")}
+(model,) = [nn.ModuleDict({"net": net(False)})]
+model.load_state_dict(state, strict=False)
+"""
+    found = refused(run, text)
+    assert found.cause == "keys-renamed"
+    assert '"net.N.merging" in the checkpoint is "net.N+1.merging" in the model' in getattr(
+        found.failure.fact, "why", ()
+    )
+    fix = found.fixes[0].text
+    assert found.fixes[0].claim.text.startswith("load_state_dict runs to its end with it; 10 of 12 keys load")
+    run(NETS + text.replace("model.load_state_dict(state, strict=False)", fix))

@@ -62,7 +62,40 @@ def renaming(have: Shapes, want: Shapes) -> Renaming:
         want: those of the module.
     """
     found = _prefixed(have, want)
-    return _parts(found, have, want)
+    return (_renumbered(have, want) if found.key == "k" else None) or _parts(found, have, want)
+
+
+def _renumbered(have: Shapes, want: Shapes) -> Renaming | None:
+    """Find layers of a numbered list that stand by a constant number further on in the module's.
+
+    It counts only where every weight of the checkpoint has a place then.
+    """
+    now = match(have, want)
+    votes: Counter[tuple[str, str, int]] = Counter()
+    for old in (*now.unexpected, *now.reshaped):
+        for new in (*now.missing, *now.reshaped):
+            a, b = old.split("."), new.split(".")
+            parts = [place for place, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
+            if len(a) != len(b) or len(parts) != 1 or not fits(have[old], want[new]):
+                continue
+            at = parts[0]
+            if 0 < at < len(a) - 2 and a[at].isdigit() and b[at].isdigit():
+                votes[".".join(a[:at]), a[at + 1], int(b[at]) - int(a[at])] += 1
+    for (path, layer, by), _ in votes.most_common(_MOST):
+        found = re.compile(rf"{re.escape(path)}\.(\d+)\.{re.escape(layer)}\.")
+        numbers = sorted({int(one[1]) for one in map(found.match, have) if one}, reverse=by > 0)
+        if len(numbers) > _MOST:
+            continue
+        key: str = "k"
+        apply: Callable[[str], str] = str
+        for number in numbers:  # the last one first, so that none is moved twice
+            old, new = f"{path}.{number}.{layer}.", f"{path}.{number + by}.{layer}."
+            key, apply = f'{key}.replace("{old}", "{new}")', _then(apply, old, new)
+        left = match({apply(name): shape for name, shape in have.items()}, want)
+        if not left.unexpected and not left.reshaped:
+            why = f'"{path}.N.{layer}" in the checkpoint is "{path}.N{by:+d}.{layer}" in the model'
+            return Renaming(key, apply, why=(why,), prefix=False)
+    return None
 
 
 def _fitting(have: Shapes, want: Shapes) -> int:

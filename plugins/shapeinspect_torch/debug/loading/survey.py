@@ -24,6 +24,8 @@ _PART = 0.5
 _ADAPTABLE = ("position-table", "vocabulary", "channels")
 #: Causes with which only a part of the checkpoint has a place in the module.
 _IN_PART = frozenset({"renamed-in-part", "other-depth"})
+#: The axes of a convolution's weight over pictures.
+_KERNEL = 4
 #: What adapters of low rank are called.
 _ADAPTERS = ("lora_", "lora.", "loras.")
 
@@ -60,6 +62,8 @@ class _Sides:
     others: tuple[str, ...] = ()
     #: Whether its weights are arrays of NumPy.
     arrays: bool = False
+    #: Whether the user's call refuses weights that are missing.
+    strict: bool = True
 
     @property
     def match(self) -> Match:
@@ -70,7 +74,8 @@ class _Sides:
     def renamed_in_part(self) -> bool:
         """Whether parts of names were exchanged, and weights are left that have no partner."""
         found = self.match
-        single = [key for key in found.missing if key not in self.buffers] or found.unexpected
+        missing = [key for key in found.missing if key not in self.buffers] if self.strict else []
+        single = missing or found.unexpected
         return self.renaming.key != "k" and not self.renaming.prefix and bool(single)
 
     @property
@@ -102,6 +107,7 @@ def survey(
     sides = _sides(state, want, buffers)
     if sides is None:
         return None
+    sides = replace(sides, strict=statement.strict)
     settings = _other_settings(construction, sides, module)
     if sides.renamed_in_part:
         named_alike = _sides(state, want, buffers, renamed=False) or sides
@@ -212,7 +218,10 @@ def _cause(
         if head:
             first = left[0]
             old, new = sides.have[first][0], sides.want[first][0]
-            return "other-classes", (f"{named(left)}: {old} rows in the checkpoint, {new} in the model",)
+            boxes = values.boxes(old, new) if len(sides.have[first]) == _KERNEL else ""
+            return "other-classes", (
+                f"{named(left)}: {old} rows in the checkpoint, {new} in the model{boxes}",
+            )
         return "state-dict", values.gates(left, sides.have, sides.want)
     if turns:
         return turns[0].cause, ()

@@ -96,6 +96,24 @@ def is_computed(key: str, module: Any) -> bool:
     return key in buffers and not buffers[key].is_floating_point()
 
 
+def boxes(old: int, new: int) -> str:
+    """Write rows as those of a head that predicts boxes of three anchors; empty where they are none.
+
+    Args:
+        old: the rows of the checkpoint.
+        new: those of the module.
+
+    Example:
+        >>> boxes(18, 255), boxes(10, 20)
+        (': 3·(5 + 1) and 3·(5 + 80), if 3 boxes are predicted at each place', '')
+    """
+    counts = [rows // 3 - 5 for rows in (old, new)]
+    if old % 3 or new % 3 or min(counts) < 1:
+        return ""
+    a, b = counts
+    return f": 3·(5 + {a}) and 3·(5 + {b}), if 3 boxes are predicted at each place"
+
+
 def is_head(keys: Sequence[str], reshaped: Sequence[str], have: Shapes, want: Shapes) -> bool:
     """Tell whether keys belong to output layers whose number of classes alone differs.
 
