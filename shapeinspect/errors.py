@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shapeinspect.text import printable
+from shapeinspect.text import printable, visible
 
 
 class ShapeInspectError(Exception):
@@ -59,7 +59,7 @@ class ShapeInspectError(Exception):
             first, *rest = text.split("\n")
             lines.append(f"  {label:<9} {printable(first, 2000)}")
             lines.extend(f"  {'':<9} {printable(line, 1000)}" for line in rest)
-        return "\n".join(lines)
+        return visible("\n".join(lines))
 
 
 class UsageError(ShapeInspectError):

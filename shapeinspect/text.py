@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import lru_cache
 
 # Control characters (Cc), formatting ones such as bidi overrides and zero-width joiners (Cf),
 # lone surrogates (Cs), private use (Co), and the line and paragraph separators (Zl, Zp).
+_ODD = re.compile(r"[^\n\x20-\x7e]")
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -28,6 +31,21 @@ def printable(text: object, limit: int = 400) -> str:
     if raw.isascii() and raw.isprintable():
         return raw
     return "".join(_visible(char) for char in raw)
+
+
+def visible(text: str) -> str:
+    r"""Return a whole text as it may be written: nothing in it acts on a terminal but the ends of its lines.
+
+    Every text that leaves goes through this, so that none of those that make it has to think of each name.
+
+    Args:
+        text: one or several lines.
+
+    Example:
+        >>> visible("conv\x1b[31m  3→5\n\u202efc")
+        'conv\\x1b[31m  3→5\n\\u202efc'
+    """
+    return _ODD.sub(lambda found: _visible(found[0]), text)
 
 
 def many(count: int, noun: str) -> str:
@@ -58,6 +76,7 @@ def plural(count: object, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
+@lru_cache(4096)
 def _visible(char: str) -> str:
     if unicodedata.category(char) not in _UNPRINTABLE:
         return char

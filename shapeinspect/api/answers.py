@@ -14,7 +14,9 @@ from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
 from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
+from shapeinspect.render.grid import as_text
 from shapeinspect.sources.source import InputSpec
+from shapeinspect.text import visible
 
 SCHEMA = 1
 
@@ -60,7 +62,7 @@ class Explanation:
         Args:
             width: the maximum number of columns.
         """
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
+        return as_text(self.lines(width))
 
     def lines(self, width: int = 80) -> list[tuple[tuple[str, str], ...]]:
         """Return the explanation as styled lines.
@@ -92,7 +94,7 @@ class Explanation:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return f"<Explanation of {self.source}: {len(self.layers)} layers>"
+        return visible(f"<Explanation of {self.source}: {len(self.layers)} layers>")
 
 
 def explain(source: Any, /, layer: str | None = None, input: Any = None, **settings: Any) -> Explanation:  # noqa: A002  # the field's word for it

@@ -11,6 +11,8 @@ from shapeinspect.compare.result import Comparison, LayerPair
 from shapeinspect.plugin_api.loader import Refusal
 from shapeinspect.registry import loader, native_table
 from shapeinspect.render import diff as render
+from shapeinspect.render.grid import as_text
+from shapeinspect.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -110,13 +112,13 @@ class Difference:
             everything: whether to list matching layers, too.
         """
         lines = render.diff_table(self.comparison, width, everything=everything)
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+        return as_text(lines)
 
     def __str__(self) -> str:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return f"<Difference: {self.verdict}>"
+        return visible(f"<Difference: {self.verdict}>")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from shapeinspect.render.styled import styled

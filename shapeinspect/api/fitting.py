@@ -15,6 +15,7 @@ from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.render.fit import fit_data, fit_lines
+from shapeinspect.render.grid import as_text
 from shapeinspect.solve import (
     FITS,
     REFUSED,
@@ -33,6 +34,7 @@ from shapeinspect.solve import (
     variables,
 )
 from shapeinspect.sources.source import InputSpec, Source, with_inputs
+from shapeinspect.text import visible
 
 _REFUSING = re.compile(r'layer "(?P<layer>[^"]*)" \([^)]*\) refuses its input: (?P<why>.*)', re.DOTALL)
 _RAISING = re.compile(r'the forward of .* raises (?P<why>\w+ in "(?P<layer>[^"]*)": .*)', re.DOTALL)
@@ -95,7 +97,7 @@ class Fit:
         Args:
             width: the maximum number of columns.
         """
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
+        return as_text(self.lines(width))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain data, as ``--format json`` prints it."""
@@ -105,7 +107,7 @@ class Fit:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return f"<Fit of {self.solution.source}: {'; '.join(self.answers)}>"
+        return visible(f"<Fit of {self.solution.source}: {'; '.join(self.answers)}>")
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,13 @@ from shapeinspect.ir import Axes, Call, Layer, Model, Note, Value, Weight
 from shapeinspect.memory import uncollected
 from shapeinspect.render import data
 from shapeinspect.render.cells import channels
+from shapeinspect.render.grid import as_text
 from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import Totals, of_model, weigh
 from shapeinspect.sources.imports import from_import_string
 from shapeinspect.sources.remote import from_url, is_url
 from shapeinspect.sources.source import Source, from_object, from_path, is_import_string, with_inputs
+from shapeinspect.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -247,13 +249,13 @@ class Report:
             view: what to show, and how wide; by default everything, 200 cells wide.
         """
         lines = table(self.model, view or View())
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+        return as_text(lines)
 
     def __str__(self) -> str:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return f"<Report of {self.model.source}: {len(self.model.layers)} layers>"
+        return visible(f"<Report of {self.model.source}: {len(self.model.layers)} layers>")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from shapeinspect.render.styled import styled
@@ -391,4 +393,4 @@ class LayerReport(LayerSettings):
             text += (
                 f", {shape(self.input.shape, self.input.axes)} → {shape(self.output.shape, self.output.axes)}"
             )
-        return text + ">"
+        return visible(text + ">")

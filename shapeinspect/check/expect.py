@@ -18,6 +18,7 @@ from shapeinspect.layer_names import matching, similar
 from shapeinspect.render.cells import BATCH, channels
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.totals import Totals, of_model
+from shapeinspect.text import visible
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -71,7 +72,7 @@ class Failure:
         return f"{text}\n  at {self.call}" if self.call else text
 
     def __str__(self) -> str:
-        return f"{self.line}\n{indent(self.clause(), '  ')}"
+        return visible(f"{self.line}\n{indent(self.clause(), '  ')}")
 
 
 def verdict(failures: Sequence[Failure], total: int, of: str = "") -> str:

@@ -18,6 +18,7 @@ from shapeinspect.layout.canonical import slots
 from shapeinspect.registry import native_table
 from shapeinspect.render import cells
 from shapeinspect.render.grid import Column, draw
+from shapeinspect.text import printable
 
 #: The order of axes in the common convention: channels before space, but after time.
 _ORDER = ("N", "T", "C", "D", "H", "W", "L")
@@ -36,6 +37,10 @@ _BIAS = re.compile(r"bias_[ih]h(\.l\d+(?:\.reverse)?)")
 HEADER = "# layers with weights, in the common convention"
 #: The line before the other layers.
 OTHERS = "# other layers"
+
+
+#: Wider than any row.
+_LONGEST = 10_000
 
 
 def text(model: Model) -> str:
@@ -92,7 +97,8 @@ def text_without_settings(model: Model) -> str:
 def _table(names: tuple[str, ...], rows: list[list[str]]) -> list[str]:
     if not rows:
         return []
-    drawn = draw([Column(name) for name in names], rows, 10_000)
+    cells = [[printable(cell, _LONGEST) for cell in row] for row in rows]
+    drawn = draw([Column(name) for name in names], cells, _LONGEST)
     return ["".join(piece for piece, _ in line).rstrip() for at, line in enumerate(drawn) if at != 1]
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shapeinspect.errors import UsageError
+from shapeinspect.text import visible
 
 if TYPE_CHECKING:
     from shapeinspect.render.grid import Line
@@ -88,7 +89,7 @@ def write_error(text: str) -> None:
     """
     import textwrap
 
-    for line in text.split("\n"):
+    for line in visible(text).split("\n"):
         # The text of a fact begins where the label's column ends.
         indent = " " * _FACT if line.startswith("  ") else ""
         wrapped = textwrap.wrap(
@@ -123,7 +124,7 @@ def write_text(pieces: Iterable[str]) -> None:
         UsageError: if the output is closed or takes no more.
     """
     with _writing():
-        sys.stdout.writelines(pieces)
+        sys.stdout.writelines(map(visible, pieces))
         sys.stdout.write("\n")
         sys.stdout.flush()
 
@@ -151,7 +152,9 @@ def write(lines: Iterable[Line]) -> None:
         UsageError: if the output is closed or takes no more.
     """
     if not _colored():
-        write_text(("\n".join("".join(text for text, _ in line).rstrip() for line in lines),))
+        from shapeinspect.render.grid import as_text
+
+        write_text((as_text(lines),))
         return
     from rich.console import Console
 

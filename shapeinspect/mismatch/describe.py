@@ -16,7 +16,7 @@ from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import channel_axis
 from shapeinspect.plugin_api.facts import KeyedLoad, Overwritten
 from shapeinspect.rules.rule import show
-from shapeinspect.text import printable
+from shapeinspect.text import printable, visible
 
 _WIDTH = 80
 _LABEL = 11
@@ -48,7 +48,7 @@ def describe(diagnosis: Diagnosis) -> str:
     for label, texts in _rows(diagnosis):
         for index, text in enumerate(texts):
             lines += _wrapped(label if index == 0 else "", text)
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 def fitting(model: Model, unchecked: tuple[str, ...]) -> str:

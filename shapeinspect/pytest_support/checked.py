@@ -16,6 +16,7 @@ from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Model, Value
 from shapeinspect.pytest_support.scope import Scope, is_result_discarded
 from shapeinspect.render import cells
+from shapeinspect.text import visible
 
 _WIDTH = 72  # what is left of 80 columns beside pytest's margin
 _LABEL = 9
@@ -190,7 +191,7 @@ class Checked:
         return hash(self.value)
 
     def __repr__(self) -> str:
-        return f"<{self.what}: {cells.shape(self.value.shape, self.value.axes)}>"
+        return visible(f"<{self.what}: {cells.shape(self.value.shape, self.value.axes)}>")
 
 
 def _by_origin(match: Match, scope: Scope, what: str) -> dict[str, str]:
@@ -262,7 +263,7 @@ class CheckedCall:
         return Checked(model.values.get(name, Value(name)), f"{what} of {of}", model, self.scope, self.call)
 
     def __repr__(self) -> str:
-        return f"<{called(self.layer.model, self.call, self.layer.layer)}>"
+        return visible(f"<{called(self.layer.model, self.call, self.layer.layer)}>")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.pytest_support.checked import CheckedReport
 from shapeinspect.pytest_support.scope import Scope, block_message
 from shapeinspect.sources.small_text import read_text
+from shapeinspect.text import printable
 
 #: File systems take 255 bytes; the ending and a number need some of these.
 _LONGEST = 200
@@ -185,8 +186,8 @@ class Shapes:
 
 def _warn_of_an_old(path: Path) -> None:
     warnings.warn(
-        f"{path.name} is from before snapshots held settings such as padding and eps, which are not "
-        "compared: --shapes-update adds them",
+        f"{printable(path.name)} is from before snapshots held settings such as padding and eps, which are "
+        "not compared: --shapes-update adds them",
         stacklevel=3,
     )
 

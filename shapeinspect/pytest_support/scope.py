@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.check import Bindings, Match
+from shapeinspect.text import visible
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Scope:
             AssertionError: outside a block.
         """
         __tracebackhide__ = True
+        message = visible(message)
         if not self.collecting:
             raise AssertionError(message)
         self.failures.append(f"{_line()}{message}")

@@ -123,7 +123,7 @@ def draw_svg(windows: tuple[WindowFact, ...], title: str) -> str:
         columns = range(low, min(high, low + 48))
         rows = [row for row, taps in enumerate(window.taps[:16]) if all(tap in columns for tap in taps)]
         widest = max(widest, len(columns))
-        shapes.append(f'<text x="8" y="{top + 13}">{escape(window.axis)}</text>')
+        shapes.append(f'<text x="8" y="{top + 13}">{escape(printable(window.axis))}</text>')
         for index, position in enumerate(columns):
             kind = "in" if 0 <= position < inside else "pad"
             x = _LEFT + index * _CELL

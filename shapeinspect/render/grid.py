@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TypeAlias
+
+from shapeinspect.text import visible
 
 #: A line: pieces of text, each with the name of a style (empty for none).
 Line: TypeAlias = "tuple[tuple[str, str], ...]"
@@ -186,3 +188,16 @@ def _cut(text: str, limit: int) -> str:
         head -= 1
         short = text[:head] + "…" + text[len(text) - tail :]
     return short
+
+
+def as_text(lines: Iterable[Line]) -> str:
+    r"""Return lines as one text without styles, as it is written to a pipe.
+
+    Args:
+        lines: pieces of text with the names of styles.
+
+    Example:
+        >>> as_text([(("fc", "path"), ("  3→5  ", "")), ()])
+        'fc  3→5\n'
+    """
+    return visible("\n".join("".join(text for text, _ in line).rstrip() for line in lines))

@@ -8,6 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from shapeinspect.render.grid import Line
+from shapeinspect.text import visible
 
 STYLES: dict[str, Style] = {
     "heading": Style(bold=True),
@@ -35,5 +36,5 @@ def styled(lines: Iterable[Line]) -> Iterator[Text]:
     for line in lines:
         text = Text(no_wrap=True, overflow="crop", end="\n")
         for piece, style in line:
-            text.append(piece, STYLES.get(style))
+            text.append(visible(piece), STYLES.get(style))
         yield text
