@@ -161,7 +161,7 @@ def summary(value: Any) -> Any:
         and all(type(one) in (int, Number) for one in value)
     ):
         return tuple(int(one) for one in value)
-    if type(value) in (tuple, list, dict, set, str):
+    if type(value) in (tuple, list, dict, set):
         return "sized", len(value)
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if isinstance(shape, tuple) and dtype is not None and not isinstance(value, type):
