@@ -121,7 +121,9 @@ def added(scene: Scene) -> Iterator[Candidate]:
         if own or not (argument or value or element) or not isinstance(node, ast.expr) or distance > 4:
             continue
         shapes = [item for item in scene.values(node) if isinstance(item, Shaped)]
-        if not shapes or not shapes[-1].shape or len(shapes[-1].shape) > 5:
+        # a loss broadcasts a network's outputs with one axis more over the targets, and learns nothing
+        broadcast = losses and bool(shapes) and shapes[-1].kind == "keras"
+        if broadcast or not shapes or not shapes[-1].shape or len(shapes[-1].shape) > 5:
             continue
         text = scene.program.source(node)
         text = text if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
