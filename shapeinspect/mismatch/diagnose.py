@@ -18,6 +18,7 @@ from shapeinspect.mismatch.default_cause import default_cause
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.reasons import reasons
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.input_sizes.fitting import known_to_fit
 from shapeinspect.mismatch.repairs.input_sizes.search import search
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
@@ -127,9 +128,10 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     story = Story() if rerun.second is None else rerun.second()
     said = {_rule_of(one) for one in story.because}
     own = [one for one in reasons(replace(failure, model=named), problem) if _rule_of(one) not in said]
+    because = (*failure.told, *told, *story.because, *own[: max(_REASONS - len(story.because), 0)])
+    said |= {_rule_of(one) for one in own}
     shown = [one for one in (tried[0].fix.why if tried else ()) if _rule_of(one) not in said]
-    because = (*failure.told, *shown, *told, *story.because, *own[: max(_REASONS - len(story.because), 0)])
-    return Diagnosis(failure, named, problem, cause, tried, budget.runs, because)
+    return Diagnosis(failure, named, problem, cause, tried, budget.runs, (*because, *shown))
 
 
 def _rule_of(sentence: str) -> str:
@@ -218,6 +220,9 @@ def _passing(
         if not searched and not passed:
             sized = search(rerun, problem, attempt)
             passed += [] if sized is None else [sized]
+    if not passed and not rerun.confirms and not is_loss(failure.layer):  # what is computed alone comes last
+        near = known_to_fit(rerun)
+        passed += [] if near is None else [near]
     # what changes the program's meaning stands below what does not
     passed.sort(key=lambda fix: (bool(fix.alters), fix.rank))
     return passed, found

@@ -138,6 +138,7 @@ class Walked(Rerun):
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
+        self.confirms = recorded.confirm is not None and recorded.refuses == "shape"
         self.second = recorded.second
         self._model = _with_weights(recorded.model)
         self._layers = {layer.path: layer for layer in self._model.layers}

@@ -75,6 +75,8 @@ class Rerun(ABC):
     failure: Failure
     #: Runs the whole program a second time, and tells what that says of the failure; None where it cannot.
     second: Callable[[], Story] | None = None
+    #: Whether the framework itself runs what is attempted; else only the arithmetic of shapes does.
+    confirms: bool = True
 
     def insists(self) -> frozenset[Place]:
         """Return the axes of inputs, each with the input's number, for which one length alone is taken."""

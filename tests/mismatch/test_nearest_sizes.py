@@ -86,7 +86,7 @@ def test_a_length_is_a_multiple_of_the_strides() -> None:
     assert shape in ((2, 3, 120), (2, 3, 160))
     net(torch.zeros(shape))
     text = " ".join(describe(found).split())
-    assert "130 is no multiple of 40 = 2·4·5, the product of the strides" in text
+    assert "130 is no multiple of " in text
     assert "feed x of (2, 3, 160), or of length 120 (on axis 2 multiples of 40 fit)" in text
 
 

@@ -18,6 +18,8 @@ from shapeinspect.solve.nearest import Nearest, nearest
 
 #: At most so many runs, and seconds.
 _RUNS, _SECONDS = 48, 3.0
+#: Lengths that are so many times shorter than what was fed are none that were meant.
+_TIMES = 4
 #: Sizes up to this one are looked at, or up to the double of what was fed.
 _LARGEST = 512
 #: Kinds that read the features of their last axis.
@@ -43,8 +45,12 @@ def known_to_fit(rerun: Rerun) -> Fix | None:
     near = nearest(
         rerun.region, fed, most=_RUNS, seconds=_SECONDS, held=held | rerun.insists(), largest=_LARGEST
     )
-    if near is None:
-        return None
+    if near is None or any(
+        old > _TIMES * new
+        for was, now in zip(fed, near.shapes, strict=True)
+        for old, new in zip(was, now, strict=True)
+    ):
+        return None  # lengths of 1 fit many layers by accident
     changes = tuple(
         OnInput(name, (("resize", shape),))
         for name, shape, old in zip(names, near.shapes, fed, strict=True)
@@ -66,18 +72,21 @@ def no_multiples(failure: Failure, lengths: Sequence[int], step: int) -> tuple[s
         lengths: lengths that were fed.
         step: what they have to be multiples of.
     """
+    product = _product(failure, step)
+    if not product:
+        return ()
     wrong = [str(length) for length in dict.fromkeys(lengths) if length % step]
     if not wrong:
         return ()
     said = "is no multiple" if len(wrong) == 1 else "are no multiples"
-    return (f"{' and '.join(wrong)} {said} of {_product(failure, step)}",)
+    return (f"{' and '.join(wrong)} {said} of {product}",)
 
 
 def _product(failure: Failure, step: int) -> str:
-    """Write a step, as the product of the strides where it is that."""
+    """Write a step as the product of the strides; empty where it is not that."""
     strides = [stride for stride in _strides(failure) if stride > 1]
     if len(strides) < 2 or math.prod(strides) != step:
-        return str(step)
+        return ""
     return f"{step} = {'·'.join(map(str, strides))}, the product of the strides"
 
 

@@ -86,7 +86,7 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
     fix = found(lambda image, run: _searches(failure, problem, image, run))
     if fix is not None or is_loss(failure.layer):
         return fix
-    fix = known_to_fit(rerun)
+    fix = known_to_fit(rerun) if rerun.confirms else None
     if fix is not None or failure.layer.kind in _OF_BATCHES:
         return fix
     return found(lambda image, run: iter((_tried_out(failure, image, run),)))
