@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FOLDERS = [HERE / "unseen", HERE / "unseen_second", HERE / "unseen_third"]
+FOLDERS = [HERE / name for name in ("unseen", "unseen_second", "unseen_third", "unseen_fourth")]
 EXPECTED = {folder: json.loads((folder / "expected.json").read_text()) for folder in FOLDERS}
 
 SPEC = importlib.util.spec_from_file_location("unseen_verify", HERE / "unseen" / "verify.py")
