@@ -6,10 +6,10 @@ functions are others that differ by their names. Only the biases and what was co
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 from shapeinspect_tensorflow.graph.flow import Ref
 from shapeinspect_tensorflow.graph.recurrence.gates import value_of
@@ -95,7 +95,7 @@ class _Numbers:
             case ("smaller", float(bound), _):
                 return np.minimum(values[0], bound)
             case ("function", str(name), _):
-                drawn = crc32(name.encode()) % 97
+                drawn = _drawn(name) % 97
                 return np.sin(values[0] * (1 + drawn / 50) + drawn)
         raise _OpenError
 
@@ -113,7 +113,7 @@ class _Numbers:
         width = self.hidden if kernel[0] == "part" else None if size is None else size[1]
         if width is None:
             raise _OpenError
-        return np.random.default_rng(crc32(repr(term).encode())).random((_SAMPLES, width))
+        return np.random.default_rng(_drawn(repr(term))).random((_SAMPLES, width))
 
     def _stored(self, term: Term) -> Any:
         ref = value_of(term)
@@ -139,3 +139,8 @@ class _Numbers:
         if np.ndim(whole) == 0:
             return whole
         return whole[..., number * self.hidden : (number + 1) * self.hidden]
+
+
+def _drawn(text: str) -> int:
+    """Return the same number for the same text in every process."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -35,6 +35,8 @@ def known_to_fit(rerun: Rerun) -> Fix | None:
     """
     failure = rerun.failure
     names = failure.model.inputs
+    if len(failure.inputs) > 1 and set(failure.inputs) <= set(names):
+        return None  # what is fed is joined at once: no network says which sizes fit
     shapes = [_lengths(failure, name) for name in names]
     fed = [shape for shape in shapes if shape is not None]
     if not fed or len(fed) < len(shapes):
