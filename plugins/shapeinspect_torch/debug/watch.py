@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shapeinspect.plugin_api import clock
+from shapeinspect_torch.debug.hidden_hook import hidden_hook
 from shapeinspect_torch.tracing.guard import RandomState
 
 #: The number of calls kept: one training step may call a model two or three times.
@@ -34,12 +35,11 @@ def watching(model: Any) -> Iterator[None]:
         seen.append((args, kwargs))
         _BEGUN[model] = (clock.now(), RandomState.now(every=False))
 
-    handle = model.register_forward_pre_hook(keep, with_kwargs=True)
     _SEEN[model] = seen
     try:
-        yield
+        with hidden_hook(model, keep):
+            yield
     finally:
-        handle.remove()
         _SEEN.pop(model, None)
         _BEGUN.pop(model, None)
 
