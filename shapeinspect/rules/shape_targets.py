@@ -78,6 +78,7 @@ def lettered(kind: str, attributes: Attributes, inputs: tuple[Any, ...]) -> Mapp
         inputs: the contents of the inputs by their places, None for those that are not known.
 
     Example:
+        >>> from shapeinspect.dims import UNKNOWN
         >>> lettered("attention", {"lengths": {"H": 4, "L": UNKNOWN}}, (*(None,) * 6, (9,)))
         {'lengths': {'H': 4, 'L': 9}}
         >>> lettered("attention", {"lengths": {"H": 4}}, (*(None,) * 6, (9,)))

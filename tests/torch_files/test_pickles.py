@@ -65,7 +65,7 @@ def normal(node):
     if isinstance(node, list | tuple):
         return type(node)(normal(part) for part in node)
     if isinstance(node, dict):
-        return {key: normal(part) for key, part in node.items()}
+        return {key.key if type(key) is Identity else key: normal(part) for key, part in node.items()}
     return node
 
 

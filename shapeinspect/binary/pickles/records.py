@@ -61,10 +61,12 @@ def key_name(key: Node) -> str:
         key: the key, as the reader represents it.
 
     Example:
-        >>> key_name("fc"), key_name(0), key_name(Identity((1,)))
-        ('fc', '0', '?')
+        >>> key_name("fc"), key_name(0), key_name(Identity((1,))), key_name(Identity(2**61))
+        ('fc', '0', '?', '2305843009213693952')
     """
-    return "?" if type(key) is Identity else str(key)
+    if type(key) is not Identity:
+        return str(key)
+    return str(key.key) if type(key.key) is int else "?"
 
 
 _SCALARS = frozenset({str, bytes, int, float, bool, type(None)})
@@ -137,7 +139,7 @@ class OutOfBand:
 
 
 class Identity:
-    """A dict key that is not a scalar; equal only to itself, so that nothing nested is ever hashed.
+    """A dict key that is not a scalar, or a long integer; equal only to itself, so that it is never hashed.
 
     Example:
         >>> Identity((1,)) == Identity((1,))
