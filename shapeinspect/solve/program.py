@@ -8,7 +8,7 @@ after the first strides. Both give the same result as running the rule on each c
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -123,9 +123,15 @@ class Program:
             if outputs is None:
                 lost.update(call.outputs)
                 continue
+            read = [
+                length
+                for name in reads
+                for length in shapes.get(name) or ()
+                if isinstance(length, np.ndarray)
+            ]
             for name, shape in zip(call.outputs, outputs, strict=False):
                 live.add(name)
-                shapes[name] = shape
+                shapes[name] = tuple(_kept_once(length, read) for length in shape)
             for name in call.outputs[len(outputs) :]:
                 lost.add(name)
         for name in lost:
@@ -263,6 +269,13 @@ def _input_shapes(layer: Layer, call: Call, shapes: Mapping[str, Any]) -> tuple[
 def _plain_numbers(value: Any) -> bool:
     entries = value if isinstance(value, tuple) else (value,)
     return all(isinstance(entry, int) for entry in entries)
+
+
+def _kept_once(length: Any, read: Sequence[Array]) -> Any:
+    """Return the array that a call has read in the place of an equal one: most layers keep most lengths."""
+    if not isinstance(length, np.ndarray):
+        return length
+    return next((one for one in read if one.dtype == length.dtype and np.array_equal(one, length)), length)
 
 
 def _refuse(outcome: Outcome, index: int, refuses: Any) -> None:
