@@ -8,7 +8,7 @@ from __future__ import annotations
 from shapeinspect.binary.protobuf import varint
 
 #: TensorFlow writes blocks of 256 KiB.
-MAX_LENGTH = 64 << 20
+MAX_LENGTH = 16 << 20
 
 
 def decode(data: bytes) -> bytes:
@@ -74,5 +74,6 @@ def _copy(out: bytearray, offset: int, size: int) -> None:
     """Repeat output from ``offset`` bytes back; the source may overlap the copy."""
     if not 0 < offset <= len(out):
         raise ValueError(f"it copies from {offset:,} bytes back, but only {len(out):,} were written")
-    piece = bytes(out[len(out) - offset :][:size])
+    start = len(out) - offset
+    piece = bytes(out[start : start + size])  # never the whole tail, which may be long
     out += (piece * (size // len(piece) + 1))[:size]

@@ -22,6 +22,8 @@ _MAX_BLOCK = 16 << 20
 _MAX_ENTRIES = 2_000_000
 #: The most bytes of all keys: they share prefixes, so a small file could expand to very many.
 _MAX_KEYS = 512 << 20
+#: The index of 200,000 variables has about 10 MiB.
+_MAX_INFLATED = 256 << 20
 
 
 def is_footer(tail: bytes) -> bool:
@@ -55,13 +57,14 @@ def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
     _, _, position = _handle(window, footer, 0, footer_start)
     offset, size, _ = _handle(window, footer, position, footer_start)
     count, keys = Budget(window, "entries", _MAX_ENTRIES), Budget(window, "bytes of names", _MAX_KEYS)
+    inflated = Budget(window, "bytes in compressed blocks", _MAX_INFLATED)
     last_end, last = 0, b""
-    for _, handle in _block(window, offset, size, keys):
+    for _, handle in _block(window, offset, size, keys, inflated):
         start, length, _ = _handle(window, handle, 0, footer_start)
         if start < last_end:  # else one block could be listed a million times
             raise window.fail("its blocks overlap", start)
         last_end = start + length + _TRAILER
-        for key, value in _block(window, start, length, keys):
+        for key, value in _block(window, start, length, keys, inflated):
             count.spend()
             if key <= last and last:
                 raise window.fail("its names are not in order", start)
@@ -87,7 +90,9 @@ def _varint(window: Window, data: bytes, position: int) -> tuple[int, int]:
     return value, next_position
 
 
-def _block(window: Window, offset: int, size: int, keys: Budget) -> Iterator[tuple[bytes, bytes]]:
+def _block(
+    window: Window, offset: int, size: int, keys: Budget, inflated: Budget
+) -> Iterator[tuple[bytes, bytes]]:
     stored = window.span(offset, offset + size + 1)
     checksum = int.from_bytes(window.span(offset + size + 1, offset + size + _TRAILER), "little")
     if masked(stored) != checksum:
@@ -98,6 +103,7 @@ def _block(window: Window, offset: int, size: int, keys: Budget) -> Iterator[tup
             data = snappy.decode(data)
         except ValueError as error:
             raise window.fail(f"a compressed block: {error}", offset) from None
+        inflated.spend(len(data))
     elif compression != _PLAIN:
         raise window.fail(f"{compression} is not a known compression", offset + size)
     restarts = int.from_bytes(data[-4:], "little")
