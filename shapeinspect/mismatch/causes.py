@@ -5,7 +5,7 @@ from __future__ import annotations
 #: What is wrong, by a short name that programs can compare.
 CAUSES: dict[str, str] = {
     "adapter": "one side has adapter (LoRA) weights and the other has none",
-    "allocated": "the interpreter is allocated for another number of samples, and is not resized",
+    "allocated": "the interpreter is allocated for another shape, and is not resized",
     "attention-heads": "the embedding size is not divisible by the number of heads",
     "baked": "the model was exported with a fixed length, and another one is fed",
     "baked-code": "a length became a fixed number when the model was exported, and another one is fed",
@@ -112,6 +112,16 @@ CAUSES: dict[str, str] = {
 _JOINING = frozenset({"concat", "stack"})
 
 
+#: What a cause is called at kinds for which its own words are not true.
+_OF_KINDS = {
+    ("channels-last", "elementwise"): "the axes of one operand are in another order than those of the other",
+    ("features", "attention"): "query, key and value do not fit each other or the layer",
+    ("space", "conv"): "the window is larger than what it is laid on",
+    ("space", "max_pool"): "the window is larger than what it is laid on",
+    ("space", "avg_pool"): "the window is larger than what it is laid on",
+}
+
+
 def sentence(cause: str, kind: str) -> str:
     """Return what is wrong, in words that hold for a layer of this kind.
 
@@ -125,6 +135,8 @@ def sentence(cause: str, kind: str) -> str:
         >>> sentence("missing-axis", "conv")
         'the input has one axis too few'
     """
+    if (cause, kind) in _OF_KINDS:
+        return _OF_KINDS[cause, kind]
     if kind in _JOINING and cause in ("missing-axis", "extra-axis"):  # which of them is wrong is not known
         return "the inputs do not have the same number of axes"
     return CAUSES[cause]

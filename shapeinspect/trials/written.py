@@ -95,7 +95,8 @@ def _written(file: File, one: Candidate) -> Written:
             if around is None or re.search(r"[A-Za-z_]", old):
                 break
             alone = alone or (first, last)
-        if isinstance(around, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        if hasattr(around, "body") and not isinstance(around, ast.expr | ast.Module):
+            # A block is no code to paste on one line; of lines that are alike the place tells which.
             line = _line(file, node.lineno, node.end_lineno)
             if file.text.count(line[2]) == 1 and line[0] <= low and high <= line[1]:
                 first, last, old = line

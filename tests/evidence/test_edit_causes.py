@@ -78,7 +78,7 @@ _EDITS = {
     "two arguments in each other's place": (
         "frames, videos = 15, 3",
         "frames, videos = 3, 15",
-        "15 and 3 are exchanged, line 24",
+        "the script runs with 15 and 3 exchanged, line 24",
     ),
     "another list": (
         "len(columns)",
@@ -93,7 +93,7 @@ _EDITS = {
     "an axis too many": (
         "np.repeat(scores, frames, 0)",
         "np.repeat(scores.squeeze(1), frames, 0)",
-        "scores is (6, 1), line 27: it has an axis too many",
+        "scores is (6, 1), line 27: the script runs with one axis less",
     ),
     "an entry too many": (
         "np.repeat(scores, frames, 0)",

@@ -22,28 +22,28 @@ _OF_AXES = frozenset({
     "unsqueeze", "squeeze", "flatten", "expand_dims", "size", "chunk", "unbind", "amax", "amin", "cumsum",
     "split", "Concatenate", "repeat_interleave", "take", "roll",
 })  # fmt: skip
-#: What is missing where one of these is put around an expression.
+#: What is changed where one of these is put around an expression; that it was missing is not known.
 _WRAPS = {
-    "flatten": "it has to be flattened",
-    "ravel": "it has to be flattened",
-    "Flatten": "it has to be flattened",
-    "unsqueeze": "an axis is missing",
-    "expand_dims": "an axis is missing",
-    "squeeze": "it has an axis too many",
-    "t": "its axes are the other way round",
-    "T": "its axes are the other way round",
-    "mT": "its axes are the other way round",
-    "transpose": "its axes are in another order",
-    "swapaxes": "its axes are in another order",
-    "permute": "its axes are in another order",
-    "movedim": "its axes are in another order",
-    "moveaxis": "its axes are in another order",
-    "long": "its dtype is another one",
-    "float": "its dtype is another one",
-    "int": "its dtype is another one",
-    "bool": "its dtype is another one",
-    "to": "its dtype is another one",
-    "astype": "its dtype is another one",
+    "flatten": "with it flattened",
+    "ravel": "with it flattened",
+    "Flatten": "with it flattened",
+    "unsqueeze": "with one more axis",
+    "expand_dims": "with one more axis",
+    "squeeze": "with one axis less",
+    "t": "with its axes the other way round",
+    "T": "with its axes the other way round",
+    "mT": "with its axes the other way round",
+    "transpose": "with its axes in another order",
+    "swapaxes": "with its axes in another order",
+    "permute": "with its axes in another order",
+    "movedim": "with its axes in another order",
+    "moveaxis": "with its axes in another order",
+    "long": "with another dtype",
+    "float": "with another dtype",
+    "int": "with another dtype",
+    "bool": "with another dtype",
+    "to": "with another dtype",
+    "astype": "with another dtype",
 }
 
 
@@ -86,7 +86,7 @@ def _turned(first: Edit, second: Edit) -> str:
         if None not in worth
         else ""
     )
-    return f"{texts[0][0]} and {texts[1][0]} are exchanged{place}, {first.line}" + (
+    return f"the script runs with {texts[0][0]} and {texts[1][0]} exchanged{place}, {first.line}" + (
         held if not texts[0][0].isdigit() else ""
     )
 
@@ -220,12 +220,12 @@ def _wrapped(edit: Edit) -> str:
     word = new.attr if isinstance(new, ast.Attribute) else callee_of(new)
     if "dtype" in _WRAPS.get(word, ""):
         got = f"{edit.code(old)} is of {edit.trace.dtype(old)}, {edit.line}"
-    return f"{got}: {_WRAPS[word]}" if word in _WRAPS else ""
+    return f"{got}: the script runs {_WRAPS[word]}" if word in _WRAPS else ""
 
 
 def _part(edit: Edit, shape: tuple[int, ...], index: str) -> str:
     if "None" in index or "newaxis" in index:
-        return "an axis is missing"
+        return "with one more axis"
     if index in (":-1", "1:"):
         which = "last" if index == ":-1" else "first"
         return f"the {which} of the {shape[0]} does not belong to it"
