@@ -32,7 +32,7 @@ _EXPECTED = {
     "stack": "arrays of one shape",
     "matmul": "the last axis of the left one as long as the last but one of the right one",
     "einsum": "one length for each letter",
-    "gather": "as many axes for the indices as for what they are looked up in",
+    "gather": "indices that are integers, with as many axes as what they are looked up in",
     "index": "a mask as long as the axes that it chooses from",
     "store": "a value of the shape of the place where it is stored",
 }  # fmt: skip

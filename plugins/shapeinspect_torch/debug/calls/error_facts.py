@@ -41,6 +41,8 @@ _OF_LENGTHS = re.compile(r"Expected (\w+) to have value at most (\d+), but got v
 
 #: Its messages for an index of numbers that is read as a mask, and for an index outside of a tensor.
 _OF_MASKS = "shape of the mask"
+#: Its message for an index of ``scatter``, ``gather`` or ``index_select`` that is no tensor of integers.
+_OF_INDEX_TYPES = re.compile(r"[Ee]xpected (?:dtype )?int\d\d(?:/| or )?\S* for index")
 _OF_INDICES = re.compile(r"index(?: -?\d+)? (?:is )?out of (?:range|bounds)")
 
 
@@ -65,6 +67,9 @@ def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fac
         return TooLong(too_long[1], int(too_long[3]), int(too_long[2]))
     if _OF_MASKS in str(error) and "uint8" in dtypes:
         return OtherType("int64", "uint8, which is read as a mask", dtypes.index("uint8"))
+    if _OF_INDEX_TYPES.search(str(error)):
+        real = [at for at, dtype in enumerate(dtypes) if at and dtype and "float" in dtype]
+        return OtherType("int64", str(dtypes[real[0]]), real[0]) if real else None
     return _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
 
 
