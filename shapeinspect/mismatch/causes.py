@@ -93,7 +93,7 @@ CAUSES: dict[str, str] = {
     "space": "the two branches produce different spatial sizes",
     "squeezed": "an earlier squeeze removes the batch axis when the batch size is 1",
     "state": "the initial state does not have the shape that the layer expects",
-    "state-dict": "the checkpoint was saved with other layer sizes",
+    "state-dict": "the weights that are loaded have other shapes than the layers",
     "stateful": "the layer keeps states for a different batch size",
     "steps-kept": "the recurrent layer before returns all its steps where only the last is expected",
     "swapped-axes": "two axes are swapped",

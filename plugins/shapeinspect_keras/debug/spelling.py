@@ -149,13 +149,15 @@ class Speller:
             )
             return f'loss="{kind}"'
         if isinstance(change, OnLayer) and not _INPUTS.isdisjoint(change.attributes):
-            count = next(iter(change.attributes.values()))
+            count = next(value for key, value in change.attributes.items() if key in _INPUTS)
+            others = [item for item in change.attributes.items() if item[0] not in _INPUTS]
             given = next((shape for shape in self.shapes.values() if shape), None)
-            if given is not None and given[-1] == count:
+            if given is not None and given[-1] == count and not others:
                 return self._redeclared((), tuple(given[1:])) or f"keras.Input(shape={tuple(given[1:])})"
             # This is not a setting: it follows from the first call, or from the declared input.
             what = "channels" if "in_channels" in change.attributes else "features"
-            return "" if "/" in change.path else f'{count} input {what} for "{change.path}"'
+            also = "".join(f"{self._setting(key, value)} and " for key, value in others)
+            return "" if "/" in change.path else f'{also}{count} input {what} for "{change.path}"'
         text = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
         return f'{text} in "{change.path}"' if isinstance(change, OnLayer) else text
 
