@@ -1,7 +1,8 @@
 """Reads small values of an OCDBT store in a separate program, so that a hostile store kills only it.
 
-Its arguments are a directory and the path of ``shapeinspect/binary/child_limits.py``, its standard input is a
-JSON list of keys; it answers with a JSON list of their texts, null where there is none.
+Its arguments are a directory, the path of ``shapeinspect/binary/child_limits.py`` and the number of the
+process that starts it. Its standard input is a JSON list of keys; it answers with a JSON list of their texts,
+null where there is none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def main() -> None:
     import tensorstore
 
     bounds = runpy.run_path(sys.argv[2])
-    bounds["limit"](_SPACE, CPU)
+    bounds["limit"](_SPACE, CPU, int(sys.argv[3]))
     base = {"driver": "file", "path": sys.argv[1] + "/"}
     store = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result()
     pending = [store.read(key) for key in json.load(sys.stdin)]

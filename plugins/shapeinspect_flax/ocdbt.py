@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,14 @@ def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None
     Raises:
         UnreadableFileError: if tensorstore cannot read the store.
     """
-    words = [sys.executable, "-I", str(_CHILD), str(folder.absolute()), child_limits.__file__]
+    words = [
+        sys.executable,
+        "-I",
+        str(_CHILD),
+        str(folder.absolute()),
+        child_limits.__file__,
+        str(os.getpid()),
+    ]
     with subprocess.Popen(words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as child:  # noqa: S603  # our own program
         answer = answer_of(child, _CLOCK, json_text.MAX_BYTES, json.dumps(list(keys)).encode())
     if answer.late:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import suppress
 
 #: What a child may hold beyond what it has when it sets its limits, in bytes.
@@ -16,14 +17,15 @@ MEMORY = 512 << 20
 _DEATH_SIGNAL = 1
 
 
-def limit(memory: int, seconds: float) -> None:
+def limit(memory: int, seconds: float, parent: int) -> None:
     """Bound this process where the system can, and let it end with the one that started it.
 
     Args:
         memory: bytes of address space beyond those that it has now.
         seconds: processor time from now on.
+        parent: the number of the process that started it.
     """
-    _end_with_parent()
+    end_with(parent)
     try:
         import resource
     except ImportError:  # Windows has no such limits
@@ -46,13 +48,25 @@ def _held() -> int:
         return 1 << 30
 
 
-def _end_with_parent() -> None:
-    try:
-        import ctypes
+def end_with(parent: int) -> None:
+    """End this process when the one that started it ends; only Linux tells it.
 
-        before = os.getppid()
-        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    except (ImportError, OSError, AttributeError, TypeError):  # only Linux tells a child of its parent's end
+    Args:
+        parent: the number of that process.
+    """
+    if not sys.platform.startswith("linux"):
         return
-    if os.getppid() != before:
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
         os._exit(1)
+
+
+def end_children_with_this_process() -> None:
+    """End every process that this one forks from now on when this one ends; only on Linux."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    os.register_at_fork(after_in_child=lambda: ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL))

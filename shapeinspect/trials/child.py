@@ -19,10 +19,11 @@ from importlib.machinery import SourceFileLoader
 from typing import Any
 
 from shapeinspect import registry
+from shapeinspect.binary.child_limits import end_children_with_this_process
 from shapeinspect.plugin_api.isolation import landlock
 from shapeinspect.plugin_api.isolation.confined import REFUSED, ConfinedError
 from shapeinspect.plugin_api.isolation.inheritance import detach
-from shapeinspect.plugin_api.isolation.limits import end_children_with_this_process, limit
+from shapeinspect.plugin_api.isolation.limits import limit
 from shapeinspect.plugin_api.isolation.mirror import beside, mirror
 from shapeinspect.plugin_api.isolation.system_calls import refuse
 from shapeinspect.trials.coincidences import of_sizes

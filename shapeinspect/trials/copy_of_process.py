@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from shapeinspect.binary.child_limits import end_with
 from shapeinspect.plugin_api.isolation.inheritance import detach
-from shapeinspect.plugin_api.isolation.limits import end_with
 from shapeinspect.plugin_api.user_code.frames import is_installed
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from shapeinspect import registry
-from shapeinspect.plugin_api.isolation.limits import end_with
+from shapeinspect.binary.child_limits import end_with
 
 #: A trial that does not stop by itself, since it holds Python's lock, is ended after so many times its limit.
 _GRACE = 11.0

@@ -15,7 +15,10 @@ from shapeinspect.binary import child_limits
 from shapeinspect.binary.child_process import answer_of
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux bounds a process so")
-BOUNDED = f"import runpy\nbounds = runpy.run_path({child_limits.__file__!r})\n"
+BOUNDED = (
+    f"import os, runpy\nbounds = runpy.run_path({child_limits.__file__!r})\n"
+    "def limit(memory, seconds): bounds['limit'](memory, seconds, os.getppid())\n"
+)
 
 
 def child(text: str) -> subprocess.Popen[bytes]:
@@ -26,7 +29,7 @@ def child(text: str) -> subprocess.Popen[bytes]:
 @LINUX
 def test_memory_beyond_the_limit_is_refused() -> None:
     text = """
-bounds["limit"](64 << 20, 60)
+limit(64 << 20, 60)
 try:
     bytearray(128 << 20)
 except MemoryError:
@@ -38,7 +41,7 @@ except MemoryError:
 
 @LINUX
 def test_work_beyond_the_limit_ends_the_child() -> None:
-    with child('bounds["limit"](64 << 20, 0.2)\nwhile True: pass') as process:
+    with child("limit(64 << 20, 0.2)\nwhile True: pass") as process:
         answer = answer_of(process, 60, 100)
     assert (answer.code, answer.late) == (-signal.SIGPROF, False)
 
@@ -62,7 +65,7 @@ def test_what_it_is_given_may_be_larger_than_a_pipe_and_is_not_read_by_all() -> 
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     """The parent is killed while the child computes and reads from nobody."""
     number = tmp_path / "number"
-    inner = BOUNDED + 'bounds["limit"](64 << 20, 600)\nprint("here", flush=True)\nwhile True: pass'
+    inner = BOUNDED + 'limit(64 << 20, 600)\nprint("here", flush=True)\nwhile True: pass'
     outer = (
         "import subprocess, sys\n"
         f"made = subprocess.Popen([sys.executable, '-I', '-S', '-c', {inner!r}], stdout=subprocess.PIPE)\n"
@@ -77,6 +80,12 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
         assert parent.stdout.readline() == b"ready\n"
         parent.kill()
     assert gone(int(number.read_text()))
+
+
+@LINUX
+def test_a_child_whose_parent_has_ended_before_ends_at_once() -> None:
+    with child('bounds["limit"](64 << 20, 600, os.getpid())\nprint("here")') as process:
+        assert answer_of(process, 60, 100)[:2] == (b"", 1)
 
 
 def gone(process: int) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -11,17 +10,13 @@ from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import describe
 
 
-def test_two_settings_of_one_kernel(tmp_path: Path) -> None:
-    body = (
-        "import keras, numpy as np\n"
-        'net = keras.Sequential([keras.Input((99, 2, 1)), keras.layers.Conv2D(12, (10, 1), name="conv")])\n'
-        'net.get_layer("conv").set_weights([np.zeros((8, 1, 6, 12)), np.zeros(12)])\n'
-    )
-    script = tmp_path / "give.py"
-    script.write_text(body)
-    space: dict[str, Any] = {"__name__": "__main__"}
+def test_two_settings_of_one_kernel(run: Callable[[str], None]) -> None:
     with pytest.raises(ValueError, match="weight shape") as caught:
-        exec(compile(body, str(script), "exec"), space)
+        run("""
+import keras, numpy as np
+net = keras.Sequential([keras.Input((99, 2, 1)), keras.layers.Conv2D(12, (10, 1), name="conv")])
+net.get_layer("conv").set_weights([np.zeros((8, 1, 6, 12)), np.zeros(12)])
+""")
     found = explain_error(caught.value)
     assert found is not None
     text = " ".join(describe(found).split())

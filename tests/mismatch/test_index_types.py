@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -12,13 +11,9 @@ from shapeinspect.mismatch import describe
 
 
 @pytest.mark.parametrize("line", ["made.gather(1, chosen)", "torch.index_select(made, 1, chosen[:, 0])"])
-def test_an_index_of_another_type(tmp_path: Path, line: str) -> None:
-    body = f"import torch\nmade, chosen = torch.rand(3, 7), torch.zeros(3, 1)\npicked = {line}\n"
-    script = tmp_path / "pick.py"
-    script.write_text(body)
-    space: dict[str, Any] = {"__name__": "__main__"}
+def test_an_index_of_another_type(run: Callable[[str], None], line: str) -> None:
     with pytest.raises(RuntimeError) as caught:
-        exec(compile(body, str(script), "exec"), space)
+        run(f"import torch\nmade, chosen = torch.rand(3, 7), torch.zeros(3, 1)\npicked = {line}\n")
     found = explain_error(caught.value)
     assert found is not None
     assert found.cause == "dtype"

@@ -2,7 +2,7 @@
 
 It runs in a child process because libhdf5 is not memory-safe: if a damaged file crashes it, only the
 child dies. Run it as ``python -I _hdf5_child.py REQUEST`` where the request is a JSON object
-``{"path", "offset", "size", "search", "limits", "seconds", "objects"}``. Without a path the file is
+``{"path", "offset", "size", "search", "limits", "parent", "seconds", "objects"}``. Without a path the file is
 remote: the child requests ranges from the parent on stdout, and receives them on stdin.
 
 It follows hard links only, never reads a dataset, and never asks a virtual dataset for its shape,
@@ -200,7 +200,7 @@ def main() -> None:
 def respond(h5py: Any, request: dict[str, Any]) -> str:
     """Answer the request within its limits."""
     bounds = runpy.run_path(request["limits"])
-    bounds["limit"](bounds["MEMORY"], request["seconds"])
+    bounds["limit"](bounds["MEMORY"], request["seconds"], request["parent"])
     path, size = request["path"], request["size"]
     if path is None:
         file: Any = io.BufferedReader(Window(remote, size), AHEAD)

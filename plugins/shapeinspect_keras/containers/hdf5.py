@@ -106,6 +106,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
         "size": size,
         "search": _home_of_h5py(),
         "limits": child_limits.__file__,
+        "parent": os.getpid(),
         "seconds": min(SECONDS, SECONDS_AT_LEAST + _stored(source, size) / BYTES_A_SECOND),
         "objects": OBJECTS,
     }

@@ -18,17 +18,18 @@ _NAME = "onnx_cpp2py_export"
 _EACH_BYTE = 100
 
 
-def main(folder: str, limits: str) -> None:
+def main(folder: str, limits: str, parent: str) -> None:
     """Read a model from stdin, infer, and write it to stdout after a status byte.
 
     Args:
         folder: the folder of the package onnx.
         limits: the path of ``shapeinspect/binary/child_limits.py``.
+        parent: the number of the process that starts it.
     """
     infer = _load(Path(folder))
     bounds = runpy.run_path(limits)
     data = sys.stdin.buffer.read()
-    bounds["limit"](bounds["MEMORY"] + _EACH_BYTE * len(data), seconds(len(data)))
+    bounds["limit"](bounds["MEMORY"] + _EACH_BYTE * len(data), seconds(len(data)), int(parent))
     try:
         answer = b"+" + infer(data, False, False, True)
     except MemoryError:

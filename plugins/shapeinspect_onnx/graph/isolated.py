@@ -8,6 +8,7 @@ while this process reads the file, so that it costs almost nothing.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import TracebackType
@@ -36,7 +37,15 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and our own program
-                [sys.executable, "-I", "-S", _child.__file__, str(folder()), child_limits.__file__],
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    _child.__file__,
+                    str(folder()),
+                    child_limits.__file__,
+                    str(os.getpid()),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -1,15 +1,12 @@
-"""Limits of a process that runs the user's code again, and its end with the process that started it."""
+"""Limits of a process that runs the user's code again."""
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
 import signal
 from contextlib import suppress
 from pathlib import Path
 
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 #: A larger file is not written, in bytes.
 _FILE = 1 << 31
 #: A run may take twice the memory that the process took at most, and at least so many bytes.
@@ -47,19 +44,3 @@ def limit(seconds: float, memory: int) -> None:
     with suppress(ValueError):  # in another thread than the first one signals cannot be set
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
             signal.signal(number, signal.SIG_DFL)
-
-
-def end_with(parent: int) -> None:
-    """End this process when the one that started it ends.
-
-    Args:
-        parent: the number of that process.
-    """
-    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def end_children_with_this_process() -> None:
-    """End every process that this one forks from now on when this one ends."""
-    os.register_at_fork(after_in_child=lambda: ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL))

@@ -18,15 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias, TypeVar
 
+from shapeinspect.binary.child_limits import end_children_with_this_process, end_with
 from shapeinspect.plugin_api.isolation import landlock
 from shapeinspect.plugin_api.isolation.confined import confined, released
 from shapeinspect.plugin_api.isolation.inheritance import detach
-from shapeinspect.plugin_api.isolation.limits import (
-    end_children_with_this_process,
-    end_with,
-    limit,
-    memory_of_a_run,
-)
+from shapeinspect.plugin_api.isolation.limits import limit, memory_of_a_run
 from shapeinspect.plugin_api.isolation.system_calls import refuse
 
 T = TypeVar("T")
