@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -119,7 +120,7 @@ def repaired(
     order = Script(
         folder,
         name,
-        os.path.relpath(os.getcwd(), folder),
+        _started_in(folder),
         tuple(argv),
         began,
         memory_of_a_run(),
@@ -243,7 +244,15 @@ def _may_be_of_shapes(error: BaseException) -> bool:
 def _folder(path: str) -> str:
     """Return the folder to mirror: the one that it was started in where that holds the script."""
     here, own = os.getcwd(), os.path.dirname(path)
-    return here if own.startswith(here + os.sep) and here != os.path.expanduser("~") else own
+    # A mirror is made among the temporary files, and would hold itself.
+    wide = here == os.path.expanduser("~") or (tempfile.gettempdir() + os.sep).startswith(here + os.sep)
+    return here if own.startswith(here + os.sep) and not wide else own
+
+
+def _started_in(folder: str) -> str:
+    """Return the folder that the script was started in: its path in the mirrored one, or where it is."""
+    here = os.getcwd()
+    return os.path.relpath(here, folder) if (here + os.sep).startswith(folder + os.sep) else here
 
 
 def _files(path: str, folder: str) -> Iterator[File]:

@@ -28,7 +28,7 @@ class Script:
     Args:
         folder: the folder that holds what the script may change: its own, or the one that it was started in.
         path: the script's path in that folder.
-        cwd: the path in that folder of the folder that it was started in.
+        cwd: the path in that folder of the folder that it was started in; an absolute one for one elsewhere.
         argv: its arguments.
         since: when it began, in seconds since 1970.
         memory: how much memory a trial may take, in bytes.

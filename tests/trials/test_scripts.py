@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from textwrap import dedent
 
@@ -217,3 +218,16 @@ def test_an_axis_and_the_size_that_follows_from_it_are_changed_together(tmp_path
     )
     assert "torch.cat(parts, 1) instead of torch.cat(parts, 0)" in found
     assert "nn.Linear(HIDDEN * BRANCHES, 4) instead of nn.Linear(HIDDEN, 4)" in found
+
+
+@pytest.mark.parametrize("started", ["elsewhere", ".", "temporary"])
+def test_a_script_is_run_again_from_wherever_it_was_started(tmp_path: Path, started: str) -> None:
+    """Beside its folder, above it, and where temporary files lie, the mirror of the script among them."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    text = "import numpy as np\n\na, b = np.ones((4, 7)), np.ones((9, 5))\nprint((a @ b).sum())\n"
+    (folder / "program.py").write_text(text)
+    here = Path(tempfile.gettempdir()) if started == "temporary" else tmp_path / started
+    found = run(here, str(folder / "program.py"))
+    assert "it was tried: the whole script runs to its end with it" in found
