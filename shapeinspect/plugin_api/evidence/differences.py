@@ -6,12 +6,16 @@ import ast
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from shapeinspect.plugin_api.programs.span import tree_of
+
 #: An expression or statement, and what stands in its place.
 Pair: TypeAlias = "tuple[ast.AST, ast.AST]"
 
 
 def differences(before: str, after: str) -> list[Pair]:
     """Return the smallest parts in which two versions of a file differ, with what they have become.
+
+    The parts are nodes of :func:`tree_of`'s trees, which a trace reads, too.
 
     A call that is given one more argument is such a part as a whole, and so is an expression that is wrapped.
 
@@ -26,7 +30,7 @@ def differences(before: str, after: str) -> list[Pair]:
         [('f(x)', 'f(x, dim=1)')]
     """
     try:
-        return [*_differing(ast.parse(before), ast.parse(after))]
+        return [*_differing(tree_of(before), tree_of(after))]
     except SyntaxError:
         return []
 

@@ -60,15 +60,12 @@ def causes(trace: Trace, texts: Mapping[str, str], after: Trace | None = None) -
         if trace.texts.get(file, text) == text:
             continue
         edits = [
-            Edit(trace, node, new, after)
+            Edit(trace, old, new, after)
             for old, new in differences(trace.texts[file], text)
-            if (node := _in_tree(trace, file, old)) is not None
+            if None not in place_of(old)
         ]
-        found += (
-            [_turned(*edits)]
-            if len(edits) == 2 and _turned(*edits)
-            else chain.from_iterable(map(_told, edits))
-        )
+        turned = _turned(*edits) if len(edits) == 2 else ""
+        found += [turned] if turned else chain.from_iterable(map(_told, edits))
     return tuple(dict.fromkeys(found))[:_SENTENCES]
 
 
@@ -89,13 +86,6 @@ def _turned(first: Edit, second: Edit) -> str:
     return f"the script runs with {texts[0][0]} and {texts[1][0]} exchanged{place}, {first.line}" + (
         held if not texts[0][0].isdigit() else ""
     )
-
-
-def _in_tree(trace: Trace, file: str, node: Any) -> ast.AST | None:
-    """Return the node of a trace's own tree that stands in the same place."""
-    place = place_of(node)
-    same = (one for one in ast.walk(trace.tree(file)) if type(one) is type(node) and place_of(one) == place)
-    return None if None in place else next(same, None)
 
 
 def _told(edit: Edit) -> Iterator[str]:
@@ -216,14 +206,14 @@ def _wrapped(edit: Edit) -> str:
         return ""
     got = f"{edit.code(old)} is {shown(shape)}, {edit.line}"
     if isinstance(new, ast.Subscript):
-        return f"{got}: {_part(edit, shape, ast.unparse(new.slice))}"
+        return f"{got}: {_part(shape, ast.unparse(new.slice))}"
     word = new.attr if isinstance(new, ast.Attribute) else callee_of(new)
     if "dtype" in _WRAPS.get(word, ""):
         got = f"{edit.code(old)} is of {edit.trace.dtype(old)}, {edit.line}"
     return f"{got}: the script runs {_WRAPS[word]}" if word in _WRAPS else ""
 
 
-def _part(edit: Edit, shape: tuple[int, ...], index: str) -> str:
+def _part(shape: tuple[int, ...], index: str) -> str:
     if "None" in index or "newaxis" in index:
         return "with one more axis"
     if index in (":-1", "1:"):

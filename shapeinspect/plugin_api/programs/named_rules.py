@@ -115,9 +115,7 @@ def _size(trace: Trace, node: ast.expr) -> int | None:
     if not last or type(last[0]) is not int or last[0] < 1 or len(values) > _VARYING:
         return None
     parent = trace.parents.get(node)
-    if isinstance(node, ast.Constant) and not isinstance(
-        parent, ast.Call | ast.keyword | ast.arguments | ast.Assign
-    ):
+    if isinstance(node, ast.Constant) and not isinstance(parent, _GIVEN):
         return None
     if isinstance(parent, ast.keyword):
         if parent.arg in ("dim", "axis"):
@@ -125,12 +123,7 @@ def _size(trace: Trace, node: ast.expr) -> int | None:
         parent = trace.parents.get(parent)
     if isinstance(parent, ast.Call) and (parent.func is node or callee_of(parent) in _OTHERS):
         return None
-    if isinstance(
-        parent,
-        ast.Attribute | ast.Compare | ast.FormattedValue | ast.Slice | ast.Subscript | ast.expr_context,
-    ):
-        return None
-    return last[0]
+    return None if isinstance(parent, _NO_PLACE) else last[0]
 
 
 def _ways(
@@ -217,7 +210,6 @@ def alike(trace: Trace, along: Mapping[ast.expr, int], vocabulary: Vocabulary) -
 
 
 def forgotten(
-    trace: Trace,
     along: Mapping[ast.expr, int],
     left: Sequence[tuple[ast.Call, str, object]],
     vocabulary: Vocabulary,
@@ -225,7 +217,6 @@ def forgotten(
     """Yield arguments that are left at their defaults though the script has a size that is called alike.
 
     Args:
-        trace: the script.
         along: the expressions behind the failure, with their distance.
         left: the calls, an argument that each does not give, and its default.
         vocabulary: the names.

@@ -44,7 +44,7 @@ def forgotten_arguments(
     for node in calls_along(trace, along):
         if not callee_of(node).startswith("__"):
             left += _left(trace, node)
-    for call, name, text, rank in forgotten(trace, along, left, vocabulary):
+    for call, name, text, rank in forgotten(along, left, vocabulary):
         yield Suggestion(trace.homes[call], (keyword_edit(trace, call, name, text),), rank)
 
 
