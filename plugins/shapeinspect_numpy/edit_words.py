@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.edit_words import EditWords, Effect
 
 WORDS = EditWords(
     settings=dict.fromkeys(("mean", "sum", "max", "min", "std", "argmax"), ("keepdims=True",)),
@@ -50,4 +50,33 @@ WORDS = EditWords(
         "append": ("concatenate",),
         "dot": ("multiply",),
     },
+    effects={
+        **dict.fromkeys(("flatten", "ravel"), Effect.FLAT),
+        "expand_dims": Effect.MORE,
+        "squeeze": Effect.LESS,
+        **dict.fromkeys(("T", "mT"), Effect.TURNED),
+        **dict.fromkeys(("transpose", "swapaxes", "moveaxis"), Effect.ORDER),
+        "astype": Effect.DTYPE,
+    },
+    axes=frozenset(
+        {
+            "concat",
+            "concatenate",
+            "stack",
+            "sum",
+            "mean",
+            "max",
+            "min",
+            "argmax",
+            "squeeze",
+            "expand_dims",
+            "size",
+            "amax",
+            "amin",
+            "cumsum",
+            "split",
+            "take",
+            "roll",
+        }
+    ),
 )

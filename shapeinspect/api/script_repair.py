@@ -172,7 +172,7 @@ def repaired(
     finally:
         _progress_ends()
     return tuple(
-        _tried(repair, _causes(error, repair, folder) if not place else repair.why)
+        _tried(repair, _causes(error, repair, folder, words) if not place else repair.why)
         for place, repair in enumerate(found)
     )
 
@@ -451,7 +451,7 @@ def _modules(frames: Sequence[Place]) -> frozenset[str]:
     )
 
 
-def _causes(error: BaseException, repair: Repair, folder: str) -> tuple[str, ...]:
+def _causes(error: BaseException, repair: Repair, folder: str, words: EditWords) -> tuple[str, ...]:
     """Return what was wrong if a repair is right: as it says itself, else by the values of the second run."""
     if repair.why or repair.alters:
         return repair.why
@@ -461,7 +461,7 @@ def _causes(error: BaseException, repair: Repair, folder: str) -> tuple[str, ...
             if trace is not None:
                 paths = {os.path.relpath(os.path.abspath(file), folder): file for file in trace.texts}
                 texts = {paths[path]: text for path, text in repair.texts.items() if path in paths}
-                return causes(trace, texts, debugger.trace(error, texts))
+                return causes(trace, texts, words, debugger.trace(error, texts))
         except Exception:  # noqa: BLE001, S112  # the fix stands without it
             continue
     return ()

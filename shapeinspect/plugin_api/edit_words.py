@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 
 
@@ -13,6 +14,21 @@ def _none() -> Mapping[str, tuple[str, ...]]:
 
 def _any(form: str, shape: tuple[int, ...]) -> bool:
     return True
+
+
+def _no_effects() -> Mapping[str, Effect]:
+    return MappingProxyType({})
+
+
+class Effect(Enum):
+    """What is changed in an array where something is put around it."""
+
+    FLAT = "it flattened"
+    MORE = "one more axis"
+    LESS = "one axis less"
+    TURNED = "its axes the other way round"
+    ORDER = "its axes in another order"
+    DTYPE = "another dtype"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,8 @@ class EditWords:
         renamed: methods and functions, and what is often meant instead.
         fits: whether an expression of ``wraps`` makes another array of one of a shape; true where that is
             not known.
+        effects: methods, attributes and functions that rearrange an array, and what each changes in it.
+        axes: functions whose numbers by place are axes.
     """
 
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
@@ -37,6 +55,8 @@ class EditWords:
     wraps: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
     renamed: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
     fits: Callable[[str, tuple[int, ...]], bool] = _any
+    effects: Mapping[str, Effect] = field(default_factory=_no_effects)
+    axes: frozenset[str] = frozenset()
 
     def __or__(self, other: EditWords) -> EditWords:
         """Return the words of both.
@@ -60,4 +80,5 @@ class EditWords:
         def fits(form: str, shape: tuple[int, ...]) -> bool:
             return self.fits(form, shape) and other.fits(form, shape)
 
-        return EditWords(settings, words, self.plain | other.plain, wraps, renamed, fits)
+        effects, axes = {**self.effects, **other.effects}, self.axes | other.axes
+        return EditWords(settings, words, self.plain | other.plain, wraps, renamed, fits, effects, axes)

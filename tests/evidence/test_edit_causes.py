@@ -8,6 +8,7 @@ import pytest
 
 from shapeinspect.plugin_api.evidence.edit_causes import causes
 from shapeinspect.plugin_api.programs.copies import available
+from shapeinspect_numpy.edit_words import WORDS
 
 from .traced import FILE, traced
 
@@ -117,5 +118,5 @@ def trace() -> object:
 @pytest.mark.parametrize(("old", "new", "said"), _EDITS.values(), ids=_EDITS)
 def test_an_edit_tells_what_was_wrong(trace: object, old: str, new: str, said: str | None) -> None:
     assert _SCRIPT.count(old) == 1
-    found = causes(trace, {FILE: _SCRIPT.replace(old, new)})  # type: ignore[arg-type]  # a Trace
+    found = causes(trace, {FILE: _SCRIPT.replace(old, new)}, WORDS)  # type: ignore[arg-type]  # a Trace
     assert found == (() if said is None else (said,))

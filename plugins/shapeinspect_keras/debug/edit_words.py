@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.edit_words import EditWords, Effect
 
 _ROWS = ("return_sequences=True", "return_state=True")
 _SAME = ('padding="same"',)
@@ -79,4 +79,33 @@ WORDS = EditWords(
         "GlobalMaxPooling1D": ("GlobalMaxPooling2D",),
         "Flatten": ("GlobalAveragePooling2D", "GlobalAveragePooling1D"),
     },
+    effects={
+        **dict.fromkeys(("ravel", "Flatten"), Effect.FLAT),
+        "expand_dims": Effect.MORE,
+        "squeeze": Effect.LESS,
+        **dict.fromkeys(("transpose", "swapaxes", "moveaxis"), Effect.ORDER),
+    },
+    axes=frozenset(
+        {
+            "concat",
+            "concatenate",
+            "Concatenate",
+            "stack",
+            "softmax",
+            "log_softmax",
+            "sum",
+            "mean",
+            "max",
+            "min",
+            "argmax",
+            "squeeze",
+            "expand_dims",
+            "amax",
+            "amin",
+            "cumsum",
+            "split",
+            "take",
+            "roll",
+        }
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.edit_words import EditWords, Effect
 
 _FIRST = ("batch_first=True",)
 _CONV = ("padding=1", "padding=2", "stride=2")
@@ -114,4 +114,39 @@ WORDS = EditWords(
         "MaxPool2d": ("MaxPool1d",),
     },
     fits=fits,
+    effects={
+        **dict.fromkeys(("flatten", "ravel", "Flatten"), Effect.FLAT),
+        "unsqueeze": Effect.MORE,
+        "squeeze": Effect.LESS,
+        **dict.fromkeys(("t", "T", "mT"), Effect.TURNED),
+        **dict.fromkeys(("transpose", "swapaxes", "permute", "movedim", "moveaxis"), Effect.ORDER),
+        **dict.fromkeys(("long", "float", "int", "bool", "to"), Effect.DTYPE),
+    },
+    axes=frozenset(
+        {
+            "cat",
+            "concat",
+            "concatenate",
+            "stack",
+            "softmax",
+            "log_softmax",
+            "sum",
+            "mean",
+            "max",
+            "min",
+            "argmax",
+            "unsqueeze",
+            "squeeze",
+            "flatten",
+            "size",
+            "chunk",
+            "unbind",
+            "amax",
+            "amin",
+            "cumsum",
+            "split",
+            "repeat_interleave",
+            "roll",
+        }
+    ),
 )

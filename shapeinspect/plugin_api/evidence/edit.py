@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.user_code.source import callee_of
 
@@ -22,12 +23,14 @@ class Edit:
         trace: the script, as it failed.
         old: the part, in the trace's own tree.
         new: what stands in its place.
+        words: how the frameworks in use are written.
         after: the script with all edits; None where it was not run.
     """
 
     trace: Trace
     old: Any
     new: Any
+    words: EditWords
     after: Trace | None = None
 
     @property

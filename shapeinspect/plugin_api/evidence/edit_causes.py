@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from shapeinspect.plugin_api.edit_words import EditWords, Effect
 from shapeinspect.plugin_api.evidence.differences import differences
 from shapeinspect.plugin_api.evidence.edit import Edit, given_to, holds, number_of, place_of, shown, spelled
 from shapeinspect.plugin_api.evidence.edit_sizes import naming, size
@@ -16,43 +17,17 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 #: At most so many sentences.
 _SENTENCES = 2
 _AXIS_WORDS = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim"})
-#: Functions whose last number by place is an axis, if no other word is given.
-_OF_AXES = frozenset({
-    "cat", "concat", "concatenate", "stack", "softmax", "log_softmax", "sum", "mean", "max", "min", "argmax",
-    "unsqueeze", "squeeze", "flatten", "expand_dims", "size", "chunk", "unbind", "amax", "amin", "cumsum",
-    "split", "Concatenate", "repeat_interleave", "take", "roll",
-})  # fmt: skip
-#: What is changed where one of these is put around an expression; that it was missing is not known.
-_WRAPS = {
-    "flatten": "with it flattened",
-    "ravel": "with it flattened",
-    "Flatten": "with it flattened",
-    "unsqueeze": "with one more axis",
-    "expand_dims": "with one more axis",
-    "squeeze": "with one axis less",
-    "t": "with its axes the other way round",
-    "T": "with its axes the other way round",
-    "mT": "with its axes the other way round",
-    "transpose": "with its axes in another order",
-    "swapaxes": "with its axes in another order",
-    "permute": "with its axes in another order",
-    "movedim": "with its axes in another order",
-    "moveaxis": "with its axes in another order",
-    "long": "with another dtype",
-    "float": "with another dtype",
-    "int": "with another dtype",
-    "bool": "with another dtype",
-    "to": "with another dtype",
-    "astype": "with another dtype",
-}
 
 
-def causes(trace: Trace, texts: Mapping[str, str], after: Trace | None = None) -> tuple[str, ...]:
+def causes(
+    trace: Trace, texts: Mapping[str, str], words: EditWords, after: Trace | None = None
+) -> tuple[str, ...]:
     """Return what was wrong with a script, a sentence for each part of it that was edited.
 
     Args:
         trace: the script, as it failed.
         texts: the files with which it runs, by path.
+        words: how the frameworks in use are written.
         after: what the expressions of the edited script are worth; None where it is not known.
     """
     found: list[str] = []
@@ -60,7 +35,7 @@ def causes(trace: Trace, texts: Mapping[str, str], after: Trace | None = None) -
         if trace.texts.get(file, text) == text:
             continue
         edits = [
-            Edit(trace, old, new, after)
+            Edit(trace, old, new, words, after)
             for old, new in differences(trace.texts[file], text)
             if None not in place_of(old)
         ]
@@ -171,7 +146,7 @@ def _axis(edit: Edit) -> str:
         call = edit.trace.parents.get(call)
     if None in numbers or not isinstance(call, ast.Call):
         return ""
-    if word not in _AXIS_WORDS and (word is not None or callee_of(call) not in _OF_AXES):
+    if word not in _AXIS_WORDS and (word is not None or callee_of(call) not in edit.words.axes):
         return ""
     shape = edit.trace.shape(call)
     makes = f" and makes {shown(shape)}" if shape is not None else ""
@@ -208,9 +183,10 @@ def _wrapped(edit: Edit) -> str:
     if isinstance(new, ast.Subscript):
         return f"{got}: {_part(shape, ast.unparse(new.slice))}"
     word = new.attr if isinstance(new, ast.Attribute) else callee_of(new)
-    if "dtype" in _WRAPS.get(word, ""):
+    effect = edit.words.effects.get(word)
+    if effect is Effect.DTYPE:
         got = f"{edit.code(old)} is of {edit.trace.dtype(old)}, {edit.line}"
-    return f"{got}: the script runs {_WRAPS[word]}" if word in _WRAPS else ""
+    return f"{got}: the script runs with {effect.value}" if effect is not None else ""
 
 
 def _part(shape: tuple[int, ...], index: str) -> str:
