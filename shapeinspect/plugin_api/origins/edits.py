@@ -10,6 +10,7 @@ from math import isqrt, prod
 
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.origins.numbers import Origin
+from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: At most so many literals of a length are changed, the nearest first.
 _TRIED = 5
@@ -130,7 +131,7 @@ class Sources:
         """
         for file, tree in self._trees.items():
             for node in ast.walk(tree):
-                if not isinstance(node, ast.Call) or _last(node.func) != name:
+                if not isinstance(node, ast.Call) or callee_of(node) != name:
                     continue
                 if any(word.arg == keyword for word in node.keywords):
                     continue
@@ -390,10 +391,6 @@ def _attributes(
                 (literals[at].start, literals[at].end, f"self.{name}") for at in _alike(site, literals)
             ]
             yield from _changed(one, changes, (0, 0, 0), sources)
-
-
-def _last(function: ast.expr) -> str:
-    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
 
 
 def _span(text: str, node: ast.AST) -> tuple[int, int]:

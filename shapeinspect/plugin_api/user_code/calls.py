@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.frames import Place, place_of, syntax_tree, user_place
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect.plugin_api.user_code.values import UnknownError, value_of
 
 
@@ -133,7 +134,7 @@ def failed_call(frames: list[Place], packages: tuple[str, ...], names: Collectio
         for statement in ast.walk(tree)
         if isinstance(statement, ast.stmt) and not isinstance(statement, ast.FunctionDef | ast.ClassDef)
         for node in _own_calls(statement)
-        if node.lineno <= line <= (node.end_lineno or node.lineno) and last_name(node.func) in names
+        if node.lineno <= line <= (node.end_lineno or node.lineno) and callee_of(node) in names
     ]
     return UserCall(frame, *found[0]) if found else None
 
@@ -146,14 +147,3 @@ def _own_calls(statement: ast.stmt) -> Iterator[ast.Call]:
         if isinstance(node, ast.Call):
             yield node
         todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
-
-
-def last_name(function: ast.expr) -> str:
-    """Return the last part of what is called: ``Linear`` of ``torch.nn.Linear``; empty where it has none.
-
-    Args:
-        function: the expression before the parentheses.
-    """
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""

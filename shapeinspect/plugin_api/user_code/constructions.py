@@ -10,8 +10,9 @@ from functools import cached_property
 from types import FrameType
 from typing import Any, TypeAlias
 
-from shapeinspect.plugin_api.user_code.calls import UserCall, last_name
+from shapeinspect.plugin_api.user_code.calls import UserCall
 from shapeinspect.plugin_api.user_code.frames import Place, is_library, syntax_tree
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect.plugin_api.user_code.values import UnknownError, makes_configuration, value_of
 
 #: Methods that return the model that they are called on.
@@ -230,7 +231,7 @@ _WRAPPERS = frozenset(("DataParallel", "DistributedDataParallel", "OptimizedModu
 
 def _built_from(node: ast.Call, statement: ast.stmt, frame: FrameType) -> Construction | None:
     """Return what a call builds, or what built the one object that a wrapper is given."""
-    if last_name(node.func) not in _WRAPPERS or len(node.args) != 1:
+    if callee_of(node) not in _WRAPPERS or len(node.args) != 1:
         return _construction(node, statement, frame)
     held, inner = node.args[0], None
     if isinstance(held, ast.Call):
@@ -248,7 +249,7 @@ def _core(node: ast.expr) -> ast.Call | None:
     """Return the call under ``.to(device)`` and its like."""
     while isinstance(node, ast.Call):
         inner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if not isinstance(inner, ast.Call) or last_name(node.func) not in _FLUENT:
+        if not isinstance(inner, ast.Call) or callee_of(node) not in _FLUENT:
             return node
         node = inner
     return None
