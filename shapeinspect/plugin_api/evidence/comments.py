@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shapeinspect.plugin_api.evidence.edit import shown
 from shapeinspect.plugin_api.evidence.evidence import Evidence
 from shapeinspect.plugin_api.evidence.written_shapes import Entry, Written, comments, documented
 from shapeinspect.plugin_api.programs.trace import Trace
@@ -29,8 +30,8 @@ def contradicted(trace: Trace) -> tuple[Evidence, ...]:
             shape = trace.shape(node)
             if shape is not None and not _agrees(written.entries, shape, _known(trace, node)):
                 name = written.name or _title(trace, node)
-                other = "" if file == next(iter(trace.texts)) else f" of {file.rpartition('/')[2]}"
-                sentence = f"line {written.line}{other} says {written.text}, and {name} was {_shown(shape)}"
+                line = f"line {written.line}{trace.of_file(file)}"
+                sentence = f"{line} says {written.text}, and {name} was {shown(shape)}"
                 found.append(Evidence(sentence, file, written.line, (trace.span(node),)))
     return tuple(found[:_TOLD])
 
@@ -170,7 +171,3 @@ def _title(trace: Trace, node: ast.expr) -> str:
     if isinstance(outer, ast.Return):
         return "what is returned"
     return ast.unparse(node)
-
-
-def _shown(shape: _SHAPE) -> str:
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

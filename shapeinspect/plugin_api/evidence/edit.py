@@ -36,15 +36,12 @@ class Edit:
     @property
     def line(self) -> str:
         """The line of the part, with its file where the script has several."""
-        line = getattr(self.old, "lineno", 0)
-        files = [*self.trace.texts]
-        file = self.trace.homes[self.old]
-        return f"line {line}" if file == files[0] else f"line {line} of {file.rpartition('/')[2]}"
+        return f"line {self.old.lineno}{self.trace.of_file(self.trace.homes[self.old])}"
 
     @property
     def place(self) -> tuple[int, ...]:
         """The place of what stands there now, in the edited script."""
-        number = [*self.trace.texts].index(self.trace.homes[self.old])
+        number = self.trace.files.index(self.trace.homes[self.old])
         return (number, *(one or 0 for one in place_of(self.new)))
 
     def makes(self) -> str:
@@ -79,7 +76,7 @@ class Edit:
             node: the expression.
         """
         if node in self.trace.homes:
-            return (*self.trace.values(node)[-1:], None)[0]
+            return self.trace.last(node)
         if isinstance(node, ast.Constant):
             return node.value if type(node.value) in (int, bool) else None
         if node is self.new and self.after is not None:

@@ -37,10 +37,8 @@ def unused(trace: Trace, pairs: Sequence[tuple[int, int]]) -> tuple[Evidence, ..
                 if isinstance(node, ast.Name | ast.Attribute) and trace.values(node)[-1:] == (others[value],)
             )
             file = trace.homes[function]
-            of = "" if file == next(iter(trace.texts)) else f" of {file.rpartition('/')[2]}"
-            found.append(
-                Evidence(f"{name}, line {line}{of}, is {value} and is never used", file, line, instead)
-            )
+            sentence = f"{name}, line {line}{trace.of_file(file)}, is {value} and is never used"
+            found.append(Evidence(sentence, file, line, instead))
     return tuple(found[:_TOLD])
 
 
@@ -60,7 +58,7 @@ def _set(trace: Trace, function: ast.FunctionDef) -> Iterator[tuple[str, Any, in
                 pairs = [*zip(target.elts, node.value.elts, strict=False)]
             for one, value in pairs:
                 if isinstance(one, ast.Name):
-                    yield one.id, (*trace.values(value)[-1:], None)[0], one.lineno
+                    yield one.id, trace.last(value), one.lineno
 
 
 def _passed(trace: Trace, function: ast.FunctionDef) -> Iterator[tuple[str, Any, int]]:
@@ -77,4 +75,4 @@ def _passed(trace: Trace, function: ast.FunctionDef) -> Iterator[tuple[str, Any,
             given = [*zip(names, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
             for name, value in given:
                 if name in lines and not isinstance(value, ast.Starred):
-                    yield name, (*trace.values(value)[-1:], None)[0], lines[name]
+                    yield name, trace.last(value), lines[name]

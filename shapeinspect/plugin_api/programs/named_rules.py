@@ -191,7 +191,7 @@ def alike(trace: Trace, along: Mapping[ast.expr, int], vocabulary: Vocabulary) -
     for node, distance in along.items():
         if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
             continue
-        held: Any = (*trace.values(node)[-1:], None)[0]
+        held: Any = trace.last(node)
         sized = isinstance(held, tuple) and held[:1] == ("sized",)
         if not sized and type(held) is not int:
             continue

@@ -59,7 +59,7 @@ class Trace:
     def by_place(self) -> dict[tuple[int, ...], ast.expr]:
         """The expressions by their places."""
         return {
-            (number, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0): node
+            _at(number, node): node
             for number, file in enumerate(self.files)
             for node in ast.walk(self.tree(file))
             if isinstance(node, ast.expr)
@@ -83,9 +83,15 @@ class Trace:
         """
         if isinstance(node, ast.Constant) and type(node.value) in (int, bool):
             return (node.value,)
-        number = self.files.index(self.homes[node])
-        place = (number, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-        return self.ended.values.get(place, ())
+        return self.ended.values.get(self._place(node), ())
+
+    def last(self, node: Any) -> Any:
+        """Return what an expression was worth last; None where that is not known.
+
+        Args:
+            node: the expression.
+        """
+        return (*self.values(node)[-1:], None)[0]
 
     def ran(self, node: Any) -> bool:
         """Tell whether a number or a call was reached.
@@ -93,9 +99,10 @@ class Trace:
         Args:
             node: the expression.
         """
-        number = self.files.index(self.homes[node])
-        place = (number, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-        return place in self.ended.values
+        return self._place(node) in self.ended.values
+
+    def _place(self, node: Any) -> tuple[int, ...]:
+        return _at(self.files.index(self.homes[node]), node)
 
     def shape(self, node: Any) -> tuple[int, ...] | None:
         """Return the shape of the array that an expression was worth last; None for another value.
@@ -114,6 +121,14 @@ class Trace:
             node: the expression.
         """
         return str(self.values(node)[-1][2]) if self.shape(node) is not None else ""
+
+    def of_file(self, file: str) -> str:
+        """Name a file behind a line; empty for the script itself.
+
+        Args:
+            file: its path.
+        """
+        return "" if file == self.files[0] else f" of {file.rpartition('/')[2]}"
 
     def span(self, node: Any) -> Span:
         """Return the place of a node.
@@ -197,3 +212,8 @@ class Trace:
                     ]
                     found[node.name] = (made[0], True) if made else (None, False)
         return found
+
+
+def _at(number: int, node: Any) -> tuple[int, ...]:
+    """Return the place of an expression in the file of a number, as a run reports it."""
+    return (number, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
