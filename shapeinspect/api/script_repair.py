@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -28,6 +28,7 @@ from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.evidence.edit_causes import causes
 from shapeinspect.plugin_api.evidence.evidence import weight
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
+from shapeinspect.plugin_api.rerun import Debugger
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import Place, is_installed, traceback_frames
 from shapeinspect.trials.candidates import Candidate, suggested
@@ -291,17 +292,8 @@ def _prepared() -> Callable[[], object] | None:
 
 
 def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iterator[Candidate]:
-    """Yield what the plug-ins suggest, as changes of the files that may be changed."""
-    by_path = {os.path.join(folder, file.path): file for file in files}
-    for debugger in registry.debuggers():
-        try:
-            suggestions = debugger.suggestions(error)
-        except Exception:  # noqa: BLE001, S112  # without it the search has less to go by
-            continue
-        for one in suggestions:
-            file = by_path.get(os.path.abspath(one.file))
-            if file is not None:
-                yield suggested(file, one)
+    """Return what the plug-ins suggest, as changes of the files that may be changed."""
+    return _placed(files, folder, lambda debugger: debugger.suggestions(error))
 
 
 def _weights(error: BaseException, folder: str) -> Callable[[Candidate], float] | None:
@@ -331,12 +323,18 @@ def _weights(error: BaseException, folder: str) -> Callable[[Candidate], float] 
 def _suggested_later(
     error: BaseException, files: Sequence[File], message: str, folder: str
 ) -> Iterator[Candidate]:
-    """Yield what the plug-ins suggest for files that are changed already, and fail with another message."""
+    """Return what the plug-ins suggest for files that are changed already, and fail with another message."""
+    texts = {os.path.join(folder, file.path): file.text for file in files}
+    return _placed(files, folder, lambda debugger: debugger.later_suggestions(error, texts, message))
+
+
+def _placed(
+    files: Sequence[File], folder: str, ask: Callable[[Debugger], Iterable[Suggestion]]
+) -> Iterator[Candidate]:
     by_path = {os.path.join(folder, file.path): file for file in files}
-    texts = {path: file.text for path, file in by_path.items()}
     for debugger in registry.debuggers():
         try:
-            suggestions = debugger.later_suggestions(error, texts, message)
+            suggestions = ask(debugger)
         except Exception:  # noqa: BLE001, S112  # without it the search has less to go by
             continue
         for one in suggestions:

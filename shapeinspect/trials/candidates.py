@@ -389,20 +389,19 @@ class _Site:
 
     def _dropped(self) -> Iterator[Candidate]:
         """Leave a statement out that puts a value back into its own name, such as ``x = self.pool(x)``."""
-        for unit in (self.unit,):
-            node = unit.node
-            if (
-                not isinstance(node, ast.Assign)
-                or len(node.targets) != 1
-                or not isinstance(node.targets[0], ast.Name)
-            ):
-                continue
-            name = node.targets[0].id
-            value = node.value
-            if isinstance(value, ast.Call) and any(
-                isinstance(arg, ast.Name) and arg.id == name for arg in value.args[:1]
-            ):
-                yield self._one(value, name, DROPPED, f"the network: without {self.file.source(value)}")
+        node = self.unit.node
+        if (
+            not isinstance(node, ast.Assign)
+            or len(node.targets) != 1
+            or not isinstance(node.targets[0], ast.Name)
+        ):
+            return
+        name = node.targets[0].id
+        value = node.value
+        if isinstance(value, ast.Call) and any(
+            isinstance(arg, ast.Name) and arg.id == name for arg in value.args[:1]
+        ):
+            yield self._one(value, name, DROPPED, f"the network: without {self.file.source(value)}")
 
 
 def is_axis(file: File, node: ast.AST, words: EditWords) -> bool:
