@@ -16,14 +16,11 @@ from shapeinspect.plugin_api.user_code.frames import in_packages, traceback_fram
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.edit_words import WORDS
 from shapeinspect_keras.debug.spelling import Speller
+from shapeinspect_keras.debug.statements.names import RUNS
 
 if TYPE_CHECKING:
     from shapeinspect_keras.debug.refused_call import Raised
 
-#: Methods that run the model on data.
-_RUNS = frozenset({
-    "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch",
-})  # fmt: skip
 #: What Keras says where it does not open a saved model, and TensorFlow where a variable has another shape.
 _OPENING = ("No model config found", "File format not supported", "The endpoint '")
 _RESTORING = "when attempting to restore variable"
@@ -132,7 +129,7 @@ class KerasDebugger(Debugger):
         kwargs, name = dict(handler.get("kwargs", {})), getattr(handler.get("fn"), "__name__", "")
         if name == "__call__":
             return refusal.of_call(owner, tuple(args), kwargs, raised)
-        if name in _RUNS:
+        if name in RUNS:
             from shapeinspect_keras.debug.datasets import given
 
             if "different structures" in raised.message:

@@ -13,6 +13,7 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.origins.bindings import EACH, Bound, Place, bindings, part_of
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.running import Nested, Seen, Shaped, numbered
+from shapeinspect_keras.debug.statements.names import COMPARES
 
 Lengths = tuple[int | None, ...]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -23,8 +24,6 @@ PIPES = frozenset({
 })  # fmt: skip
 #: The tensors of a model or layer.
 _TENSORS = frozenset({"output", "outputs", "input", "inputs"})
-#: Methods that run a model on data, and what a loss calls its two arguments there.
-_TRAINS = ("fit", "evaluate", "train_on_batch", "test_on_batch")
 
 
 @dataclass(frozen=True)
@@ -303,7 +302,7 @@ class Flow:
         active = self._active(function)
         if not isinstance(node, ast.Name) or not isinstance(function, _FUNCTIONS) or active is None:
             return None
-        run = next((item for item in ast.walk(active) if callee_of(item) in _TRAINS), None)
+        run = next((item for item in ast.walk(active) if callee_of(item) in COMPARES), None)
         own = [item.arg for item in function.args.args if item.arg != "self"][:2]
         if not isinstance(run, ast.Call) or node.id not in own or len(own) < 2 or self.callers(function):
             return None

@@ -12,15 +12,14 @@ from shapeinspect_keras.debug.origins.making import line, text
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.clues import Clues
 from shapeinspect_keras.debug.script.running import Shaped
+from shapeinspect_keras.debug.statements.names import COMPARES
 from shapeinspect_keras.debug.statements.site import argument
 
 #: The methods that cut data into batches, and the samples of a batch where nothing is said.
-RUNS, _BATCH = ("fit", "evaluate", "predict"), 32
-#: Those that compare its outputs with targets.
-COMPARES = ("fit", "evaluate", "train_on_batch", "test_on_batch")
+BATCHED, _BATCH = frozenset({"fit", "evaluate", "predict"}), 32
 
 
-def run_of(statement: ast.AST | None, names: tuple[str, ...]) -> ast.Call | None:
+def run_of(statement: ast.AST | None, names: frozenset[str]) -> ast.Call | None:
     """Return the call of a statement that runs a model on data.
 
     Args:
@@ -62,7 +61,7 @@ def last_batch(flow: Flow, clues: Clues) -> Iterator[str]:
         clues: the numbers of the failure.
     """
     for at in reversed(flow.lines):
-        run = run_of(flow.program.covering(at), RUNS)
+        run = run_of(flow.program.covering(at), BATCHED)
         given = None if run is None else argument(run, 0, "x")
         shape = None if given is None else _samples(flow, given)
         if run is None or given is None or not shape or shape[0] is None:

@@ -20,6 +20,7 @@ from shapeinspect_keras.debug.origins.operands import Operand, alone, operands_o
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.running import Shaped, numbered
 from shapeinspect_keras.debug.script.survey import Survey, is_the_same
+from shapeinspect_keras.debug.statements.names import COMPARES
 from shapeinspect_keras.debug.statements.site import argument
 
 #: So many sentences, and so many pairs of sizes.
@@ -88,7 +89,7 @@ def _given(error: BaseException) -> list[str]:
 
 def _targets(flow: Flow) -> Iterator[str]:
     """Say where targets come from that are a number and no array of one for each sample."""
-    run = runs.run_of(flow.program.covering(flow.lines[-1]), runs.COMPARES)
+    run = runs.run_of(flow.program.covering(flow.lines[-1]), COMPARES)
     node = None if run is None else argument(run, 1, "y")
     if node is None or flow.shape(node) or not flow.values(node):
         return
@@ -129,7 +130,7 @@ def _axes(flow: Flow, survey: Survey) -> Iterator[str]:
         return
     statement = flow.program.covering(flow.lines[-1])
     operands = operands_of(flow, statement)
-    run = runs.run_of(statement, runs.RUNS)
+    run = runs.run_of(statement, runs.BATCHED)
     batch = None if run is None else flow.batch(run, 0)
     shape = None if batch is None else flow.shape(batch.node)
     operands += [Operand(batch.node, shape)] if batch is not None and shape else []
@@ -149,7 +150,7 @@ def _axes(flow: Flow, survey: Survey) -> Iterator[str]:
 
 def _steps_kept(flow: Flow) -> Iterator[str]:
     """Say which layers give more than one output for each sample where there is one target."""
-    run = runs.run_of(flow.program.covering(flow.lines[-1]), runs.COMPARES)
+    run = runs.run_of(flow.program.covering(flow.lines[-1]), COMPARES)
     layer = flow.layer(run.func.value) if run is not None and isinstance(run.func, ast.Attribute) else None
     target = None if run is None else argument(run, 1, "y")
     shape = None if target is None else flow.shape(target)
@@ -208,7 +209,7 @@ def _total(flow: Flow, operands: Sequence[Operand], survey: Survey) -> Iterator[
 
 def _of_model(flow: Flow, statement: ast.AST | None, size: int, wanted: int) -> Iterator[str]:
     """Say which layer makes a length of a model's output, and where that of the targets comes from."""
-    run = runs.run_of(statement, runs.COMPARES)
+    run = runs.run_of(statement, COMPARES)
     layer = flow.layer(run.func.value) if run is not None and isinstance(run.func, ast.Attribute) else None
     told = "" if layer is None else calls.merged(layer, size)
     if run is None or not told:

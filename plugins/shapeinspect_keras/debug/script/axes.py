@@ -13,9 +13,8 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
+from shapeinspect_keras.debug.statements.names import COMPARES, RUNS
 
-_RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
-_TRAINS = ("fit", "evaluate", "train_on_batch", "test_on_batch")
 #: What a message about a loss speaks of.
 OF_LOSSES = re.compile(r"target|logits|label|loss|y_true|y_pred|output\.shape", re.IGNORECASE)
 _DROPS = (
@@ -129,7 +128,11 @@ def added(scene: Scene) -> Iterator[Candidate]:
         text = text if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
         feeds = _feeds(scene, outer)
         prior = 1.3 + scene.far(node) + 0.4 * (not feeds) + 0.4 * (scene.clues.rank == 0)
-        if isinstance(outer, ast.Call) and callee_of(outer) in _TRAINS and (node in outer.args[1:]) != losses:
+        if (
+            isinstance(outer, ast.Call)
+            and callee_of(outer) in COMPARES
+            and (node in outer.args[1:]) != losses
+        ):
             prior += 1.0  # the inputs, unless the message is about a loss
         shape = show(shapes[-1].shape)
         samples = len(shapes[-1].shape) > 2 and scene.clues.rank == 1  # it has a batch already, most likely
@@ -155,7 +158,7 @@ def _feeds(scene: Scene, outer: ast.AST | None) -> bool:
     if not isinstance(outer, ast.Call):
         return False
     own = isinstance(outer.func, ast.Name) and outer.func.id not in scene.functions
-    return callee_of(outer) in _RUNS or own
+    return callee_of(outer) in RUNS or own
 
 
 def _each(scene: Scene, node: ast.expr, prior: float) -> Iterator[Candidate]:
@@ -262,7 +265,7 @@ def _refolded(scene: Scene) -> Iterator[Candidate]:
     wanted = [shape for shape in scene.clues.shapes if len(shape) > 2 and None not in shape[1:]]
     for node in scene.near:
         outer = scene.program.parents.get(node)
-        if not isinstance(outer, ast.Call) or callee_of(outer) not in _RUNS or outer.args[:1] != [node]:
+        if not isinstance(outer, ast.Call) or callee_of(outer) not in RUNS or outer.args[:1] != [node]:
             continue
         shape = scene.shape(node)
         for goal in wanted:

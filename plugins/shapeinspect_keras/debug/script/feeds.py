@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.names import RUNS
 
-_RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
 _INPUTS = re.compile(r"expects (\d+) input\(?s?\)?, but (?:it )?received (\d+) input")
 _STRUCTURE = re.compile(r"structure of `?inputs`? doesn't match|different structures")
 _YIELDED = re.compile(
@@ -30,7 +30,7 @@ def inputs(scene: Scene) -> Iterator[Candidate]:
     wanted, given = (int(match[1]), int(match[2])) if match is not None else (0, 0)
     for node in scene.near:
         outer = scene.program.parents.get(node)
-        if not isinstance(outer, ast.Call) or outer.args[:1] != [node] or callee_of(outer) not in _RUNS:
+        if not isinstance(outer, ast.Call) or outer.args[:1] != [node] or callee_of(outer) not in RUNS:
             continue
         text, prior = scene.program.source(node), 1.1 + scene.far(node)
         listed = (

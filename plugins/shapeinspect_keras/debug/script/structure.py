@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.names import COMPARES
 
 _HEADS = ("Dense", "Dropout", "Bidirectional", "LSTM", "GRU")
 _POOL = {3: "GlobalAveragePooling1D", 4: "GlobalAveragePooling2D", 5: "GlobalAveragePooling3D"}
@@ -109,7 +110,7 @@ def exchanged(scene: Scene) -> Iterator[Candidate]:
         texts = [scene.program.source(item) for item in items]
         one, other = (f"`{scene.text(item)}` of {show(scene.shape(item) or ())}" for item in items)
         why = f"{one} stands before {other} at {scene.at(node)}"
-        runs = callee_of(node) in ("fit", "evaluate", "train_on_batch", "test_on_batch")
+        runs = callee_of(node) in COMPARES
         swap = (Replacement(items[0], texts[1]), Replacement(items[1], texts[0]))
         # the second one is what the first should be
         wanted = scene.clues.shapes

@@ -18,11 +18,11 @@ from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
 from shapeinspect_keras.debug.script.reach import Reach
 from shapeinspect_keras.debug.script.running import Outcome, Shaped, numbered, run
+from shapeinspect_keras.debug.statements.names import RUNS
 
 #: Seconds of work that the run may take.
 _SECONDS = 10.0
 #: Methods that run a model on data.
-_RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
 #: Where an exception keeps what its script's second run told.
 _MARK = "__shapeinspect_keras_survey__"
 _OPERATORS: tuple[Operator, ...] = (
@@ -66,7 +66,7 @@ class Survey:
         """Whether the failing statement runs a model on data: the arrays that it names belong together."""
         statement = self.program.covering(self.lines[-1])
         return (
-            any(callee_of(node) in _RUNS for node in ast.walk(statement)) if statement is not None else False
+            any(callee_of(node) in RUNS for node in ast.walk(statement)) if statement is not None else False
         )
 
     def with_clues(self, clues: Clues) -> Survey:

@@ -11,10 +11,10 @@ from shapeinspect_keras.debug.script.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
+from shapeinspect_keras.debug.statements.names import RUNS
 
 Lengths = tuple[int | None, ...]
 
-_RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
 #: What tells the parts of a data set from each other in a name.
 _PARTS = re.compile(r"train(?:ing)?|test(?:ing)?|valid(?:ation)?|val|dev|eval|trn|tst", re.IGNORECASE)
 
@@ -69,7 +69,7 @@ def _used(scene: Scene) -> Iterator[tuple[ast.Name, float]]:
     names = [node for node in scene.near if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
     for node in names:
         if any(
-            isinstance(outer, ast.Call) and callee_of(outer) in _RUNS for outer in scene.program.around(node)
+            isinstance(outer, ast.Call) and callee_of(outer) in RUNS for outer in scene.program.around(node)
         ):
             given.add(node.id)
             yield node, 1.0
@@ -133,7 +133,7 @@ def _given(scene: Scene, name: str) -> Iterator[bool]:
     for node in scene.near:
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
             around = [node, *scene.program.around(node)]
-            run = next((one for one in around if isinstance(one, ast.Call) and callee_of(one) in _RUNS), None)
+            run = next((one for one in around if isinstance(one, ast.Call) and callee_of(one) in RUNS), None)
             outer = around[1]
             first = (
                 outer.elts[:1] if isinstance(outer, ast.Tuple) else run.args[:1] if run is not None else []

@@ -20,8 +20,6 @@ from shapeinspect_keras.debug.tf_operation import operation
 
 #: What the files are called that hold a user's function as TensorFlow has rewritten it.
 _GENERATED = "__autograph_generated_file"
-#: The methods that compare outputs with targets.
-_TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
 
 
 def own_frames(error: BaseException) -> list[Place]:
@@ -127,7 +125,7 @@ def _handled(frames: Sequence[Place]) -> Iterator[tuple[str, Any, list[Any], dic
 def _of_run(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
     """Explain the targets of a run that the loss refuses."""
     for name, owner, args, kwargs in _handled(frames):
-        if name not in _TRAINS:
+        if name not in names.COMPARES:
             return None
         found = targets.of_run(owner, args, kwargs, site, str(error))
         if found is not None:

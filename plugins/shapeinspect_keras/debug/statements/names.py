@@ -9,10 +9,9 @@ from typing import Any
 
 from shapeinspect_keras.debug.statements.site import Site, argument
 
-#: The methods that run a model on data.
-RUNS = frozenset({
-    "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch",
-})  # fmt: skip
+#: The methods that run a model on data, and those of them that compare its outputs with targets.
+COMPARES = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
+RUNS = COMPARES | {"predict", "predict_on_batch"}
 
 
 def called(site: Site, name: str, owner: Any, args: Sequence[Any], kwargs: Mapping[str, Any],

@@ -14,7 +14,7 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.datasets import given
-from shapeinspect_keras.debug.statements.names import yielded
+from shapeinspect_keras.debug.statements.names import COMPARES, yielded
 from shapeinspect_keras.debug.statements.site import Site, argument
 from shapeinspect_keras.tracing import graph as graphs
 from shapeinspect_keras.tracing.guard import restored, touchable, untouched
@@ -185,7 +185,7 @@ def _dtype(y: Any) -> str:
 
 def _name(site: Site, index: int) -> str:
     """Return what the statement calls the targets."""
-    for call in site.calls("fit", "evaluate", "train_on_batch", "test_on_batch"):
+    for call in site.calls(*COMPARES):
         if index == 0:
             node = argument(call, 1, "y")
             return "" if node is None else site.text(node)
