@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.program import Program
 
-#: A part that is one of the entries, whichever.
-EACH = -1
+#: A part that is one of the entries, whichever; and that of a list to which a value was appended.
+EACH, APPENDED = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Place:
 
     Args:
         node: the expression.
-        parts: which entry of its value, which one of that, and so on; ``EACH`` for one that is not known.
+        parts: which entry of its value, which one of that, and so on; ``EACH`` for one that is not known, and
+            ``APPENDED`` for a value that is itself appended.
     """
 
     node: ast.expr
@@ -57,7 +58,7 @@ def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, Place]]:
     ):
         function = node.value.func
         if isinstance(function, ast.Attribute) and node.value.args:
-            yield function.value, Place(node.value.args[0], (-2,))
+            yield function.value, Place(node.value.args[0], (APPENDED,))
 
 
 def _turns(target: ast.expr, source: ast.expr) -> Iterator[tuple[ast.expr, Place]]:
@@ -94,7 +95,6 @@ def part_of(place: Place, index: int) -> Place:
         index: which entry.
     """
     node = place.node
-    written = isinstance(node, ast.Tuple | ast.List) and not place.parts
-    if isinstance(node, ast.Tuple | ast.List) and written and 0 <= index < len(node.elts):
+    if isinstance(node, ast.Tuple | ast.List) and not place.parts and 0 <= index < len(node.elts):
         return Place(node.elts[index])
     return Place(node, (*place.parts, index))

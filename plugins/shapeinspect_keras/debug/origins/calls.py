@@ -12,6 +12,9 @@ from shapeinspect_keras.debug.origins.making import line, product_of, text
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.tracing import graph as graphs
 
+#: A model is followed through so many layers.
+_LAYERS = 2000
+
 
 def taken(flow: Flow) -> Iterator[tuple[ast.Call, ast.expr, Lengths, ast.expr, Lengths]]:
     """Yield the failing calls whose layer or model took an array of another shape elsewhere in the script.
@@ -68,7 +71,7 @@ def merged(layer: Any, size: int) -> str:
     """
     graph = graphs.functional(layer)
     tensors = list(graph._outputs)[:1] if graph is not None else []
-    for _ in range(2000):
+    for _ in range(_LAYERS):
         node = graphs.node_of(tensors[0]) if tensors else None
         if node is None or node.is_input or size not in tuple(tensors[0].shape):
             return ""
@@ -93,8 +96,7 @@ def grown(layer: Any, axis: int, size: int) -> str:
         axis: the axis of its output.
         size: the length.
     """
-    graph = graphs.functional(layer)
-    lengths = [*reversed(list(_lengths(graph, axis)))] if graph is not None else []
+    lengths = _lengths(layer, axis)
     if len(lengths) < 3 or lengths[-1] != size:
         return ""
     return f'"{layer.name}" makes {" → ".join(map(str, lengths))}'
@@ -116,7 +118,7 @@ def kept(layer: Any, target: tuple[int | None, ...]) -> str:
     ):
         return ""
     steps, names = tensor.shape[1], []
-    for _ in range(2000):
+    for _ in range(_LAYERS):
         node = graphs.node_of(tensor)
         if node is None or node.is_input or len(tensor.shape) < 3 or tensor.shape[1] != steps:
             break
@@ -141,8 +143,7 @@ def rounded(layer: Any, axis: int, had: int, made: int) -> str:
         had: the length that it is given.
         made: the length that it makes.
     """
-    graph = graphs.functional(layer)
-    lengths = [*reversed(list(_lengths(graph, axis)))] if graph is not None else []
+    lengths = _lengths(layer, axis)
     if lengths[:1] != [had] or lengths[-1:] != [made] or len(lengths) < 3:
         return ""
     factor = 1
@@ -155,11 +156,16 @@ def rounded(layer: Any, axis: int, had: int, made: int) -> str:
     return f'"{layer.name}" makes {steps}'
 
 
-def _lengths(graph: Any, axis: int) -> Iterator[int]:
-    """Yield the lengths of an axis from a model's output back to its input, each once in a row."""
-    tensors = list(graph._outputs)[:1]
+def _lengths(layer: Any, axis: int) -> list[int]:
+    """List the lengths of an axis from a model's input to its output, each once in a row."""
+    return [*_lengths_back(layer, axis)][::-1]
+
+
+def _lengths_back(layer: Any, axis: int) -> Iterator[int]:
+    graph = graphs.functional(layer)
+    tensors = list(graph._outputs)[:1] if graph is not None else []
     last, rank = None, len(tensors[0].shape) if tensors else 0
-    for _ in range(2000):
+    for _ in range(_LAYERS):
         if not tensors:
             return
         tensor = tensors[0]

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.origins.bindings import EACH, Bound, Place, bindings, part_of
+from shapeinspect_keras.debug.origins.bindings import APPENDED, EACH, Bound, Place, bindings, part_of
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.running import Nested, Seen, Shaped, numbered
 from shapeinspect_keras.debug.statements.names import COMPARES
@@ -22,6 +22,8 @@ PIPES = frozenset({
     "batch", "shuffle", "prefetch", "repeat", "cache", "take", "skip", "with_options", "from_tensor_slices",
     "from_tensors",
 })  # fmt: skip
+#: So many steps are followed.
+_STEPS = 80
 #: The tensors of a model or layer.
 _TENSORS = frozenset({"output", "outputs", "input", "inputs"})
 
@@ -136,6 +138,21 @@ class Flow:
             return Place(node.value, (index if type(index) is int else EACH, *parts))
         return self._entry(place, shape) if parts else None
 
+    def source(self, node: ast.expr, value: Lengths | int) -> ast.expr:
+        """Return the expression that a value comes from unchanged, however far back it is.
+
+        Args:
+            node: the expression that has the value.
+            value: its shape, or the number that it is.
+        """
+        place = Place(node)
+        for _ in range(_STEPS):
+            back = self.before(place, value)
+            if back is None or back.node is node:
+                break
+            place = back
+        return place.node
+
     def _entry(self, place: Place, shape: Lengths | int) -> Place | None:
         """Return the expression of one entry of a list, a tuple or a dataset."""
         node, (first, *rest) = place.node, place.parts
@@ -145,9 +162,7 @@ class Flow:
             return self._best([Place(item, tuple(rest)) for item in node.elts], node, shape)
         if isinstance(node, ast.ListComp | ast.GeneratorExp):
             return Place(node.elt, tuple(rest))
-        if isinstance(node, ast.Call) and callee_of(node) in ("tuple", "list") and node.args:
-            return Place(node.args[0], place.parts)
-        if isinstance(node, ast.Call) and callee_of(node) == "iter" and node.args:
+        if isinstance(node, ast.Call) and callee_of(node) in ("tuple", "list", "iter") and node.args:
             return Place(node.args[0], place.parts)
         if isinstance(node, ast.Call) and first == EACH and (entries := self._iterated(node)):
             fits = [item for item in entries if rest or self.had(item, shape)]
@@ -162,10 +177,7 @@ class Flow:
     def _iterated(self, call: ast.Call) -> list[ast.expr]:
         """Return what a user's generator yields, or the loop over an object of a user's class."""
         name = callee_of(call)
-        functions = [*self._functions.get(name, ())]
-        for function in self._functions.get("__iter__", ()):
-            owner = self.program.parents.get(function)
-            functions += [function] if isinstance(owner, ast.ClassDef) and owner.name == name else []
+        functions = [*self._functions.get(name, ()), *self._methods(name, "__iter__")]
         inside = [node for function in functions for node in ast.walk(function)]
         yielded = [node.value for node in inside if isinstance(node, ast.Yield) and node.value is not None]
         if yielded:
@@ -173,12 +185,17 @@ class Flow:
         loops = [node for node in inside if isinstance(node, ast.GeneratorExp)]
         return [node.elt for node in loops]
 
+    def _methods(self, owner: str, name: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """Return the methods of one name of the user's classes of another."""
+        found = [(one, self.program.parents.get(one)) for one in self._functions.get(name, ())]
+        return [one for one, around in found if isinstance(around, ast.ClassDef) and around.name == owner]
+
     def _latest(self, bound: Bound, use: Place, shape: Lengths | int) -> Place | None:
         """Return what was bound to a variable last before its use, and can have had this shape."""
         parts = use.parts
         found = []
         for item in self._assigned.get(bound, ()):
-            if item.parts == (-2,):  # appended
+            if item.parts == (APPENDED,):
                 found += [Place(item.node, parts[1:])] if parts else []
             else:
                 found.append(Place(item.node, (*item.parts, *parts)))
@@ -188,11 +205,7 @@ class Flow:
         """Return what was computed last before its use, and can have had this shape."""
         limit = self.when(use) or self.seen.count + 1
         ran = [item for item in places if item.node is not use and (self.when(item.node) or item.parts)]
-        ran = [
-            item
-            for item in ran
-            if not (item.parts and isinstance(item.node, ast.List) and not item.node.elts)
-        ]
+        ran = [item for item in ran if not (item.parts and _is_empty(item.node))]
         ran = [item for item in ran if item.parts or self.had(item.node, shape)]
         known = [item for item in ran if self.when(item.node) <= limit]
         known = known or [item for item in ran if self._repeats(item.node, use)]
@@ -325,10 +338,7 @@ class Flow:
             known = [item for item in self._assigned.get(scope, ()) if not item.parts]
             place = known[-1] if known and isinstance(place.node, ast.Name) else None
         made = "" if place is None else callee_of(place.node)
-        gives = [*self._functions.get(made, ())]
-        for function in self._functions.get("__getitem__", ()):
-            owner = self.program.parents.get(function)
-            gives += [function] if isinstance(owner, ast.ClassDef) and owner.name == made else []
+        gives = [*self._functions.get(made, ()), *self._methods(made, "__getitem__")]
         found = [
             part_of(Place(node.value), part)
             for function in gives
@@ -347,10 +357,7 @@ class Flow:
         Yields: The parameter, and what has an attribute of its name.
         """
         name = callee_of(call)
-        functions = [*self._functions.get(name, ())]
-        for function in self._functions.get("__init__", ()):
-            owner = self.program.parents.get(function)
-            functions += [function] if isinstance(owner, ast.ClassDef) and owner.name == name else []
+        functions = [*self._functions.get(name, ()), *self._methods(name, "__init__")]
         for function in functions[:1]:
             given = [*function.args.args, *function.args.kwonlyargs]
             passed = {item.arg: argument_of(call, function, item.arg) for item in given}
@@ -441,6 +448,10 @@ class Flow:
                 yield from self.operands(inner)
             elif isinstance(inner, ast.expr) and self.shape(inner, nested) is not None:
                 yield inner
+
+
+def _is_empty(node: ast.AST) -> bool:
+    return isinstance(node, ast.List) and not node.elts
 
 
 def alike(one: Lengths, other: Lengths) -> bool:

@@ -254,33 +254,28 @@ def sentences(flow: Flow, found: Made) -> Iterator[str]:
     """
     flat = found.flattened
     yield from found.joined
+    what = f"`{text(flow, found.node)}` at {line(found.node)}"
     if found.run:
-        yield from ()
-    elif found.entry:
-        what = f"`{text(flow, found.node)}` at {line(found.node)}"
+        return
+    if found.entry:
         made_of = f", made of {show(found.of[0][1])}" if found.of else ""
         yield f"{found.size}: an entry of {what} is {show(found.shape)}{made_of}"
     elif flat is not None:
         node, parts = flat
         given = f"`{text(flow, node)}`, {show(flow.shape(node) or ())}"
-        what = f"{line(found.node)} flattens {given}"
-        if len(flow.shape(node) or ()) == len(found.shape):
-            what = f"{line(found.node)} makes {show(found.shape)} of {given}"
-        yield f"{found.size} = {'·'.join(map(str, parts))}: {what}"
+        same = len(flow.shape(node) or ()) == len(found.shape)
+        does = f"makes {show(found.shape)} of" if same else "flattens"
+        yield f"{found.size} = {'·'.join(map(str, parts))}: {line(found.node)} {does} {given}"
     elif len(turns := _turns(flow, found)) > 2:
         steps = " → ".join(map(str, turns))
-        yield f"{found.size}: `{text(flow, found.node)}` at {line(found.node)} makes {steps} in its loop"
+        yield f"{found.size}: {what} makes {steps} in its loop"
     elif found.axis == 0 and (rule := _BY_DATA.get(callee_of(found.node))) is not None:
-        yield f"{found.size}: `{text(flow, found.node)}` at {line(found.node)} makes {rule}"
+        yield f"{found.size}: {what} makes {rule}"
     elif found.of:
-        made_of = show(found.of[0][1])
-        what = f"`{text(flow, found.node)}` at {line(found.node)}"
-        yield f"{found.size}: {what} makes {show(found.shape)} of {made_of}"
+        yield f"{found.size}: {what} makes {show(found.shape)} of {show(found.of[0][1])}"
     else:
         number = "".join(number_of(flow, found.node, found.size))
-        yield (
-            number or f"{found.size}: `{text(flow, found.node)}` at {line(found.node)} is {show(found.shape)}"
-        )
+        yield number or f"{found.size}: {what} is {show(found.shape)}"
 
 
 def number_of(flow: Flow, node: ast.expr, size: int) -> Iterator[str]:
@@ -294,16 +289,11 @@ def number_of(flow: Flow, node: ast.expr, size: int) -> Iterator[str]:
     inner = [item for item in ast.walk(node) if isinstance(item, ast.expr) and flow.had(item, size)]
     if not inner:
         return
-    place = Place(inner[0])
-    first = place.node
-    for _ in range(_STEPS):
-        back = flow.before(place, size)
-        if back is None or back.node is first:
-            break
-        place = back
-    named = isinstance(first, ast.Name | ast.Attribute) and place.node is not first
+    first = inner[0]
+    source = flow.source(first, size)
+    named = isinstance(first, ast.Name | ast.Attribute) and source is not first
     used = f" for `{text(flow, first)}` at {line(first)}" if named else ""
-    yield f"{size} is {_written(flow, place.node)} at {line(place.node)}{used}{_computed(flow, place.node)}"
+    yield f"{size} is {_written(flow, source)} at {line(source)}{used}{_computed(flow, source)}"
 
 
 def _computed(flow: Flow, node: ast.expr) -> str:
@@ -311,14 +301,9 @@ def _computed(flow: Flow, node: ast.expr) -> str:
     for item in ast.walk(node) if isinstance(node, ast.BinOp) else ():
         value = next((value for value in reversed(flow.values(item)) if type(value) is int), None)
         if isinstance(item, ast.Name | ast.Attribute) and value is not None:
-            place = Place(item)
-            for _ in range(_STEPS):
-                back = flow.before(place, value)
-                if back is None or back.node is item:
-                    break
-                place = back
-            if place.node is not item:
-                where = f"{_written(flow, place.node)} at {line(place.node)}"
+            source = flow.source(item, value)
+            if source is not item:
+                where = f"{_written(flow, source)} at {line(source)}"
                 return f", and `{text(flow, item)}` is {value}, {where}"
     return ""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from shapeinspect_keras.debug.origins.bindings import Place
 from shapeinspect_keras.debug.origins.flow import Flow
 from shapeinspect_keras.debug.origins.making import line, text
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.clues import Clues
-from shapeinspect_keras.debug.script.running import Shaped
 from shapeinspect_keras.debug.statements.names import COMPARES
 from shapeinspect_keras.debug.statements.site import argument
 
@@ -34,10 +34,14 @@ def _method(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
-def _samples(flow: Flow, node: ast.expr) -> tuple[int | None, ...] | None:
-    """Return the shape of the inputs of a run; None where they are not one array."""
-    known = [item for item in flow.values(node) if isinstance(item, Shaped)]
-    return known[-1].shape if known else None
+def model_of(flow: Flow, run: ast.Call) -> Any:
+    """Return the model that a call runs; None where it is not known.
+
+    Args:
+        flow: the script.
+        run: the call.
+    """
+    return flow.layer(run.func.value) if isinstance(run.func, ast.Attribute) else None
 
 
 def _number(flow: Flow, node: ast.expr | None) -> float | None:
@@ -63,26 +67,19 @@ def last_batch(flow: Flow, clues: Clues) -> Iterator[str]:
     for at in reversed(flow.lines):
         run = run_of(flow.program.covering(at), BATCHED)
         given = None if run is None else argument(run, 0, "x")
-        shape = None if given is None else _samples(flow, given)
+        shape = None if given is None else flow.shape(given)
         if run is None or given is None or not shape or shape[0] is None:
             continue
         size = _number(flow, argument(run, 2 if _method(run) != "predict" else 1, "batch_size")) or _BATCH
         share = argument(run, 99, "validation_split")
         split = _number(flow, share) or 0.0
-        samples = math.floor(shape[0] * (1.0 - split)) if share is not None else shape[0]
-        rest = int(samples % size)
-        parts = [(samples, rest, "")]
-        if share is not None:
-            parts += [(shape[0] - samples, int((shape[0] - samples) % size), " for validation")]
-        for count, left, what in parts:
+        samples = math.floor(shape[0] * (1.0 - split))
+        for count, what in ((samples, ""), (shape[0] - samples, " for validation")):
+            left = int(count % size)
             if left and any({left, int(size)} == set(pair) for pair in clues.pairs):
-                leaves = (
-                    f", and `validation_split={text(flow, share)}` leaves {count}"
-                    if share is not None
-                    else ""
-                )
+                by = "" if share is None else f", and `validation_split={text(flow, share)}` leaves {count}"
                 yield (
-                    f"`{text(flow, given)}` has {shape[0]} samples{leaves}{what}: "
+                    f"`{text(flow, given)}` has {shape[0]} samples{by}{what}: "
                     f"{count} = {count // int(size)}·{int(size)} + {left}, so the last batch has {left}"
                 )
                 return
@@ -97,8 +94,7 @@ def one_source(flow: Flow, clues: Clues) -> Iterator[str]:
     """
     for at in reversed(flow.lines):
         run = run_of(flow.program.covering(at), COMPARES)
-        nodes = [None, None] if run is None else [argument(run, 0, "x"), argument(run, 1, "y")]
-        x, y = nodes
+        x, y = (None, None) if run is None else (argument(run, 0, "x"), argument(run, 1, "y"))
         if x is None or y is None:
             continue
         first, second = _cut(flow, x), _cut(flow, y)

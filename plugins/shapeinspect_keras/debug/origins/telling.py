@@ -19,7 +19,7 @@ from shapeinspect_keras.debug.origins.making import Made, line, made, sentences,
 from shapeinspect_keras.debug.origins.operands import Operand, alone, operands_of, pair_of
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.running import Shaped, numbered
-from shapeinspect_keras.debug.script.survey import Survey, is_the_same
+from shapeinspect_keras.debug.script.survey import Survey
 from shapeinspect_keras.debug.statements.names import COMPARES
 from shapeinspect_keras.debug.statements.site import argument
 
@@ -52,11 +52,9 @@ def because(survey: Survey, error: BaseException) -> tuple[str, ...]:
     """Say where the sizes come from that do not fit, a sentence each.
 
     Args:
-        survey: what one more run of the script has told.
+        survey: what one more run of the script has told, which ended as the first one did.
         error: the exception that ended its first run.
     """
-    if not is_the_same(survey, error):
-        return ()
     flow = Flow(survey.program, survey.outcome.seen, survey.lines)
     told = [*runs.last_batch(flow, survey.clues), *runs.one_source(flow, survey.clues)]
     told = told or [*_sides(flow, survey), *_elsewhere(flow), *_axes(flow, survey), *_targets(flow)]
@@ -151,7 +149,7 @@ def _axes(flow: Flow, survey: Survey) -> Iterator[str]:
 def _steps_kept(flow: Flow) -> Iterator[str]:
     """Say which layers give more than one output for each sample where there is one target."""
     run = runs.run_of(flow.program.covering(flow.lines[-1]), COMPARES)
-    layer = flow.layer(run.func.value) if run is not None and isinstance(run.func, ast.Attribute) else None
+    layer = None if run is None else runs.model_of(flow, run)
     target = None if run is None else argument(run, 1, "y")
     shape = None if target is None else flow.shape(target)
     told = calls.kept(layer, shape) if layer is not None and shape else ""
@@ -210,7 +208,7 @@ def _total(flow: Flow, operands: Sequence[Operand], survey: Survey) -> Iterator[
 def _of_model(flow: Flow, statement: ast.AST | None, size: int, wanted: int) -> Iterator[str]:
     """Say which layer makes a length of a model's output, and where that of the targets comes from."""
     run = runs.run_of(statement, COMPARES)
-    layer = flow.layer(run.func.value) if run is not None and isinstance(run.func, ast.Attribute) else None
+    layer = None if run is None else runs.model_of(flow, run)
     told = "" if layer is None else calls.merged(layer, size)
     if run is None or not told:
         return
