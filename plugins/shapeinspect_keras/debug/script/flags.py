@@ -56,6 +56,7 @@ def flags(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     losses = _OF_NUMBERS if "softmax" in scene.program.text else {}
+    texts = {**_TEXTS, **losses}
     for node in scene.near:
         if isinstance(node, ast.Constant) and isinstance(node.value, bool):
             name = _name(scene, node)
@@ -65,18 +66,14 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             why = f"`{name}={node.value}` at {scene.at(node)}"
             cause = "" if name == "return_sequences" and node.value else _CAUSES.get(name, "")
             yield Candidate((Replacement(node, str(not node.value)),), prior, cause, why)
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and node.value in {**_TEXTS, **losses}
-        ):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in texts:
             name = _name(scene, node)
             if name == "padding" and not scene.spatial:
                 continue
             of_loss = "crossentropy" in node.value or node.value in losses
             if of_loss and not OF_LOSSES.search(scene.message):
                 continue
-            for place, other in enumerate({**_TEXTS, **losses}[node.value]):
+            for place, other in enumerate(texts[node.value]):
                 prior = (1.1 + 0.3 * scene.far(node) if of_loss else 1.8 + scene.far(node)) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
                 yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)

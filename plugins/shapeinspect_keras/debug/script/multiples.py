@@ -33,7 +33,7 @@ def halved(scene: Scene) -> Iterator[Candidate]:
     inside = [_apart(one, other) for one, other in itertools.combinations(maps, 2)]
     told = [pair for pairs in inside for pair in pairs] if inside else scene.clues.pairs[:4]
     pairs = [pair for pair in told if 0 < abs(pair[0] - pair[1]) <= _GAP and min(pair) > 1]
-    if not pairs or not _halves(scene):
+    if not pairs or not _doubles(scene):
         return
     for node in ast.walk(scene.program.tree):
         sizes = _sizes(scene, node)
@@ -54,10 +54,10 @@ def _apart(one: Sequence[int | None], other: Sequence[int | None]) -> list[tuple
     return [(a, b) for a, b in both if a is not None and b is not None and a != b]
 
 
-def _halves(scene: Scene) -> bool:
-    """Tell whether the script halves lengths, and doubles or joins them."""
+def _doubles(scene: Scene) -> bool:
+    """Tell whether the script doubles lengths, or joins or adds maps."""
     calls = {callee_of(node) for node in ast.walk(scene.program.tree) if isinstance(node, ast.Call)}
-    up = ("Transpose", "UpSampling", "concatenate", "Concatenate", "add", "Add")
+    up = ("UpSampling", "concatenate", "Concatenate", "add", "Add")
     return any(name.endswith(up) or name.startswith(up) or "Transpose" in name for name in calls)
 
 
@@ -165,21 +165,15 @@ def divisors(scene: Scene) -> Iterator[Candidate]:
         if min(pair) > 0 and max(pair) % min(pair) == 0 and max(pair) // min(pair) > 1
     ]
     for node in scene.near:
-        number = (
-            node.right
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mult)
-            else None
-        )
-        if (
-            not isinstance(number, ast.Constant)
-            or type(number.value) is not int
-            or isinstance(node, ast.keyword)
-        ):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.FloorDiv | ast.Mult):
             continue
+        number = node.right
         named = any(isinstance(part, ast.Name | ast.Attribute) for part in ast.walk(node))
+        if not named or not isinstance(number, ast.Constant) or type(number.value) is not int:
+            continue
         for (ratio, pair), power in itertools.product(ratios[:3], (2, 1, 3)):
             root = round(ratio ** (1 / power))
-            if not named or root < 2 or root**power != ratio:
+            if root < 2 or root**power != ratio:
                 continue
             for new in (number.value * root, number.value // root if number.value % root == 0 else 0):
                 if new > 0:

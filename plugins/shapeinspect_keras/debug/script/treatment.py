@@ -15,6 +15,8 @@ from shapeinspect_keras.debug.statements.names import RUNS
 
 Lengths = tuple[int | None, ...]
 
+#: What is taken further away is not what fails.
+_NEAR = 3
 #: What tells the parts of a data set from each other in a name.
 _PARTS = re.compile(r"train(?:ing)?|test(?:ing)?|valid(?:ation)?|val|dev|eval|trn|tst", re.IGNORECASE)
 
@@ -43,7 +45,7 @@ def treated(scene: Scene) -> Iterator[Candidate]:
         own = isinstance(made, ast.Call) and callee_of(made) in scene.functions
         for node, far in used:
             shape = scene.shape(node)
-            siblings = _PARTS.search(node.id) and _PARTS.sub("", node.id) == _PARTS.sub("", first.id)
+            siblings = _PARTS.search(node.id) and _stem(node.id) == _stem(first.id)
             if node.id == first.id or shape is None or not (siblings or own):
                 continue
             if shape[1:] != before[1:] and not (own and shape[1:-1] == before[1:-1] and len(shape) > 2):
@@ -93,30 +95,24 @@ def sources(scene: Scene) -> Iterator[Candidate]:
         shape = scene.shape(node.value if isinstance(node, ast.Assign) else node)
         if isinstance(target, ast.Name) and shape:
             arrays[target.id] = shape
-    for statement in ast.walk(scene.program.tree):
-        found = _taken(statement)
-        if found is None or scene.reach.of(statement) > _NEAR:
+    every = [(one, pair) for one in ast.walk(scene.program.tree) if (pair := _taken(one)) is not None]
+    for statement, (name, taken) in every:
+        if scene.reach.of(statement) > _NEAR:
             continue
-        name, taken = found
         shape = scene.shape(taken)
-        if not shape or shape[1:] in wanted - {shape[1:]} or not any(_given(scene, name)):
+        if not shape or not any(_given(scene, name)):
             continue
         for other, lengths in arrays.items():
             alike = lengths[0] == shape[0] and lengths[1:] != shape[1:] and lengths[1:] in wanted
             if other in (taken.id, name) or not alike:
                 continue
-            every = [pair for pair in map(_taken, ast.walk(scene.program.tree)) if pair is not None]
-            same = [part for to, part in every if part.id == taken.id and _stem(to) == _stem(name)]
+            same = [part for _, (to, part) in every if part.id == taken.id and _stem(to) == _stem(name)]
             why = f"`{name}` is taken from `{taken.id}` of {show(shape)} at {scene.at(taken)}"
             why += f", and `{other}` is {show(lengths)}"
             whole = tuple(Replacement(part, other) for part in same)
             yield Candidate(whole, 0.7, "", why)
             if len(whole) > 1:
                 yield Candidate((Replacement(taken, other),), 1.2, "", why)
-
-
-#: What is taken further away is not what fails.
-_NEAR = 3
 
 
 def _taken(statement: ast.AST) -> tuple[str, ast.Name] | None:
@@ -142,6 +138,7 @@ def _given(scene: Scene, name: str) -> Iterator[bool]:
 
 
 def _stem(name: str) -> str:
+    """Return a name without what tells the part of the data set."""
     return _PARTS.sub("", name)
 
 
