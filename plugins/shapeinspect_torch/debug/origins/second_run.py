@@ -52,11 +52,14 @@ def can_run(error: BaseException) -> bool:
     Args:
         error: the exception, with its traceback.
     """
+    return _can_copy() and (hasattr(error, _KEPT) or Program.of(error, PACKAGES) is not None)
+
+
+def _can_copy() -> bool:
+    """Tell whether this process can be forked."""
     import torch
 
-    if torch.cuda.is_initialized() or any(name in sys.modules for name in _UNFORKABLE):
-        return False
-    return hasattr(error, _KEPT) or Program.of(error, PACKAGES) is not None
+    return not torch.cuda.is_initialized() and not any(name in sys.modules for name in _UNFORKABLE)
 
 
 def message_of(error: BaseException) -> str:
@@ -83,7 +86,7 @@ def second_run(error: BaseException) -> SecondRun | None:
         error: the exception, with its traceback; it keeps what is told.
     """
     if not hasattr(error, _KEPT):
-        told = _second_run(error) if can_run(error) else None
+        told = _second_run(error) if _can_copy() else None
         with suppress(AttributeError):
             setattr(error, _KEPT, told)
         return told

@@ -73,7 +73,7 @@ def _parameters(name: str) -> list[tuple[str, object]]:
     layer = getattr(torch.nn, name, None)
     if not inspect.isclass(layer):
         return []
-    return [(one.name, one.default) for one in [*inspect.signature(layer).parameters.values()]]
+    return [(one.name, one.default) for one in inspect.signature(layer).parameters.values()]
 
 
 def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]) -> Iterator[Suggestion]:
@@ -101,13 +101,8 @@ def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]
             continue
         for place, (a, b) in enumerate([*combinations(parts, 2)][:10]):
             one, other = trace.values(a)[-1:], trace.values(b)[-1:]
-            if (
-                not one
-                or not other
-                or one == other
-                or _kind(one[0]) != _kind(other[0])
-                or type(one[0]) is bool
-            ):
+            alike = one and other and one != other and _kind(one[0]) == _kind(other[0])
+            if not alike or type(one[0]) is bool:
                 continue
             if type(one[0]) is int:  # the sizes that differ, in each other's place
                 rank = 0.7 if frozenset((one[0], other[0])) in differing else 2.2
@@ -162,7 +157,7 @@ def _uncalled(trace: Trace, owner: ast.ClassDef) -> list[str]:
 
 
 def parts_read(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:
-    """Yield slices whose ends are one further or one nearer, those without one, and other entries.
+    """Yield slices whose ends are one further or one nearer, and other entries of rows.
 
     Args:
         trace: the script.
@@ -171,25 +166,18 @@ def parts_read(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggesti
     for node, distance in along.items():
         if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load) or not trace.ran(node):
             continue
-        if trace.shape(node.value) is None and not (trace.values(node.value)[-1:] and node.value):
+        if not trace.values(node.value):
             continue
         rank = 1.5 + STEP * distance
-        for part in ast.walk(node.slice):
-            if not isinstance(part, ast.Slice):
-                continue
-            for end in (part.lower, part.upper):
-                value = _number(end)
-                if end is None or value is None:
-                    continue
-                for new in (value + 1, value - 1):
-                    if new:
-                        yield replaced(trace.span(end), str(new), rank)
-        if isinstance(node.slice, ast.Constant) and type(node.slice.value) is int and trace.shape(node.value):
+        slices = [part for part in ast.walk(node.slice) if isinstance(part, ast.Slice)]
+        for end in [end for part in slices for end in (part.lower, part.upper) if end is not None]:
+            for new in _beside(end):
+                if new:
+                    yield replaced(trace.span(end), str(new), rank)
+        if trace.shape(node.value) and isinstance(node.slice, ast.Constant):
             continue
-        if _number(node.slice) is not None and isinstance(trace.values(node)[-1:], tuple):
-            value = _number(node.slice)
-            for new in (value + 1, value - 1) if value is not None else ():  # another entry of a row of sizes
-                yield replaced(trace.span(node.slice), str(new), rank + 0.2)
+        for new in _beside(node.slice):  # another entry of a row of sizes
+            yield replaced(trace.span(node.slice), str(new), rank + 0.2)
 
 
 def nearby(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:
@@ -209,7 +197,13 @@ def nearby(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:
                 yield replaced(trace.span(node), str(new), 1.8 + 0.3 * place + STEP * distance / 2, batch)
 
 
-def _number(node: ast.expr | None) -> int | None:
+def _beside(node: ast.expr) -> tuple[int, ...]:
+    """Return one more and one less than a number that is written; none for another expression."""
+    value = _number(node)
+    return () if value is None else (value + 1, value - 1)
+
+
+def _number(node: ast.expr) -> int | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = _number(node.operand)
         return None if inner is None else -inner

@@ -178,18 +178,16 @@ def pairs_of(message: str) -> list[Pair]:
         >>> pairs_of("Expected hidden[0] size (2, 1, 40), got [2, 16, 40]")
         [(1, 16)]
     """
-    found: list[Pair] = []
-    outside = re.search(r"index (\d+) is out of bounds for (?:dimension|axis) -?\d+ with size (\d+)", message)
-    if outside:
-        return [(int(outside[1]) + 1, int(outside[2]))]
+    index = re.search(r"index (\d+) is out of bounds for (?:dimension|axis) -?\d+ with size (\d+)", message)
+    if index:
+        return [(int(index[1]) + 1, int(index[2]))]
     into = re.search(r"shape '\[([\d, ]+)\]' is invalid for input of size (\d+)", message)
     if into:
         wanted = math.prod(int(one) for one in into[1].split(","))
         return [(wanted, int(into[2]))] if wanted > 0 else []
     product = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message)
     if product:
-        found.append((int(product[3]), int(product[2])))
-        return found
+        return [(int(product[3]), int(product[2]))]
     stated = re.search(r"to have (\d+) channels, but got (\d+)", message)
     if stated:
         return [(int(stated[1]), int(stated[2]))]
@@ -197,6 +195,7 @@ def pairs_of(message: str) -> list[Pair]:
         [int(one) for one in re.findall(r"\d+", text)]
         for text in re.findall(r"[\[(](-?\d+(?:, -?\d+)*)[\])]", message)
     ]
+    found: list[Pair] = []
     for first, second in pairwise(shapes):
         if len(first) == len(second):
             found += [(a, b) for a, b in zip(first, second, strict=True) if a != b]
