@@ -108,11 +108,12 @@ def survey(
     if sides is None:
         return None
     sides = replace(sides, strict=statement.strict)
-    settings = _other_settings(construction, sides, module)
     if sides.renamed_in_part:
         named_alike = _sides(state, want, buffers, renamed=False) or sides
         settings = _other_settings(construction, named_alike, module)
         sides = named_alike if settings is not None else sides
+    else:
+        settings = _other_settings(construction, sides, module)
     found = sides.match
     if found.fits and not statement.opened and not sides.others and sides.base.state("s") == "s":
         return None  # the module refuses something else
