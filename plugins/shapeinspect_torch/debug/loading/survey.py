@@ -22,6 +22,8 @@ _LAST = 10
 _PART = 0.5
 #: What a stored tensor of another shape can be turned into.
 _ADAPTABLE = ("position-table", "vocabulary", "channels")
+#: What a plan alters that does not load every key.
+_LEFT_OUT = "what is loaded: whole keys are left out"
 #: Causes with which only a part of the checkpoint has a place in the module.
 _IN_PART = frozenset({"renamed-in-part", "other-depth"})
 #: The axes of a convolution's weight over pictures.
@@ -137,7 +139,8 @@ def survey(
             tried.append((Repair(plan.cause, statement.code(plan), rank, alters), outcome.text()))
     rebuild = _built(settings, sides, turned, left, turns, statement, state, head)
     if rebuild is not None:
-        tried = _ordered(rebuild, tried, plans, [turn for turn in turns if turn.drops])
+        partial = {statement.code(plan) for _, plan in plans if plan.partial}
+        tried = _ordered(rebuild, tried, plans, [turn for turn in turns if turn.drops], partial)
     plain = sides.base.state("s") == "s"
     stored = () if rebuild is not None or not plain else _stored(left, sides)
     fact = _fact(cause, own, shapes_of(state) if isinstance(state, Mapping) else {}, want, why)
@@ -383,6 +386,7 @@ def _ordered(
     tried: list[tuple[Repair, str]],
     plans: list[tuple[int, Plan]],
     dropping: list[values.Turn],
+    partial: set[str],
 ) -> list[tuple[Repair, str]]:
     """Put the other arguments behind what the user may have meant with those that are written, else first.
 
@@ -393,17 +397,14 @@ def _ordered(
         cut = []
         for one, said in tried:
             drops = " and ".join(turn.drops for turn in dropping if turn.expression in one.code)
-            cut.append((replace(one, alters=f"what is loaded: {drops or 'whole keys are left out'}"), said))
+            cut.append((replace(one, alters=f"what is loaded: {drops}" if drops else _LEFT_OUT), said))
         return [(replace(repair, rank=0), text), *cut]
     meant = bool(plans) and plans[0][1].cause in ("other-classes", *_ADAPTABLE)
     complete = bool(plans) and plans[0][0] == 0 and not plans[0][1].partial
     if not (written and tried and (meant or complete)):
-        partial = "what is loaded: whole keys are left out"
         marked = [
-            (replace(one, alters=one.alters or partial), said)
-            if place and plans[place - 1][1].partial
-            else (one, said)
-            for place, (one, said) in enumerate(tried, 1)
+            (replace(one, alters=one.alters or _LEFT_OUT) if one.code in partial else one, said)
+            for one, said in tried
         ]
         return [(replace(repair, rank=0), text), *marked]
     first, *rest = tried
