@@ -69,7 +69,7 @@ def of_graph(fed: Fed, stated: Sequence[int] = ()) -> Baked:
     every = [*lengths.items(), *_together(lengths)]
     for name, (length, places) in every:
         end = time.monotonic() + _SECONDS / len(every)
-        if sizes and len(places) > 1 and name not in lengths:
+        if sizes and name not in lengths:
             break  # one length alone is enough
         taken, tried = _taken(fed, places, length, end, stated)
         if taken:

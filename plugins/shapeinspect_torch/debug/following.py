@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.frames import syntax_tree
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.code.user_code import (
     UNKNOWN,
     is_harmless,
@@ -217,8 +218,7 @@ class _Writer:
 def _notes(statement: ast.stmt) -> bool:
     """Tell whether a statement only prints what is there, or keeps it in a list."""
     call = statement.value if isinstance(statement, ast.Expr) else None
-    function = call.func if isinstance(call, ast.Call) else None
-    return getattr(function, "attr", getattr(function, "id", "")) in ("print", "append", "log", "info")
+    return callee_of(call) in ("print", "append", "log", "info")
 
 
 def _assigned(statement: ast.stmt) -> ast.stmt:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.frames import syntax_tree
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.code.user_code import (
     UNKNOWN,
     is_harmless,
@@ -217,7 +218,7 @@ class _Slicer:
     def _writes(self, call: ast.Call) -> bool:
         """Tell whether a call changes something needed: a tensor, a list of tensors, or weights."""
         function = call.func
-        name = getattr(function, "attr", getattr(function, "id", ""))
+        name = callee_of(call)
         if name in ("step", "zero_grad") and isinstance(function, ast.Attribute):
             return _is_optimizer(value_of(function.value, self.names))
         if name == "backward":

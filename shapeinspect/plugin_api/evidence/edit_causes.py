@@ -12,7 +12,7 @@ from shapeinspect.plugin_api.evidence.differences import differences
 from shapeinspect.plugin_api.evidence.edit import Edit, given_to, holds, number_of, place_of, shown, spelled
 from shapeinspect.plugin_api.evidence.edit_sizes import naming, size
 from shapeinspect.plugin_api.programs.trace import Trace
-from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 
 #: At most so many sentences.
 _SENTENCES = 2
@@ -105,16 +105,7 @@ def _calls_like(edit: Edit, call: ast.Call) -> Iterator[ast.Call]:
 def _default(edit: Edit, call: ast.Call, name: str) -> str:
     """Return the default of an argument of one of the script's own functions; empty for none."""
     function, _ = edit.trace.definition(call)
-    if function is None:
-        return ""
-    plain = [*function.args.posonlyargs, *function.args.args]
-    last = function.args.defaults
-    named = dict(zip([one.arg for one in plain[len(plain) - len(last) :]], last, strict=True))
-    named |= {
-        one.arg: value
-        for one, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-        if value is not None
-    }
+    named = {} if function is None else defaults_of(function.args)
     return ast.unparse(named[name]) if name in named else ""
 
 

@@ -12,7 +12,7 @@ from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
-from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 
 #: Flags that do not touch shapes.
 _OTHER_FLAGS = frozenset({
@@ -67,13 +67,7 @@ def arguments(trace: Trace, call: ast.Call) -> Iterator[Given]:
     if function is not None:
         plain = [*function.args.posonlyargs, *function.args.args]
         names = [one.arg for one in plain][1 if method else 0 :]
-        last = function.args.defaults
-        defaults = {one.arg: value for one, value in zip(plain[len(plain) - len(last) :], last, strict=True)}
-        defaults |= {
-            one.arg: value
-            for one, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-            if value is not None
-        }
+        defaults = defaults_of(function.args)
     given = set()
     for place, node in enumerate(call.args):
         if isinstance(node, ast.Starred):

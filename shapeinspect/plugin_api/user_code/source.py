@@ -220,6 +220,26 @@ def callee_of(node: ast.AST | None) -> str:
     return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
+def defaults_of(arguments: ast.arguments) -> dict[str, ast.expr]:
+    """Return the parameters of a function that have a default, each with it.
+
+    Args:
+        arguments: those of the function.
+
+    Example:
+        >>> given = ast.parse("def build(width, depth=3, *, rate=7, name): pass").body[0].args
+        >>> {name: ast.unparse(value) for name, value in defaults_of(given).items()}
+        {'depth': '3', 'rate': '7'}
+    """
+    plain = [*arguments.posonlyargs, *arguments.args]
+    first = len(plain) - len(arguments.defaults)
+    pairs = [
+        *zip(plain[first:], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return {one.arg: value for one, value in pairs if value is not None}
+
+
 def resolved(node: ast.AST, names: Mapping[str, Any]) -> Any:
     """Return the value of a plain name and the plain attributes after it; None for another expression.
 

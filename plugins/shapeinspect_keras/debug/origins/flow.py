@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 from shapeinspect_keras.debug.origins.bindings import APPENDED, EACH, Bound, Place, bindings, part_of
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.running import Nested, Seen, Shaped, numbered
 from shapeinspect_keras.debug.statements.names import COMPARES
+from shapeinspect_keras.debug.statements.site import argument
 
 Lengths = tuple[int | None, ...]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -271,7 +272,7 @@ class Flow:
         found = [
             Place(item, parts) for item in given if item is not None and (parts or self.had(item, shape))
         ]
-        default = default_of_name(function, node.id)
+        default = defaults_of(function.args).get(node.id)
         if not found and default is not None and self.had(default, shape):
             return Place(default)
         return self._best(found, node, shape)
@@ -367,7 +368,7 @@ class Flow:
                 if isinstance(value, ast.Attribute) and value.attr == key
             ]
             for key, value in passed.items():
-                optional = default_of_name(function, key) is not None
+                optional = key in defaults_of(function.args)
                 if value is None and optional and owners and (None, key) in self._assigned:
                     yield key, owners[0]
 
@@ -470,20 +471,6 @@ def alike(one: Lengths, other: Lengths) -> bool:
     )
 
 
-def default_of_name(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> ast.expr | None:
-    """Return the default of a parameter; None for none.
-
-    Args:
-        function: the function.
-        name: the parameter.
-    """
-    given = function.args
-    named = [*given.posonlyargs, *given.args]
-    pairs = [*zip(named[len(named) - len(given.defaults) :], given.defaults, strict=True)]
-    pairs += [(arg, item) for arg, item in zip(given.kwonlyargs, given.kw_defaults, strict=True) if item]
-    return next((item for arg, item in pairs if arg.arg == name), None)
-
-
 def argument_of(
     call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef, name: str
 ) -> ast.expr | None:
@@ -501,10 +488,4 @@ def argument_of(
     """
     names = [item.arg for item in [*function.args.posonlyargs, *function.args.args]]
     names = names[1:] if names[:1] in (["self"], ["cls"]) else names
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return keyword.value
-    place = names.index(name) if name in names else len(call.args)
-    if place < len(call.args) and not any(isinstance(item, ast.Starred) for item in call.args):
-        return call.args[place]
-    return None
+    return argument(call, names.index(name) if name in names else len(call.args), name)

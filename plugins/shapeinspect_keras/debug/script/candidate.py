@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from shapeinspect.plugin_api.user_code.source import defaults_of
 from shapeinspect_keras.debug.script.clues import Clues
 from shapeinspect_keras.debug.script.program import Program, Replacement
 from shapeinspect_keras.debug.script.reach import FAR, Reach
@@ -134,12 +135,7 @@ def default_of(arguments: ast.arguments, node: ast.AST) -> str:
         >>> [default_of(given, node) for node in (*given.defaults, *given.kw_defaults)]
         ['depth', 'rate']
     """
-    named = [*arguments.posonlyargs, *arguments.args]
-    if node in arguments.defaults:
-        return named[len(named) - len(arguments.defaults) + arguments.defaults.index(node)].arg
-    if node in arguments.kw_defaults:
-        return arguments.kwonlyargs[arguments.kw_defaults.index(node)].arg
-    return ""
+    return next((name for name, value in defaults_of(arguments).items() if value is node), "")
 
 
 def show(shape: tuple[int | None, ...]) -> str:
