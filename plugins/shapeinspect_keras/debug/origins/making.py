@@ -13,8 +13,8 @@ from shapeinspect_keras.debug.origins.flow import PIPES, Flow, Lengths, alike
 from shapeinspect_keras.debug.script.candidate import default_of, show
 from shapeinspect_keras.debug.statements.site import argument
 
-#: So many steps are followed, and so long a text is shown.
-_STEPS, _TEXT = 80, 60
+#: So many steps are followed.
+_STEPS = 80
 #: Functions whose number of rows follows from the values of what they are given.
 _IDS, _TRUE = "as many rows as its largest id and one more", "as many rows as there are true values"
 _BY_DATA = {
@@ -232,8 +232,7 @@ def text(flow: Flow, node: ast.AST) -> str:
         flow: the script.
         node: the expression.
     """
-    whole = flow.program.line(node)
-    return whole if len(whole) <= _TEXT else f"{whole[: _TEXT - 3]}..."
+    return flow.program.short(node)
 
 
 def line(node: ast.AST) -> str:

@@ -116,8 +116,7 @@ class Scene:
         Args:
             node: the node.
         """
-        text = self.program.line(node)
-        return text if len(text) <= 60 else f"{text[:57]}..."
+        return self.program.short(node)
 
 
 Operator = Callable[[Scene], Iterator[Candidate]]

@@ -13,6 +13,8 @@ from shapeinspect.plugin_api.user_code.frames import running_frames, traceback_f
 
 #: A longer script is not run again.
 _LONGEST = 400_000
+#: A longer part of it is cut short where it is shown.
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,15 @@ class Program:
             node: the node.
         """
         return " ".join(self.source(node).split())
+
+    def short(self, node: ast.AST) -> str:
+        """Return the source of a node on one line, cut short where it is long.
+
+        Args:
+            node: the node.
+        """
+        text = self.line(node)
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         """Return where a node begins and ends, in bytes.
