@@ -175,7 +175,7 @@ def judged(mutant: Mutant, original: str, printed: str, known: dict[str, Any]) -
     if not fails_by_shape(found):
         return None
     ran = yield farm.Job(text, mutant.script, debug=True)
-    screen = judge.read(ran["stderr"], mutant.script)
+    screen = judge.screens.read(ran["stderr"], mutant.script)
     result: dict[str, Any] = {
         "key": mutant.key, "script": mutant.script, "kind": mutant.kind, "line": mutant.line,
         "before": mutant.before, "after": mutant.after,
@@ -192,7 +192,7 @@ def judged(mutant: Mutant, original: str, printed: str, known: dict[str, Any]) -
     probe = {name: found[name] for name in ("paths", "forwards")}
     for index, (fix, claim) in enumerate(fixes(screen.text)[:3]):
         result["fixes"].append([fix, claim])
-        paste = judge.Paste(text, screen, probe, framework)
+        paste = judge.pastes.Paste(text, screen, probe, framework)
         outcome = SimpleNamespace(works=False, verdicts=[], then="", kept=False)
         for new in _in_its_line(text, fix, claim) or _candidates(paste, fix):
             then = yield from plain(new)
@@ -240,7 +240,7 @@ def _in_its_line(text: str, fix: str, claim: str) -> list[str]:
 
 def _candidates(paste: Any, fix: str) -> list[str]:
     """The texts that the fix may mean, of the first way of pasting that makes one."""
-    for paster in judge.PASTERS:
+    for paster in judge.pastes.PASTERS:
         try:
             new = [one for one in paster(paste, fix) if one != paste.text]
         except (SyntaxError, ValueError, IndexError, AttributeError, TypeError, StopIteration):
@@ -289,7 +289,7 @@ def _exactly(paste: Any, fix: str, paths: dict[str, Any]) -> tuple[str | None, l
         place = re.search(r'(?:before|in) "([^"]+)\.[^".]+"', part)
         if new is None or (place and blocks.count(paths.get(place[1], (0, ""))[1]) > 1):
             return None, settings
-        paste = judge.shifted(paste, new)
+        paste = judge.pastes.shifted(paste, new)
     return paste.text, settings
 
 

@@ -13,20 +13,21 @@ working. Whether the cause is right, and whether a claim is false, is for a read
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import re
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import verify  # noqa: E402  # it lies beside this file, which is no package
-
-Text = str | None
+# These lie beside this file, which is no package.
+import pastes  # noqa: E402
+import screens  # noqa: E402
+import verify  # noqa: E402
 
 # Runs a script and says where in it each layer was made, and which forward the error went through first.
 PROBE = """
@@ -85,443 +86,7 @@ json.dump({"paths": paths, "forwards": forwards}, open(out, "w"))
 """
 
 
-# Names in an expression that are no values of the program.
-MODULES = {"F", "nn", "np", "torch", "layers", "keras", "tf"}
-
-# Either quote, as a pattern.
-QUOTE = "[\"']"
-
-
-class Screen(NamedTuple):
-    """What the debugger printed, taken apart."""
-
-    layer: Text
-    text: str
-    at: int | None
-    inputs: dict[str, tuple[str, tuple[int | None, ...]]]
-    fixes: list[str]
-
-
-def read(stderr: str, name: str) -> Screen:
-    """The first diagnosis on the screen."""
-    start = stderr.find("shapeinspect:")
-    if start < 0:
-        return Screen(None, "", None, {}, [])
-    text = stderr[start:]
-    flat = re.sub(r"\s*\n\s+", " ", text.split("\n  fix ")[0])
-    layer = re.search(r'layer "([^"]*)"', flat)
-    at = re.search(rf"{name}\.py:(\d+)", text)
-    inputs = {}
-    rows = re.sub(r"\n {14}(?=\S)", " ", text)
-    for row in re.finditer(
-        r"^(?:  (?:came by|via    )   | {12})(\S+) +input +(?:([^=\n]*?) ?= )?\(([\d?, ]*)\)",
-        rows,
-        re.MULTILINE,
-    ):
-        sizes = tuple(int(s) if s.strip().isdigit() else None for s in row[3].split(",") if s.strip())
-        inputs.setdefault(row[1], (row[2] or "", sizes))
-    return Screen(layer[1] if layer else None, text, int(at[1]) if at else None, inputs, fixes_of(text))
-
-
-def fixes_of(text: str) -> list[str]:
-    """The fixes in their order, wrapped lines joined."""
-    found = re.search(
-        r"^  fix {7}(.*?)(?=^            \((?:it|each|\w+ (?:of|was))|^  \S|^\S|\Z)", text, re.M | re.S
-    )
-    if not found:
-        return []
-    joined = re.sub(r"\n {14}(?=\S)", " ", found[1]).strip()
-    return [re.sub(r"\s+", " ", one).strip() for one in re.split(r"\n {12}or ", joined)]
-
-
-def source(text: str, node: ast.AST) -> str:
-    """The text of a node."""
-    return ast.get_source_segment(text, node) or ""
-
-
-def replaced(text: str, node: Any, new: str) -> str:
-    """The text with a node's own text replaced."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line.encode()))
-    raw = text.encode()
-    a = starts[node.lineno - 1] + node.col_offset
-    b = starts[node.end_lineno - 1] + node.end_col_offset
-    return (raw[:a] + new.encode() + raw[b:]).decode()
-
-
-def statement_at(tree: ast.Module, line: int) -> Any:
-    """The innermost statement that covers a line."""
-    covering = [
-        n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or 0)
-    ]
-    return max(covering, key=lambda n: (n.lineno, -(n.end_lineno or 0)), default=None)
-
-
-def insert(text: str, line: int, new: str) -> str:
-    """The text with a line put before this one, indented as it is."""
-    lines = text.splitlines()
-    indent = re.match(r"\s*", lines[line - 1])
-    lines.insert(line - 1, (indent[0] if indent else "") + new)
-    return "\n".join(lines) + "\n"
-
-
-def signature(cls: str, kind: str) -> list[str]:
-    """The names of a layer's positional arguments."""
-    import importlib
-    import inspect
-
-    if cls in ("RNN", "LSTM", "GRU") and kind != "keras":
-        return ["input_size", "hidden_size", "num_layers"]  # their signatures are *args, **kwargs
-    for module in ("torch.nn", "torch.utils.data") if kind != "keras" else ("keras.layers",):
-        found = getattr(importlib.import_module(module), cls, None)
-        if found is not None:
-            return [p for p in inspect.signature(found.__init__).parameters if p != "self"]
-    return []
-
-
-def with_argument(text: str, call: ast.Call, name: str, value: str, kind: str) -> str:
-    """The text with one argument of a call set, whether it stands there by name, by place or not at all."""
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return replaced(text, keyword.value, value)
-    cls = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    names = signature(cls, kind)
-    if name in names and names.index(name) < len(call.args):
-        return replaced(text, call.args[names.index(name)], value)
-    if not isinstance(call.func, ast.Name | ast.Attribute):
-        return text
-    written = source(text, call)
-    inner = written.rstrip()[:-1].rstrip().rstrip(",")
-    return replaced(text, call, f"{inner}{'' if inner.endswith('(') else ', '}{name}={value})")
-
-
-def call_name(call: ast.Call) -> str:
-    """The last part of what is called."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-class Paste(NamedTuple):
-    """A program, its screen, and what the probe found."""
-
-    text: str
-    screen: Screen
-    probe: dict[str, Any]
-    kind: str
-
-    @property
-    def tree(self) -> ast.Module:
-        """The program as a tree."""
-        return ast.parse(self.text)
-
-
-def argument(p: Paste, fix: str) -> Iterator[str]:
-    """`in_features=48 in "conv2.lin"`, several of them joined by commas.
-
-    Where the layer is made from an argument of its block, that argument of the block is set as well: the line
-    that makes the layer may be shared by other blocks.
-    """
-    parts = re.findall(r'(\w+)=((?:\([^)]*\)|"[^"]*"|[^,(\s])+) in ((?:"[^"]+"(?:, | and )?)+)', fix)
-    if not parts:
-        return
-    for through_block in (False, True):
-        text: Text = p.text
-        for name, value, layers in parts:
-            for layer in re.findall(r'"([^"]+)"', layers):
-                if text is not None:
-                    text = argument_set(p, text, layer, name, value, through_block)
-        if text is not None:
-            yield text
-
-
-def argument_set(p: Paste, text: str, layer: str, name: str, value: str, through_block: bool) -> Text:
-    """The text with one argument set where one layer is made, or where its block is."""
-    line, cls = p.probe["paths"].get(layer, (None, None))
-    call = made_at(text, line, cls)
-    if call is None:
-        return None
-    if not through_block:
-        return with_argument(text, call, name, value, p.kind)
-    positions = signature(call_name(call), p.kind)
-    given = next((k.value for k in call.keywords if k.arg == name), None)
-    if given is None and name in positions and positions.index(name) < len(call.args):
-        given = call.args[positions.index(name)]
-    classes = {n.name: n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ClassDef)}
-    path = layer
-    while path := path.rpartition(".")[0]:
-        above, block = p.probe["paths"].get(path, (None, None))
-        if block in classes:
-            break
-    outer = made_at(text, above, block) if path else None
-    if not isinstance(given, ast.Name) or outer is None:
-        return None
-    for function in (
-        n for n in classes[block].body if isinstance(n, ast.FunctionDef) and n.name == "__init__"
-    ):
-        arguments = [a.arg for a in function.args.args][1:]
-        same: dict[str, str] = {}
-        for n in ast.walk(function):
-            if (
-                isinstance(n, ast.Assign)
-                and isinstance(n.targets[0], ast.Name)
-                and isinstance(n.value, ast.Name)
-            ):
-                same.setdefault(n.targets[0].id, n.value.id)
-        origin = given.id if given.id in arguments else same.get(given.id)
-        if origin in arguments:
-            place = arguments.index(origin)
-            if place < len(outer.args):
-                return replaced(text, outer.args[place], value)
-            return with_argument(text, outer, origin, value, p.kind)
-    return None
-
-
-def made_at(text: str, line: int | None, cls: str | None) -> ast.Call | None:
-    """The call of a class on a line."""
-    if line is None:
-        return None
-    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and call_name(n) == cls]
-    return next((n for n in calls if n.lineno <= line <= (n.end_lineno or 0)), None)
-
-
-def setting(p: Paste, fix: str) -> Iterator[str]:
-    """`loss="categorical_crossentropy"` or `collate_fn=...`: an argument of compile or of a DataLoader."""
-    found = re.fullmatch(r"(\w+)=(.+)", fix)
-    if not found or " in " in found[2].replace(" in [", ""):
-        return
-    goal = "DataLoader" if found[1] in ("collate_fn", "drop_last", "batch_size") else "compile"
-    for call in (n for n in ast.walk(p.tree) if isinstance(n, ast.Call) and call_name(n) == goal):
-        text = with_argument(p.text, call, found[1], found[2], p.kind)
-        if "pad_sequence" in fix:
-            text = "from torch.nn.utils.rnn import pad_sequence\n" + text
-        yield text
-        return
-
-
-def sizes(p: Paste, fix: str) -> Iterator[str]:
-    """`feed 128×128`, `feed x of shape (…)`: the old sizes become the new ones, where they are numbers."""
-    old: list[int | None]
-    new: list[int | None]
-    pair = re.match(r"feed (\d+(?:×\d+)*)(?: |$|,)", fix)
-    whole = re.match(r"feed (\S+) of shape \(([\d?, ]+)\)", fix)
-    if pair:
-        new = [int(s) for s in pair[1].split("×")]
-        for letters, shape in p.screen.inputs.values():
-            axes = [i for i, a in enumerate(letters.split()) if a in "DHWLT"] if letters else []
-            if len(axes) != len(new):
-                axes = list(range(len(shape)))[-len(new) :]
-            if len(shape) > len(new) and axes[-1] < len(shape):
-                old = [shape[i] for i in axes]
-                break
-        else:
-            return
-    elif whole and whole[1] in p.screen.inputs:
-        new = [int(s) if s.strip().isdigit() else None for s in whole[2].split(",") if s.strip()]
-        old = list(p.screen.inputs[whole[1]][1])
-    else:
-        return
-    change = {a: b for a, b in zip(old, new, strict=False) if a != b and a is not None and b is not None}
-    if not change:
-        return
-    bodies = [s for s in p.tree.body if not isinstance(s, ast.FunctionDef | ast.ClassDef)]
-    bodies += [
-        s for c in p.tree.body if isinstance(c, ast.ClassDef) for s in c.body if isinstance(s, ast.Assign)
-    ]
-    constants = [
-        n
-        for s in bodies
-        for n in ast.walk(s)
-        if isinstance(n, ast.Constant) and type(n.value) is int and n.value in change
-    ]
-    if not constants:
-        return
-    text = p.text
-    for node in sorted(constants, key=lambda n: (n.lineno, n.col_offset), reverse=True):
-        text = replaced(text, node, str(change[node.value]))
-    yield text
-    for node in constants:
-        yield replaced(p.text, node, str(change[node.value]))
-
-
-def swap(p: Paste, fix: str) -> Iterator[str]:
-    """`x = x + 1 instead of x += 1`, at the line that is named."""
-    found = re.match(r"(.+?) instead of (.+)", fix)
-    if not found:
-        return
-    whole = False
-    for n in ast.walk(p.tree):
-        plain = isinstance(n, ast.stmt | ast.expr)
-        if plain and same(source(p.text, n), found[2]):  # type: ignore[arg-type]  # one of both
-            whole = True
-            yield replaced(p.text, n, found[1])
-    if whole:
-        return
-    if any(text.count(a) != text.count(b) for text in found.groups() for a, b in ("()", "[]", "{}")):
-        return  # a part of a fix that was taken apart inside of a call
-    new = "" if found[1] == "nothing" else found[1]
-    spaced = r"\s*".join(QUOTE if c in "\"'" else re.escape(c) for c in re.sub(r"\s", "", found[2]))
-    places = [*re.finditer(spaced, p.text)]
-    if len(places) == 1:  # the head of a function, or a part of a line: it stands there once
-        yield p.text[: places[0].start()] + new + p.text[places[0].end() :]
-
-
-def same(written: str, printed: str) -> bool:
-    """Whether two texts are the same code, whatever the quotes and spaces."""
-    plain = [re.sub(r"\s", "", text).replace("'", '"') for text in (written, printed)]
-    return plain[0] == plain[1]
-
-
-def fed(p: Paste, fix: str) -> Iterator[str]:
-    """`feed input.1.squeeze(1)`: an input of a session, whose value stands in the dictionary of its feeds."""
-    if p.kind != "onnx" or not fix.startswith("feed ") or " of shape " in fix or not p.screen.at:
-        return
-    tree = p.tree
-    statement = statement_at(tree, p.screen.at)
-    found = fix.removeprefix("feed ")
-    for name in (n for n in p.screen.inputs if re.search(rf"(?<![\w.]){re.escape(n)}(?!\w)", found)):
-        for feeds in (n for n in ast.walk(statement) if isinstance(n, ast.Dict)):
-            for key, value in zip(feeds.keys, feeds.values, strict=True):
-                if len(feeds.keys) == 1 or (isinstance(key, ast.Constant) and key.value == name):
-                    yield replaced(p.text, value, found.replace(name, f"({source(p.text, value)})"))
-                    return
-        for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call) and call_name(n) == "run"):
-            if len(call.args) == 2 and isinstance(call.args[1], ast.Name):
-                entry = f'{call.args[1].id}["{name}"]'
-                yield insert(p.text, statement.lineno, f"{entry} = {found.replace(name, entry)}")
-                return
-
-
-def expression(p: Paste, fix: str) -> Iterator[str]:
-    """`feed x.unsqueeze(0)`, `pass y.squeeze(1)`, `set kernel.T in "layer"`, `mask.t() before "layer"`."""
-    found = re.match(r'(?:feed |pass |set )?(.+?)(?: (?:before|for|in) "[^"]+"(?:, "[^"]+")*|)$', fix)
-    try:
-        goal = ast.parse(found[1] if found else "", mode="eval").body
-    except SyntaxError:
-        return
-    names = {n.id for n in ast.walk(goal) if isinstance(n, ast.Name)} - MODULES
-    new = ast.unparse(goal)
-    tree = p.tree
-    statement = statement_at(tree, p.screen.at) if p.screen.at else None
-    if fix.startswith("feed") and len(names) == 1:
-        name = next(iter(names))
-        for line in p.probe["forwards"][:1]:
-            for function in (
-                n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == line
-            ):
-                if name in [a.arg for a in function.args.args]:
-                    yield insert(p.text, function.body[0].lineno, f"{name} = {new}")
-        # Keras calls an array by the name of its input, or x: it is the first argument of the call
-        if p.kind != "torch" and (name == "x" or [*p.screen.inputs][:1] == [name]) and statement is not None:
-            for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call) and n.args):
-                if call_name(call) in ("fit", "predict", "evaluate") or not isinstance(
-                    call.func, ast.Attribute
-                ):
-                    written = source(p.text, call.args[0])
-                    yield replaced(p.text, call.args[0], re.sub(rf"\b{name}\b", f"({written})", new))
-                    return
-    if statement is None:
-        return
-    parts = sorted((n for n in ast.walk(goal) if isinstance(n, ast.expr)), key=lambda n: -len(ast.dump(n)))
-    for part in parts:
-        if not names & {n.id for n in ast.walk(part) if isinstance(n, ast.Name)}:
-            continue
-        # the value alone counts, not whether it is read or written
-        there = [
-            n for n in ast.walk(statement) if isinstance(n, ast.expr) and ast.unparse(n) == ast.unparse(part)
-        ]
-        there = [n for n in there if not isinstance(getattr(n, "ctx", ast.Load()), ast.Store)]
-        if there:
-            yield replaced(p.text, there[0], new)
-            return
-
-
-LOADS = ("load_state_dict", "load_weights", "load_model", "set_weights", "TFSMLayer")
-
-
-def load(p: Paste, fix: str) -> Iterator[str]:
-    """`model.load_state_dict({...})`: the call that loads, in the line that is named."""
-    try:
-        goal = ast.parse(fix).body
-    except SyntaxError:
-        return
-    if (
-        not goal
-        or not isinstance(goal[-1], ast.Expr)
-        or not isinstance(goal[-1].value, ast.Call)
-        or not p.screen.at
-    ):
-        return
-    statement = statement_at(p.tree, p.screen.at)
-    for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call) and call_name(n) in LOADS):
-        text = replaced(p.text, call, source(fix, goal[-1].value))
-        for before in reversed(goal[:-1]):
-            text = insert(text, statement.lineno, source(fix, before))
-        yield text
-        return
-
-
-ONE: tuple[Callable[[Paste, str], Iterator[str]], ...] = (
-    load,
-    argument,
-    setting,
-    sizes,
-    swap,
-    fed,
-    expression,
-)
-
-
-def several(p: Paste, fix: str) -> Iterator[str]:
-    """`feed ids[:, :512], feed mask[:, :512]`: several edits joined by commas, one after the other."""
-    yield from swaps(p, fix)
-    parts = re.split(r', (?=(?:feed|pass|set) |\w+=(?!=)[^,]* in ")', fix)
-    if len(parts) < 2 or all(re.match(r"\w+=", part) for part in parts):
-        return
-    for part in parts:
-        new = next((new for paster in ONE for new in paster(p, part) if new != p.text), None)
-        if new is None:
-            return
-        p = shifted(p, new)
-    yield p.text
-
-
-def swaps(p: Paste, fix: str) -> Iterator[str]:
-    """`a = 3 instead of a = 2, f(b) instead of f(c)`: each in its own place."""
-    for comma in re.finditer(r", ", fix):
-        left, right = fix[: comma.start()], fix[comma.end() :]
-        if left.count(" instead of ") != 1 or " instead of " not in right:
-            continue
-        for new in swap(p, left):
-            rest = shifted(p, new)
-            yield from swap(rest, right) if right.count(" instead of ") == 1 else swaps(rest, right)
-
-
-def shifted(p: Paste, new: str) -> Paste:
-    """The program with another text: what stands behind a line that was put in has moved."""
-    old, lines = p.text.splitlines(), new.splitlines()
-    first = next((n for n, (a, b) in enumerate(zip(old, lines, strict=False)) if a != b), len(old)) + 1
-    by = len(lines) - len(old)
-
-    def moved(line: int | None) -> int | None:
-        return line if line is None or line < first else line + by
-
-    paths = {name: (moved(line), cls) for name, (line, cls) in p.probe["paths"].items()}
-    probe = {"paths": paths, "forwards": [moved(line) for line in p.probe["forwards"]]}
-    return Paste(new, p.screen._replace(at=moved(p.screen.at)), probe, p.kind)
-
-
-def above(p: Paste, fix: str) -> Iterator[str]:
-    """`y = y.unsqueeze(1) before line 54`: a statement of its own."""
-    found = re.fullmatch(r"(\w+ = .+) before line (\d+)", fix)
-    if found:
-        yield insert(p.text, int(found[2]), found[1])
-
-
-PASTERS = (above, several, *ONE)
-
-
-def layer_named(screen: Screen, expected: dict[str, Any]) -> bool:
+def layer_named(screen: screens.Screen, expected: dict[str, Any]) -> bool:
     """Whether the screen names the layer or the statement that fails."""
     for wanted in (expected["layer"], *expected.get("also", ())):
         line = re.match(r"line (\d+): ", wanted)
@@ -535,9 +100,6 @@ def layer_named(screen: Screen, expected: dict[str, Any]) -> bool:
 
 def probed(text: str, name: str) -> dict[str, Any]:
     """Where the script makes its layers."""
-    import subprocess
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         script, probe, out = (Path(folder) / n for n in (f"{name}.py", "probe.py", "out.json"))
         script.write_text(text)
@@ -554,17 +116,17 @@ def probed(text: str, name: str) -> dict[str, Any]:
         return found
 
 
-def judged(name: str, expected: dict[str, Any], screens: Path | None, folder: Path) -> dict[str, Any]:
+def judged(name: str, expected: dict[str, Any], keep: Path | None, folder: Path) -> dict[str, Any]:
     """One program's layer and first fix."""
     text = (folder / f"{name}.py").read_text()
-    kept = screens / f"{name}.json" if screens else None
+    kept = keep / f"{name}.json" if keep else None
     if kept and kept.exists():
         stderr = json.loads(kept.read_text())["stderr"]
     else:
         code, stdout, stderr = verify.run(text, name, "-m", "shapeinspect")
         if kept:
             kept.write_text(json.dumps({"code": code, "stdout": stdout, "stderr": stderr}))
-    screen = read(stderr, name)
+    screen = screens.read(stderr, name)
     result: dict[str, Any] = {
         "layer": layer_named(screen, expected),
         "named": screen.layer,
@@ -573,9 +135,9 @@ def judged(name: str, expected: dict[str, Any], screens: Path | None, folder: Pa
     }
     if not screen.fixes:
         return result | {"pasted": "no fix is printed"}
-    paste = Paste(text, screen, probed(text, name), name.split("_", maxsplit=1)[0])
+    paste = pastes.Paste(text, screen, probed(text, name), name.split("_", maxsplit=1)[0])
     result["pasted"] = "could not be pasted"
-    for paster in PASTERS:
+    for paster in pastes.PASTERS:
         for new in paster(paste, screen.fixes[0]):
             if new == text:
                 continue
