@@ -16,10 +16,10 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.dims import Expr as Length
 from shapeinspect.ir import Frozen, Layer, Value, Weight
 from shapeinspect.sources.source import InputSpec
+from shapeinspect_torch.script.attributes import Attributes
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.calls import Calls
 from shapeinspect_torch.script.code import Source as Code
-from shapeinspect_torch.script.constants import argument
 from shapeinspect_torch.script.dictionaries import entry, made
 from shapeinspect_torch.script.input_sizes import Walk, with_sizes
 from shapeinspect_torch.script.layer_code import is_forward, is_whole, padding
@@ -89,29 +89,24 @@ class _Walker:
     def __init__(
         self, layers: Sequence[Layer], settings: _Settings, code: Code, constants: Mapping[str, Weight]
     ) -> None:
-        self._root = layers[0]
-        self._modules = {("" if layer is self._root else layer.path): layer for layer in layers}
-        self._constants = constants
+        self._attributes = Attributes(layers, settings, constants)
+        self._modules = self._attributes.modules
         self._stored = {w.name: w for layer in layers for w in layer.weights} | dict(constants)
-        self._settings = settings
         self._code = code
         self._functions = Functions(code)
         self._call_settings: dict[str, dict[str, Any]] = {}
         self._inner: dict[tuple[str, str], Any] = {}
-        self._depth = self._branches = self._loops = self._instances = 0
+        self._depth = self._branches = self._loops = 0
         self._raised = False
         self._budget = Budget()
         self._known = Known(self._stored, constants)
         self._lists = ListLengths()
         self._tensors = Tensors(self._stored, self._known, self._lists, self._budget)
-        taken = {*self._modules, self._root.path}
+        taken = {*self._modules, layers[0].path}
         self._calls = Calls(constants, self._known, self._tensors, self._lists, self._budget, taken)
-        #: What the code has assigned to a module's attribute, by the module's path and the name.
-        self._state: dict[tuple[str, str], Any] = {}
-        self._roles: dict[str, dict[str, Weight]] = {}
 
     def follow(self, specs: Sequence[InputSpec], *, asked: bool) -> Followed | None:
-        function = self._functions.find(self._class(""), "forward", 2)
+        function = self._functions.find(self._attributes.origin(""), "forward", 2)
         if function is None:
             return None
         inputs = []
@@ -165,15 +160,12 @@ class _Walker:
 
     # Modules
 
-    def _class(self, path: str) -> str:
-        return (self._modules[path].origin or "") if path in self._modules else ""
-
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         layer = self._modules[path]
         forward = is_forward(name)
         if forward and is_whole(layer):
             return self._leaf(path, layer, name, args, kwargs)
-        function = self._functions.find(self._class(path), name, 2)
+        function = self._functions.find(self._attributes.origin(path), name, 2)
         if function is None:
             raise CodeError
         if forward:
@@ -208,7 +200,7 @@ class _Walker:
         A traced layer has nothing else; where the code of a scripted layer is too long to follow, its own
         attributes remain.
         """
-        function = self._functions.find(self._class(path), name, 2)
+        function = self._functions.find(self._attributes.origin(path), name, 2)
         if function is None or self._tensors.probing:
             return {}, None
         self._calls.begin_probe()
@@ -302,9 +294,8 @@ class _Walker:
         elif form == "set":
             owner = scope.env.get(statement.names[0])
             for name in statement.names[1:-1]:
-                owner = self._attribute(owner, name)
-            if isinstance(owner, Module | Instance):
-                self._state[owner.path, statement.names[-1]] = value
+                owner = self._attributes.of(owner, name)
+            self._attributes.assign(owner, statement.names[-1], value)
         return None
 
     def _assign(self, names: tuple[str, ...], value: Any, scope: Scope) -> None:
@@ -323,14 +314,14 @@ class _Walker:
         condition = self._value(expr, scope)
         if isinstance(condition, bool | int | float):
             return self._block(statement.body if condition else statement.other, scope)
-        self._budget.spend(len(scope.env) + len(self._state))
-        before, state = dict(scope.env), dict(self._state)
+        self._budget.spend(len(scope.env) + len(self._attributes.state))
+        before, state = dict(scope.env), dict(self._attributes.state)
         self._calls.undecided += 1
         self._budget.spend(self._lists.begin((*before.values(), *state.values())))
         doubted = self._lists.doubted()
         first = self._block(statement.body, scope)
         left, scope.env = scope.env, before
-        changed, self._state = self._state, state
+        changed, self._attributes.state = self._attributes.state, state
         halfway = self._lists.doubted()
         second = self._block(statement.other, scope)
         self._calls.undecided -= 1
@@ -341,9 +332,9 @@ class _Walker:
             self._lists.settle(self._lists.doubted() - halfway)
         # What attributes hold behind two branches, of which one that raises an error does not count.
         if second is RAISED:
-            self._state = changed
+            self._attributes.state = changed
         elif first is not RAISED:
-            self._state = self._tensors.both(changed, self._state)
+            self._attributes.state = self._tensors.both(changed, self._attributes.state)
         if first is RAISED or second is RAISED:
             # A branch that only raises an error is not followed.
             if second is RAISED:
@@ -373,7 +364,7 @@ class _Walker:
             return None
         else:
             self._loops += 1
-            self._budget.spend(self._lists.begin((*scope.env.values(), *self._state.values())))
+            self._budget.spend(self._lists.begin((*scope.env.values(), *self._attributes.state.values())))
             done = self._rounds(statement, [UNKNOWN], scope)
             self._lists.end()
             return done
@@ -404,7 +395,7 @@ class _Walker:
             keys, values = ([self._value(part, scope) for part in expr.parts[at::2]] for at in (0, 1))
             return made([list(zip(keys, values, strict=False))])
         if expr.form == "attribute":
-            return self._attribute(self._value(expr.parts[0], scope), expr.text)
+            return self._attributes.of(self._value(expr.parts[0], scope), expr.text)
         if expr.form == "item":
             return self._item(expr, scope)
         if expr.form == "call":
@@ -412,27 +403,6 @@ class _Walker:
         for part in expr.parts:
             self._value(part, scope)
         return UNKNOWN
-
-    def _attribute(self, owner: Any, name: str) -> Any:
-        if isinstance(owner, Name):
-            constant = self._constants.get(f"{owner.text}.{name}")
-            return Name(f"{owner.text}.{name}") if constant is None else argument(constant)
-        if isinstance(owner, Instance):
-            return self._state.get((owner.path, name), UNKNOWN)
-        if not isinstance(owner, Module):
-            return UNKNOWN
-        if (owner.path, name) in self._state:
-            return self._state[owner.path, name]
-        path = f"{owner.path}.{name}" if owner.path else name
-        if path in self._modules:
-            return Module(path)
-        layer = self._modules[owner.path]
-        if owner.path not in self._roles:
-            self._roles[owner.path] = {weight.role: weight for weight in reversed(layer.weights)}
-        weight = self._roles[owner.path].get(name)
-        if weight is not None:
-            return argument(weight)
-        return self._settings.get(layer.path, {}).get(name, UNKNOWN)
 
     def _item(self, expr: Expr, scope: Scope) -> Any:
         owner = self._value(expr.parts[0], scope)
@@ -456,7 +426,7 @@ class _Walker:
                 return self._method(owner.path, target.text, args, kwargs, scope)
             if isinstance(owner, Instance):
                 return self._of_instance(owner, target.text, args, kwargs, scope)
-            name = self._attribute(owner, target.text)
+            name = self._attributes.of(owner, target.text)
         else:
             name = self._value(target, scope)
         if not isinstance(name, Name):
@@ -466,7 +436,7 @@ class _Walker:
     def _named(self, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         space, _, short = name.rpartition(".")
         if name == "getattr" and len(args) == 2:
-            return self._attribute(args[0], args[1]) if type(args[1]) is str else UNKNOWN
+            return self._attributes.of(args[0], args[1]) if type(args[1]) is str else UNKNOWN
         if name in ("annotate", "unchecked_cast") and len(args) == 2:
             return args[1]
         if name in ("bool", "int", "float") and len(args) == 1:
@@ -494,8 +464,7 @@ class _Walker:
             return tuple(args)
         home, _, own = inner.rpartition(".")
         if own == "__new__":
-            self._instances += 1
-            return Instance(home, f"{home}\0{self._instances}")
+            return self._attributes.instance(home)
         function = self._functions.find(home, own, 0)
         if function is None:
             raise CodeError
