@@ -274,12 +274,11 @@ def test_this_process_stays_as_it_is(folder: Path, run: Run) -> None:
 
     before, modules = state(), {*sys.modules}
     text = "import random, numpy\nrandom.random(); numpy.random.rand()\n"
-    if run is not in_survey:
-        text += (
-            "import os, sys\nos.chdir('/')\nos.environ['NEW'] = '3'\nsys.path.append('new')\nimport this\n"
-        )
-        assert run(folder, text) == "passed"
-        assert state() == before
+    text += "import os, sys\nos.chdir('/')\nos.environ['NEW'] = '3'\nsys.path.append('new')\nimport this\n"
+    if run is in_survey:  # a thread shares all of these with its process
+        text = "import tempfile\ntempfile.TemporaryFile().close()\n"
+    assert run(folder, text) == "passed"
+    assert state() == before
     assert "this" not in {*sys.modules} - modules
 
 
