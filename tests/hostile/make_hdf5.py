@@ -20,7 +20,6 @@ CONFIG = {"class_name": "Sequential", "config": {"name": "s", "layers": [
 ]}}  # fmt: skip
 
 KERNEL, BIAS = {"fc/kernel": (3, 5)}, {"fc/bias": (5,)}
-NEITHER: dict[str, tuple] = {}
 BOTH = {**KERNEL, **BIAS}
 
 
