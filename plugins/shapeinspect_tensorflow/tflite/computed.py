@@ -22,12 +22,13 @@ def sources(graph: Subgraph) -> Callable[[int], Origin[int]]:
     Args:
         graph: the graph.
     """
-    producers = {index: operator for operator in graph.operators for index in operator.outputs}
+    makers = producers(graph)
 
     def of(index: int) -> Origin[int]:
-        numbers, operator = graph.tensors[index].numbers, producers.get(index)
-        if numbers is not None or operator is None:
+        numbers, place = graph.tensors[index].numbers, makers.get(index)
+        if numbers is not None or place is None:
             return Origin("", numbers=numbers)
+        operator = graph.operators[place]
         inputs = tuple(number if number >= 0 else None for number in operator.inputs)
         if operator.op == "CONCATENATION":
             inputs = (*inputs, None)  # the axis, which is an option in TFLite

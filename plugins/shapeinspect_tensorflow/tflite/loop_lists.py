@@ -9,20 +9,8 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
+from shapeinspect_tensorflow.graph.recurrence.loops import swapped_axes
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
-
-
-def swapped_axes(rank: int) -> tuple[int, ...]:
-    """Return the permutation that swaps the first two axes.
-
-    Args:
-        rank: the number of axes, at least 2.
-
-    Example:
-        >>> swapped_axes(4)
-        (1, 0, 2, 3)
-    """
-    return (1, 0, *range(2, rank))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from typing import Any
 from shapeinspect_tensorflow.graph.flow import Ref
 from shapeinspect_tensorflow.graph.recurrence.cells import stacked_cells
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell
+from shapeinspect_tensorflow.graph.recurrence.loops import swapped_axes
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
-from shapeinspect_tensorflow.tflite.loop_lists import parted, swapped_axes
+from shapeinspect_tensorflow.tflite.loop_lists import parted
 from shapeinspect_tensorflow.tflite.steps import Steps, cell_settings, operator_name, pruned
 
 #: How many operators are looked at in one file for the sake of loops: each loop looks at its whole graph.

@@ -9,7 +9,7 @@ from typing import Any
 from shapeinspect_tensorflow.graph.flow import Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node
 from shapeinspect_tensorflow.graph.nodes import Tensor as Constant
-from shapeinspect_tensorflow.graph.recurrence.gates import Cell
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_gates_apart
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
 
 #: The operators of a step, by TensorFlow's names.
@@ -23,7 +23,6 @@ _NAMES = {
     "STRIDED_SLICE": "StridedSlice", "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
     "SPACE_TO_BATCH_ND": "SpaceToBatchND", "BATCH_TO_SPACE_ND": "BatchToSpaceND",
 }  # fmt: skip
-_RESHAPES = frozenset({"RESHAPE", "EXPAND_DIMS"})
 
 
 @dataclass(slots=True)
@@ -78,7 +77,7 @@ class Steps:
         Args:
             unit: the cell.
         """
-        if not gates_apart(unit):
+        if not has_gates_apart(unit):
             return (*unit.weights, unit.second, unit.candidate)
         if unit.op == "GRU":
             return self._biases_in_order(unit.weights)
@@ -139,15 +138,6 @@ class Steps:
         return {**given, **settings}, inputs
 
 
-def gates_apart(unit: Cell) -> bool:
-    """Return whether the gates of a cell have kernels of their own.
-
-    Args:
-        unit: the cell.
-    """
-    return len(unit.weights) > 3
-
-
 def operator_name(unit: Cell, space: int) -> str:
     """Return the name of the operator that a cell is in all of its steps.
 
@@ -161,7 +151,7 @@ def operator_name(unit: Cell, space: int) -> str:
     """
     if space:
         return f"{unit.op}{space}D"
-    return f"{unit.op}(gates_apart)" if gates_apart(unit) else unit.op
+    return f"{unit.op}(gates_apart)" if has_gates_apart(unit) else unit.op
 
 
 def cell_settings(unit: Cell, space: int) -> dict[str, Any]:

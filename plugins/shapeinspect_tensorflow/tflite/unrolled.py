@@ -12,14 +12,20 @@ from typing import Any
 
 from shapeinspect_tensorflow.graph.flow import Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node
-from shapeinspect_tensorflow.graph.recurrence.chains import Chain, Net, Row, Work, chain, common_scope
+from shapeinspect_tensorflow.graph.recurrence.chains import (
+    MOST_LAYERS,
+    Chain,
+    Net,
+    Row,
+    Work,
+    chain,
+    common_scope,
+)
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell
+from shapeinspect_tensorflow.graph.recurrence.loops import swapped_axes
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
-from shapeinspect_tensorflow.tflite.loop_lists import swapped_axes
 from shapeinspect_tensorflow.tflite.steps import Steps, cell_settings, operator_name, pruned
 
-#: A graph with more recurrent layers than this is left as it is from there on.
-_MOST_LAYERS = 64
 #: A tensor of more bytes is no bias.
 _MOST_BYTES = 1 << 22
 
@@ -39,7 +45,7 @@ def unrolled(
         ()
     """
     work = Work()
-    for _ in range(_MOST_LAYERS):
+    for _ in range(MOST_LAYERS):
         if not any(operator.op == "UNPACK" for operator in graph.operators):
             break
         finder = _Finder(graph, zero, numbers)

@@ -16,9 +16,11 @@ from typing import Any
 from shapeinspect_tensorflow.graph.flow import Ref, Step
 from shapeinspect_tensorflow.graph.recurrence.cells import cell
 from shapeinspect_tensorflow.graph.recurrence.first_step import begins_with_zeros
-from shapeinspect_tensorflow.graph.recurrence.gates import Cell, value_of
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_gates_apart, value_of
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms, inside
 
+#: A graph with more recurrent layers than this is left as it is from there on.
+MOST_LAYERS = 64
 #: A step with more values that it reads of the one before it is no known cell.
 _MOST_STATES = 12
 #: How many values are tried for the last output, which no step reads.
@@ -299,7 +301,7 @@ class _Levels:
             return None
         later = [second.terms[ref] for ref in (*second.outputs[:1], *second.memories)]
         early = [nothing.of(ref) for ref in ends]
-        matrix = found.weights[1 if len(found.weights) < 4 else 4]
+        matrix = found.weights[4 if has_gates_apart(found) else 1]
         return () if begins_with_zeros(early, later, ends, matrix, net.numbers, net.sides) else None
 
     def _before(self, refs: Iterable[Ref | None]) -> list[Ref]:

@@ -37,12 +37,21 @@ _WHOLE = 3
 
 
 def has_gates_apart(cell: Cell) -> bool:
+    """Return whether the gates of a cell have kernels of their own.
+
+    Args:
+        cell: the cell.
+    """
+    return len(cell.weights) > _WHOLE
+
+
+def has_parts(cell: Cell) -> bool:
     """Return whether the weights of a cell's gates, or its two biases, are stored in parts.
 
     Args:
         cell: the cell.
     """
-    return bool(cell.second or cell.candidate or len(cell.weights) > _WHOLE)
+    return bool(cell.second or cell.candidate or has_gates_apart(cell))
 
 
 def value_of(term: Term) -> Ref | None:

@@ -13,7 +13,7 @@ from typing import Any
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Loop, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 from shapeinspect_tensorflow.graph.recurrence.cells import stacked_cells
-from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_gates_apart
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_parts
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms, inside
 
 LOOPS = frozenset({"While", "StatelessWhile"})
@@ -124,7 +124,7 @@ class _Finder:
         none: tuple[list[Step], dict[Ref, Ref]] = [], {}
         body = self._flow.loop(loop.path)
         units, place = ((), 0) if body is None else self._cells(body)
-        if body is None or not units or any(map(has_gates_apart, units)):
+        if body is None or not units or any(map(has_parts, units)):
             return none
         data = self._data(loop, body, units[0])
         weights = [ref for unit in units for ref in unit.weights if ref is not None]
@@ -228,7 +228,7 @@ class _Finder:
             step = None if source is None else self._steps.get(source.path)
         if step is None or step.node.op != "Transpose":
             return None
-        source = self._along(step, swapped_axes(self._numbers(step.inputs[-1])))
+        source = self._along(step, swapped_axes(len(self._numbers(step.inputs[-1]) or ())))
         return None if source is None else (source, turned)
 
     def _along(self, step: Step, axes: tuple[int, ...]) -> Ref | None:
@@ -254,7 +254,7 @@ class _Finder:
                     reader.node.op,
                     self._numbers(reader.inputs[1] if len(reader.inputs) > 1 else None),
                 )
-                if op == "Transpose" and numbers == swapped_axes(numbers):
+                if op == "Transpose" and numbers == swapped_axes(len(numbers or ())):
                     ends.whole = ends.swapped = True
                     ends.alias[Ref(reader.path)] = Ref(path)
                     ends.shape = self._recorded(Ref(reader.path))
@@ -312,17 +312,17 @@ def is_zero(ref: Ref, step_of: Callable[[Ref], Step], zero: Callable[[Tensor], b
     return False
 
 
-def swapped_axes(order: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return the permutation of as many axes as another one that swaps the first two.
+def swapped_axes(rank: int) -> tuple[int, ...]:
+    """Return the permutation that swaps the first two axes.
 
     Args:
-        order: the other permutation.
+        rank: the number of axes, at least 2.
 
     Example:
-        >>> swapped_axes((0, 1, 2))
-        (1, 0, 2)
+        >>> swapped_axes(4)
+        (1, 0, 2, 3)
     """
-    return (1, 0, *range(2, len(order or ())))
+    return (1, 0, *range(2, rank))
 
 
 @dataclass(slots=True)

@@ -12,12 +12,17 @@ from typing import Any
 
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
-from shapeinspect_tensorflow.graph.recurrence.chains import Chain, Net, Row, Work, chain, common_scope
-from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_gates_apart
+from shapeinspect_tensorflow.graph.recurrence.chains import (
+    MOST_LAYERS,
+    Chain,
+    Net,
+    Row,
+    Work,
+    chain,
+    common_scope,
+)
+from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_parts
 from shapeinspect_tensorflow.graph.recurrence.loops import Unrolled, is_zero, swapped_axes
-
-#: A graph with more recurrent layers than this is left as it is from there on.
-_MOST_LAYERS = 64
 
 
 def unrolled(
@@ -38,7 +43,7 @@ def unrolled(
     """
     outputs = list(outputs)
     work = Work()
-    for _ in range(_MOST_LAYERS):
+    for _ in range(MOST_LAYERS):
         if not any(step.node.op == "Unpack" for step in known.steps):
             break
         finder = _Finder(flow, known, [known.at(ref) for ref in outputs], zero, numbers)
@@ -111,7 +116,7 @@ class _Finder:
     def _fits(self, cell: Cell, row: Row) -> bool:
         weights = [ref for ref in cell.weights if ref is not None]
         ops = {self._at(ref).node.op for ref in weights}
-        if has_gates_apart(cell) or not ops <= {"Const", *VARIABLES}:
+        if has_parts(cell) or not ops <= {"Const", *VARIABLES}:
             return False
         return cell.op != "ConvLSTM" or self._data(row)[1]  # a layer of maps has the batch first
 
@@ -143,7 +148,7 @@ class _Finder:
             shapes = (shape,) * (last + 1)
             attributes = {"axis": int(batch_first), "num": last + 1, "_output_shapes": shapes}
             steps.append(Step(f"{path}/unstack", Node("unstack", "Unpack", (), attributes), (Ref(path),)))
-        return self._joined(found, [*rest, *steps], alias, path)
+        return self._joined([*rest, *steps], alias, path)
 
     def _layer(
         self, found: Chain, path: str, data: Ref, batch_first: bool, shape: object, *, whole: bool
@@ -160,7 +165,7 @@ class _Finder:
         node = Node(first.node.name, op, (), settings)
         return Step(path, node, (data, *found.cell.weights, *found.initial))
 
-    def _joined(self, found: Chain, steps: list[Step], alias: Mapping[Ref, Ref], path: str) -> Unrolled:
+    def _joined(self, steps: list[Step], alias: Mapping[Ref, Ref], path: str) -> Unrolled:
         """Return the steps that outputs are computed from, in an order of execution."""
         known = self._known
         before = {old: alias.get(new, new) for old, new in known.alias.items()}
@@ -219,7 +224,7 @@ class _Finder:
         if step.node.op != "Transpose" or len(step.inputs) != 2 or step.inputs[1] is None:
             return False
         tensor = self._constant(step.inputs[1])
-        return tensor is not None and tensor.numbers == swapped_axes(tensor.numbers)
+        return tensor is not None and tensor.numbers == swapped_axes(len(tensor.numbers or ()))
 
     def _path(self, found: Chain) -> str:
         """Return a new name, which is what the paths of all outputs begin with."""
