@@ -6,15 +6,13 @@ from typing import Any
 
 from .networks import NETWORKS, network
 
-__all__ = ["NETWORKS", "ONLY_TENSORFLOW", "UNSEEN"]
+__all__ = ["NETWORKS", "ONLY_TENSORFLOW"]
 
 #: What TFLite's converter refuses with an open batch: lists whose entries it cannot size, and counts of bins.
 ONLY_TENSORFLOW = {
     "recurrent_in_a_row", "both_directions_in_every_step", "translation", "masked_translation", "frames",
     "autoencoder", "tables", "states_in_both_directions", "one_layer_twice", "words_in_lines",
 }  # fmt: skip
-
-_BEFORE = frozenset(NETWORKS)
 
 
 @network([(1, 9)], [(2, 9)], [(3, 9)])
@@ -268,6 +266,3 @@ def words_in_lines() -> Any:
     y = k.TimeDistributed(k.LSTM(5))(y)
     y = k.TimeDistributed(k.Dense(7, activation="relu"))(y)
     return keras.Model(x, k.Dense(2)(k.GRU(4, go_backwards=True)(y)))
-
-
-UNSEEN = [name for name in NETWORKS if name not in _BEFORE]
