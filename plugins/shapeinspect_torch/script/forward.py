@@ -16,6 +16,7 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.dims import Expr as Length
 from shapeinspect.ir import Frozen, Layer, Value, Weight
 from shapeinspect.sources.source import InputSpec
+from shapeinspect_torch.script.arguments import arguments
 from shapeinspect_torch.script.attributes import Attributes
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.calls import Calls
@@ -23,7 +24,7 @@ from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.dictionaries import entry, made
 from shapeinspect_torch.script.input_sizes import Walk, with_sizes
 from shapeinspect_torch.script.layer_code import is_forward, is_whole, padding
-from shapeinspect_torch.script.lengths import Known, fed, number
+from shapeinspect_torch.script.lengths import Known, number
 from shapeinspect_torch.script.list_lengths import ListLengths
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
 from shapeinspect_torch.script.tensors import Tensors
@@ -109,23 +110,7 @@ class _Walker:
         function = self._functions.find(self._attributes.origin(""), "forward", 2)
         if function is None:
             return None
-        inputs = []
-        args: list[Any] = []
-        named = [name for name, is_tensor in function.parameters[1:] if is_tensor]
-        given = fed(named, specs)
-        self._known.shapes.update({name: spec.shape for name, spec in given.items()})
-        self._known.dtypes.update({name: spec.dtype for name, spec in given.items()})
-        for name, is_tensor in function.parameters[1:]:
-            items = [] if is_tensor else self._items(name, specs)
-            if items:
-                args.append(items)
-                inputs += [item.name for item in items]
-                continue
-            if asked and name not in given and name in function.defaults:
-                args.append(function.defaults[name])  # as in a call with the inputs that are asked for
-                continue
-            args.append(self._known.tensor(self._tensors.fresh(name)) if is_tensor else UNKNOWN)
-            inputs += [args[-1].name] if is_tensor else []
+        args, inputs = arguments(function, specs, self._known, self._tensors, asked=asked)
         result = self._method("", "forward", args, {}, Scope(None, {}))
         self._raised = result is None
         outputs = tuple(self._tensors.names(result))
@@ -137,16 +122,6 @@ class _Walker:
             outputs,
             notes_of(self._branches, self._loops, fed=bool(specs)),
         )
-
-    def _items(self, name: str, specs: Sequence[InputSpec]) -> list[Tensor]:
-        """Return the tensors of a list that is fed, whose shapes are asked for as ``name.0``, ``name.1``."""
-        by_name = {spec.name: spec for spec in specs}
-        items: list[Tensor] = []
-        while (spec := by_name.get(f"{name}.{len(items)}")) is not None:
-            path = f"{name}.{len(items)}"
-            self._known.shapes[path], self._known.dtypes[path] = spec.shape, spec.dtype
-            items.append(self._known.tensor(self._tensors.fresh(path)))
-        return items
 
     def judged(self) -> tuple[bool, int]:
         """Tell whether a layer, or the code, refuses the shapes, and how many calls have known outputs."""

@@ -14,7 +14,6 @@ from shapeinspect.dims import UNKNOWN, Expr, Shape
 from shapeinspect.errors import ShapeInspectError, ShapeMismatchError
 from shapeinspect.ir import Weight
 from shapeinspect.rules import output_shapes
-from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.values import Outputs, Tensor
 from shapeinspect_torch.vocabulary.aten import Argument
 
@@ -52,23 +51,6 @@ _WHOLE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "Int": int, "IntImplicit": int, "Float": float, "FloatImplicit": float, "Bool": bool, "item": lambda n: n,
     "ScalarImplicit": lambda n: n,
 }  # fmt: skip
-
-
-def fed(names: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, InputSpec]:
-    """Return which inputs are asked for, and how: by their names, the others in order.
-
-    Args:
-        names: the inputs of the forward.
-        specs: the shapes that are asked for.
-
-    Example:
-        >>> asked = fed(["x", "y"], [InputSpec((2, 3), "y"), InputSpec((5,))])
-        >>> {name: spec.shape for name, spec in asked.items()}
-        {'y': (2, 3), 'x': (5,)}
-    """
-    by_name = {spec.name: spec for spec in specs if spec.name is not None and spec.name in names}
-    free = [name for name in names if name not in by_name]
-    return by_name | dict(zip(free, (spec for spec in specs if spec.name is None), strict=False))
 
 
 def shapes_of(
