@@ -22,13 +22,12 @@ def sources(graph: Subgraph) -> Callable[[int], Origin[int]]:
     Args:
         graph: the graph.
     """
-    makers = producers(graph)
+    makers = graph.makers()
 
     def of(index: int) -> Origin[int]:
-        numbers, place = graph.tensors[index].numbers, makers.get(index)
-        if numbers is not None or place is None:
+        numbers, operator = graph.tensors[index].numbers, makers.get(index)
+        if numbers is not None or operator is None:
             return Origin("", numbers=numbers)
-        operator = graph.operators[place]
         inputs = tuple(number if number >= 0 else None for number in operator.inputs)
         if operator.op == "CONCATENATION":
             inputs = (*inputs, None)  # the axis, which is an option in TFLite

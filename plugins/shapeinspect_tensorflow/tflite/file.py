@@ -110,6 +110,15 @@ class Subgraph:
     outputs: tuple[int, ...]
     operators: tuple[Operator, ...]
 
+    def makers(self) -> dict[int, Operator]:
+        """Return the operator that computes each tensor.
+
+        Example:
+            >>> Subgraph("g", (), (), (), ()).makers()
+            {}
+        """
+        return {index: operator for operator in self.operators for index in operator.outputs}
+
 
 @dataclass(frozen=True, slots=True)
 class LiteFile:

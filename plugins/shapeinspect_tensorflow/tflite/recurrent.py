@@ -75,8 +75,8 @@ class _Loop:
     ) -> None:
         self._graph, self._body, self._loop, self._zero = graph, body, loop, zero
         self._steps = Steps(body, zero)
-        self._inner = {index: one for one in body.operators for index in one.outputs}
-        self._outer = {index: one for one in graph.operators for index in one.outputs}
+        self._inner = self._steps.makers
+        self._outer = graph.makers()
 
     def replaced(self) -> Subgraph | None:
         """Return the graph with the layers in the loop's place; None where it is no known one."""

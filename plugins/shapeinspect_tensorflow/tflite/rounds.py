@@ -59,7 +59,7 @@ def rounds(
 
 def _counters(condition: Subgraph) -> list[_Counter | None]:
     """Return what a condition compares: all of it has to hold."""
-    makers = {index: one for one in condition.operators for index in one.outputs}
+    makers = condition.makers()
     found: list[_Counter | None] = []
     stack = [condition.outputs[0]]
     while stack and len(found) < _MOST_PARTS:
@@ -86,8 +86,7 @@ def _counter(condition: Subgraph, compare: Operator) -> _Counter | None:
 
 def _step(body: Subgraph, place: int) -> int | None:
     """Return what a round adds to a value."""
-    makers = {index: one for one in body.operators for index in one.outputs}
-    maker = makers.get(body.outputs[place])
+    maker = body.makers().get(body.outputs[place])
     if maker is None or maker.op != "ADD" or (maker.options or {}).get("fused") or len(maker.inputs) != 2:
         return None
     others = [index for index in maker.inputs if index != body.inputs[place]]

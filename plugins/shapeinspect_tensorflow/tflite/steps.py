@@ -42,7 +42,7 @@ class Steps:
     makers: dict[int, Operator] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.makers = {index: one for one in self.graph.operators for index in one.outputs}
+        self.makers = self.graph.makers()
 
     def step(self, ref: Ref) -> Step:
         """Return the step that makes a value, by TensorFlow's name.
