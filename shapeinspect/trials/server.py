@@ -18,6 +18,7 @@ from typing import Any
 
 from shapeinspect import registry
 from shapeinspect.binary.child_limits import end_with
+from shapeinspect.plugin_api.isolation.mirror import PREFIX
 
 #: A trial that does not stop by itself, since it holds Python's lock, is ended after so many times its limit.
 _GRACE = 11.0
@@ -77,7 +78,7 @@ class _Server:
             self._start(json.loads(line))
 
     def _start(self, order: dict[str, Any]) -> None:
-        place = os.path.realpath(tempfile.mkdtemp(prefix="shapeinspect-trial-"))
+        place = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX))
         out, result = os.pipe()
         server = os.getpid()
         child = os.fork()

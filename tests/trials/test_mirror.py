@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shapeinspect.plugin_api.isolation.mirror import beside, mirror
+from shapeinspect.plugin_api.isolation.mirror import PREFIX, beside, mirror
 
 if TYPE_CHECKING:
     import pytest
@@ -70,3 +70,15 @@ def test_a_folder_that_nobody_may_list_is_a_link(tmp_path: Path, monkeypatch: py
     mirror(str(tmp_path / "own"), str(tmp_path / "m"), {}, time.time() + 60)
     found = kinds(tmp_path / "m")
     assert (found["package"], found["data"]) == ("link", "folder")
+
+
+def test_a_mirror_in_its_own_folder_does_not_hold_itself(tmp_path: Path) -> None:
+    """As for a script that lies where temporary files do, with the mirror of another run beside it."""
+    (tmp_path / "train.py").write_text("1")
+    other = tmp_path / f"{PREFIX}other"
+    other.mkdir()
+    place = tmp_path / "made"
+    place.mkdir()
+    mirror(str(tmp_path), str(place / "files"), {"train.py": "2"}, 0.0)
+    assert [path.name for path in (place / "files").iterdir()] == ["train.py"]
+    assert (place / "files" / "train.py").read_text() == "2"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 #: After so many entries a link stands for a whole folder in which the script has written nothing yet.
 _ENTRIES = 300
+#: How the temporary folders are called in which mirrors are made.
+PREFIX = "shapeinspect-trial-"
 #: At most so many links stand beside the mirror.
 _BESIDE = 1000
 #: What a script does not read from its own folder.
@@ -34,7 +36,8 @@ def mirror(
     """
     texts = {os.path.normpath(name): text for name, text in changed.items()}
     needed = {os.path.normpath(name) for name in entered} | {os.path.dirname(name) for name in texts}
-    _copy(folder, target, _Order(texts, needed, since, [_ENTRIES]), "")
+    inside = os.path.relpath(os.path.realpath(target), os.path.realpath(folder))
+    _copy(folder, target, _Order(texts, needed, since, [_ENTRIES], inside), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class _Order:
     needed: AbstractSet[str]
     since: float
     left: list[int]
+    target: str
 
     def is_entered(self, name: str, folder: os.DirEntry[str]) -> bool:
         """Tell whether a folder is mirrored entry by entry."""
@@ -50,6 +54,10 @@ class _Order:
         if not os.access(folder.path, os.R_OK | os.X_OK):  # nobody lists it, the script no more than a trial
             return False
         return inside or self.left[0] > 0 or _written(folder, self.since)
+
+    def is_own(self, name: str) -> bool:
+        """Tell whether an entry holds the mirror itself, or that of another run."""
+        return os.path.basename(name).startswith(PREFIX) or (self.target + os.sep).startswith(name + os.sep)
 
 
 def beside(folder: str, target: str) -> None:
@@ -72,7 +80,7 @@ def _copy(folder: str, target: str, order: _Order, within: str) -> None:
     for entry in sorted(os.scandir(folder), key=lambda one: (one.is_dir(), one.name)):
         name = os.path.join(within, entry.name) if within else entry.name
         place = os.path.join(target, entry.name)
-        if entry.name in _LEFT_OUT:
+        if entry.name in _LEFT_OUT or order.is_own(name):
             continue
         order.left[0] -= 1
         if name in order.texts:

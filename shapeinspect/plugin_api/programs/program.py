@@ -17,7 +17,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.isolation.confined import released
-from shapeinspect.plugin_api.isolation.mirror import mirror
+from shapeinspect.plugin_api.isolation.mirror import PREFIX, mirror
 from shapeinspect.plugin_api.origins.literals import Literal, remembering
 from shapeinspect.plugin_api.programs.child import Ended, Script, run
 from shapeinspect.plugin_api.programs.copies import Send, available, in_copy
@@ -230,7 +230,7 @@ def _enter_mirror(folder: str) -> None:
     here = os.getcwd()
     if here != folder and not here.startswith(folder + os.sep):
         return
-    target = os.path.join(tempfile.mkdtemp(), "files")
+    target = os.path.join(tempfile.mkdtemp(prefix=PREFIX), "files")
     with suppress(OSError), released():
         mirror(folder, target, {}, _began(), (os.path.relpath(here, folder),))
         os.chdir(os.path.join(target, os.path.relpath(here, folder)))

@@ -38,7 +38,12 @@ class Trace:
         Args:
             file: its path.
         """
-        return tree_of(self.texts[file])
+        return self._trees[file]
+
+    @cached_property
+    def _trees(self) -> dict[str, ast.Module]:
+        """The trees as long as the trace lives: their nodes are keys of what is known of them."""
+        return {file: tree_of(text) for file, text in self.texts.items()}
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
