@@ -108,6 +108,7 @@ class Repair:
         cause: what was wrong, a key of the core's causes; empty where the changes do not say it.
         why: the same in the words of the script, a clause for each change that says it.
         texts: the files that are changed, as they are then.
+        trial: the number of its trial; of equal ranks the first to begin is first.
     """
 
     written: tuple[Written, ...]
@@ -117,6 +118,7 @@ class Repair:
     cause: str = ""
     why: tuple[str, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    trial: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class _Attempt:
     checks: Repair | None = None
     #: How far it stands behind already since other changes of its place made no difference.
     dull: float = 0.0
+    #: The number of its trial.
+    trial: int = 0
 
     def place(self) -> tuple[_State, tuple[tuple[str, int, int], ...]]:
         """Return what is changed, whatever it becomes."""
@@ -282,7 +286,8 @@ class Search:
                 continue
             self._trials += 1
             self._tell(self._trials)
-            yield Order(attempt, attempt.texts, attempt.base.running(attempt.texts))
+            begun = replace(attempt, trial=self._trials)
+            yield Order(begun, attempt.texts, attempt.base.running(attempt.texts))
 
     def _is_enough(self, rank: float) -> bool:
         """Tell whether no change of this rank is worth a trial any more."""
@@ -374,12 +379,14 @@ class Search:
         batch = None if alters else longer(state.files, one)
         if batch is not None:
             alters = f"a size to that of this batch, {batch[0]}"
-        repair = Repair(attempt.written(), result, attempt.rank, alters, cause, why, attempt.texts)
+        repair = Repair(
+            attempt.written(), result, attempt.rank, alters, cause, why, attempt.texts, attempt.trial
+        )
         if batch is not None:
             check = replace(attempt, texts={**attempt.texts, **batch[1]}, rank=-math.inf, checks=repair)
             heapq.heappush(self._queue, (check.rank, next(self._order), check))
         self._found.append(repair)
-        self._found.sort(key=lambda found: found.rank)
+        self._found.sort(key=lambda found: (found.rank, found.trial))
 
     def _checked(self, repair: Repair, alters: str) -> None:
         self._found = [replace(one, alters=alters) if one is repair else one for one in self._found]

@@ -1,0 +1,78 @@
+"""The search for a change: what it finds does not depend on which trial ends first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import pytest
+
+from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.trials import search
+from shapeinspect.trials.client import Order, Result, Script
+from shapeinspect.trials.sizes import Sizes
+from shapeinspect.trials.source_file import File
+
+T = TypeVar("T")
+TEXT = """
+channels = 12
+kernel = np.zeros((channels * 4 * 4, 7))
+pictures = np.zeros((5, channels, 6, 6))
+pictures.reshape(5, -1) @ kernel
+""".lstrip()
+
+
+class Reversed(Generic[T]):
+    """Trials that are run two at a time, of which the later one ends first; whatever makes 4 of 6 passes."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> Reversed[T]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    def run(
+        self, orders: Iterator[Order[Any]], _limit: float, _late: Callable[[], bool]
+    ) -> Iterator[tuple[Any, Result]]:
+        while pair := [*islice(orders, 2)]:
+            for order in self.ended(pair):
+                text = order.changed["a.py"]
+                passed = "channels * 6 * 6" in text or "channels, 4, 4" in text
+                frames = (("a.py", 4),)
+                message = "" if passed else "size 192 is different from 432"
+                yield order.key, Result("passed" if passed else "failed", passed, "", message, frames, 0.01)
+
+    def ended(self, pair: list[Order[Any]]) -> list[Order[Any]]:
+        """Return two trials in the order in which they end."""
+        return pair[::-1]
+
+
+class InOrder(Reversed[T]):
+    """The same, of which the earlier one ends first."""
+
+    def ended(self, pair: list[Order[Any]]) -> list[Order[Any]]:
+        """Return two trials in the order in which they end."""
+        return pair
+
+
+@pytest.mark.parametrize("trials", [Reversed, InOrder])
+def test_of_two_that_run_the_first_does_not_depend_on_which_ends_first(
+    trials: type[Reversed[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "Trials", trials)
+    wrong = search.Wrong(
+        (("a.py", 4),), "ValueError", "", Sizes(((432, 192),), frozenset()), {}, frozenset({"np"})
+    )
+    script = Script("/", "a.py", ".", (), 0.0, 1 << 30)
+    found = search.Search(
+        script, [File.parsed("a.py", TEXT)], wrong, EditWords(), 1.0, lambda _: None
+    ).repairs()
+    assert [one.written[0].new for one in found[:2]] == ["(channels * 6 * 6, 7)", "(5, channels, 4, 4)"]
+    assert found[0].rank == found[1].rank
