@@ -118,3 +118,19 @@ def test_leaving_out_what_does_not_load_is_no_setting_to_try() -> None:
     from shapeinspect_torch.debug.edit_words import WORDS
 
     assert not any("strict" in value for values in WORDS.settings.values() for value in values)
+
+
+def test_a_module_that_is_built_with_an_array_is_built_again(run: Run) -> None:
+    text = """
+class Counting(nn.Module):
+    def __init__(self, borders, d=7):
+        super().__init__()
+        self.borders = borders
+        self.head = nn.Linear(d, len(borders) + 1)
+
+published = Counting(torch.arange(11.)).state_dict()
+Counting(torch.arange(5.)).load_state_dict(published)
+"""
+    _, found, _ = failed(run, text)
+    assert found.layer is not None
+    assert "head" in str(found)

@@ -262,7 +262,7 @@ def _construction(node: ast.Call, statement: ast.stmt, frame: FrameType) -> Cons
         given = found.given
     except (UnknownError, TypeError, ValueError):
         return None
-    reads = any(word in name.lower() for name, value in given.items() if value for word in _READING)
+    reads = any(word in name.lower() for name, value in given.items() if _is_set(value) for word in _READING)
     home = str(getattr(function, "__module__", ""))
     if (
         reads
@@ -273,6 +273,11 @@ def _construction(node: ast.Call, statement: ast.stmt, frame: FrameType) -> Cons
     ):
         return None
     return found
+
+
+def _is_set(value: Any) -> bool:
+    """Tell whether an argument may name what is read: arrays do not, and have no truth."""
+    return not hasattr(value, "shape") and bool(value)
 
 
 def _called_by(function: Any) -> tuple[str, ...]:
