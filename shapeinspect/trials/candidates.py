@@ -11,8 +11,9 @@ from typing import Any
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 from shapeinspect.trials.alterations import altered
+from shapeinspect.trials.choices import chooses
 from shapeinspect.trials.sizes import Sizes
 from shapeinspect.trials.slices import FAR, Unit, measure
 from shapeinspect.trials.source_file import Edit, File
@@ -26,6 +27,10 @@ _AXES = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim", "batch
 _NO_SIZES = frozenset(
     {"round", "print", "format", "manual_seed", "seed", "set_seed", "sleep", "set_num_threads"}
 )
+#: The rank of another word of a choice of the program's own: it is what it was written for.
+CHOICE = -0.5
+#: A default is given by so many calls at most, instead of being changed.
+_CALLS = 2
 #: How far a pair of sizes stands behind the one before it.
 _PAIR = 0.3
 #: At most so many changes are listed.
@@ -195,6 +200,42 @@ class _Site:
             for other in self.words.words.get(value, ()):
                 quoted = self.file.source(node)
                 yield self._one(node, quoted.replace(value, other), SETTING)
+            if not chooses(self.file.parents, node):
+                yield from self._chosen(node, value)
+
+    def _chosen(self, node: ast.Constant, value: str) -> Iterator[Candidate]:
+        """Take another word of a choice; for a default, where the function is called."""
+        default = isinstance(self.file.parents.get(node), ast.arguments)
+        calls = self._left(node) if default else []
+        nearer = -self.unit.distance / 2  # it is no number: a far one does not fit by chance
+        for place, other in enumerate(self.file.choices.get(value, ())):
+            quoted, rank = self.file.source(node).replace(value, other), CHOICE + nearer + place * _PAIR
+            for call, name in calls:
+                text = self.file.source(call)
+                comma = ", " if call.args or call.keywords else ""
+                yield self._one(call, f"{text[:-1].rstrip().rstrip(',')}{comma}{name}={quoted})", rank)
+            if not default:
+                yield self._one(node, quoted, rank)
+
+    def _left(self, default: ast.Constant) -> list[tuple[ast.Call, str]]:
+        """Return the calls that leave an argument at its default, with its name; none for many."""
+        parameters = self.file.parents.get(default)
+        function = self.file.parents.get(parameters) if isinstance(parameters, ast.arguments) else None
+        if not isinstance(function, ast.FunctionDef):
+            return []
+        name = next((name for name, one in defaults_of(function.args).items() if one is default), "")
+        owner = self.file.parents.get(function)
+        called = owner.name if isinstance(owner, ast.ClassDef) else function.name
+        place = [one.arg for one in function.args.args].index(name) if name else 0
+        found = [
+            (node, name)
+            for node in ast.walk(self.file.tree)
+            if isinstance(node, ast.Call)
+            and callee_of(node) == called
+            and len(node.args) <= place - isinstance(owner, ast.ClassDef)
+            and all(word.arg not in (name, None) for word in node.keywords)
+        ]
+        return found if name and len(found) <= _CALLS else []
 
     def _numbers(self, node: ast.Constant, value: int) -> Iterator[Candidate]:
         signed = self.file.parents.get(node)

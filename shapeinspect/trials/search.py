@@ -309,7 +309,8 @@ class Search:
 
     def _bias(self, one: Candidate, wrong: Wrong) -> float:
         """Prefer the data or the model, whichever is known to be the likelier mistake."""
-        if wrong.in_data is None:
+        word = isinstance(getattr(one.node, "value", None), str)  # of a choice, which is a setting anywhere
+        if wrong.in_data is None or word:
             return 0.0
         return 0.0 if wrong.in_data == (not one.owner) else 1.0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of, is_named_batch
+from shapeinspect.trials.choices import choices
 from shapeinspect.trials.slices import Unit, units
 
 #: What makes an array of the lengths that it is given.
@@ -59,6 +60,7 @@ class File:
         parents: the node around each node.
         starts: the offset of each line's first byte.
         numbers: the whole numbers that are written in it, by their value.
+        choices: the words that it chooses between, each with the others of its choice.
     """
 
     path: str
@@ -68,6 +70,7 @@ class File:
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     starts: list[int] = field(default_factory=list)
     numbers: dict[int, list[ast.Constant]] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def parsed(cls, path: str, text: str) -> File:
@@ -89,7 +92,7 @@ class File:
         for node in parents:
             if isinstance(node, ast.Constant) and type(node.value) is int:
                 numbers.setdefault(node.value, []).append(node)
-        return cls(path, text, tree, units(tree), parents, starts, numbers)
+        return cls(path, text, tree, units(tree), parents, starts, numbers, choices(tree))
 
     def source(self, node: Any) -> str:
         """Return the text of a node.

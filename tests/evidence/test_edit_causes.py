@@ -46,6 +46,16 @@ _SCRIPT = textwrap.dedent(
     many = np.repeat(scores, frames, 0)
     blocks = [np.pad(targets, 2), np.pad(targets, 2), np.pad(targets, 1)]
     trained, tested = Layer(7, depth=3), Layer(7)
+
+    def pictures(split="small"):
+        many = {"small": 5, "full": 10}[split]
+        return np.zeros((many, 3))
+
+    shown = pictures()
+    kind = "short"
+    length = 4 if kind == "short" else 6
+    steps = length * 2
+    saved, loaded = {"layout": "first"}, {"layout": "last"}
     """
 )
 #: What is edited, and what is said of it; nothing where the values say nothing.
@@ -101,6 +111,22 @@ _EDITS = {
         "np.repeat(scores[:-1], frames, 0)",
         "scores is (6, 1), line 27: the last of the 6 does not belong to it",
     ),
+    "a word of a choice that is a default": (
+        "shown = pictures()",
+        'shown = pictures(split="full")',
+        'split is not passed to pictures(…), line 35: it is "small" by default; '
+        'with "full", many is 10 instead of 5, line 33',
+    ),
+    "a word of a choice": (
+        'kind = "short"',
+        'kind = "long"',
+        'kind, line 36, is "short"; with "long", length is 6 instead of 4, line 38',
+    ),
+    "a word of which nothing follows": (
+        '"last"',
+        '"first"',
+        '"layout", line 39, is "last"; "first" in line 39',
+    ),
     "another expression": (
         "np.repeat(scores, frames, 0)",
         "np.repeat(scores, videos, 0)",
@@ -118,5 +144,7 @@ def trace() -> object:
 @pytest.mark.parametrize(("old", "new", "said"), _EDITS.values(), ids=_EDITS)
 def test_an_edit_tells_what_was_wrong(trace: object, old: str, new: str, said: str | None) -> None:
     assert _SCRIPT.count(old) == 1
-    found = causes(trace, {FILE: _SCRIPT.replace(old, new)}, WORDS)  # type: ignore[arg-type]  # a Trace
+    edited = _SCRIPT.replace(old, new)
+    after = traced(edited) if new.endswith(('"', '")')) else None
+    found = causes(trace, {FILE: edited}, WORDS, after)  # type: ignore[arg-type]  # a Trace
     assert found == (() if said is None else (said,))

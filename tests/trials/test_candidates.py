@@ -120,3 +120,28 @@ def test_another_number_of_samples_is_said_to_alter_the_program() -> None:
 def test_height_and_width_change_together_where_another_factor_is_as_long() -> None:
     found = texts("layer(4 * width * 4 * 4)\n", 1, Sizes(((4608, 2048),)))
     assert "layer(4 * width * 6 * 6)" in found
+
+
+CHOSEN = """
+def read(split="small", kind="byte"):
+    count = {"small": 5, "full": 10}[split]
+    if kind == "byte":
+        return count
+    if kind in ("pinyin", "char"):
+        return 3 * count
+kind = "byte"
+data = read(kind=kind)
+run(data)
+"""
+
+
+def test_another_word_of_a_choice_is_given_where_the_first_one_is() -> None:
+    found = texts(CHOSEN, 9)
+    assert 'kind = "pinyin"' in found[:6]
+    assert 'data = read(kind=kind, split="full")' in found[:6]
+    assert not any('kind == "pinyin"' in one or '{"full": 5' in one for one in found)
+
+
+def test_what_is_data_is_no_choice() -> None:
+    found = texts('names = {"ant": 3, "bee": 5}\nrun(names["ant"], label="ant")\n', 2)
+    assert not any('"bee")' in one for one in found)

@@ -10,6 +10,7 @@ from typing import Any
 from shapeinspect.plugin_api.edit_words import EditWords, Effect
 from shapeinspect.plugin_api.evidence.differences import differences
 from shapeinspect.plugin_api.evidence.edit import Edit, given_to, holds, number_of, place_of, shown, spelled
+from shapeinspect.plugin_api.evidence.edit_choices import choice, follows
 from shapeinspect.plugin_api.evidence.edit_sizes import naming, size
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
@@ -91,7 +92,7 @@ def _argument_added(edit: Edit) -> str:
     passed = [word.value for one in _calls_like(edit, old) for word in one.keywords if word.arg == name]
     if passed:
         return f"{text}; line {passed[0].lineno} passes {ast.unparse(passed[0])}"
-    return text + naming(edit, value)
+    return text + (naming(edit, value) or follows(edit, value))
 
 
 def _calls_like(edit: Edit, call: ast.Call) -> Iterator[ast.Call]:
@@ -106,7 +107,8 @@ def _default(edit: Edit, call: ast.Call, name: str) -> str:
     """Return the default of an argument of one of the script's own functions; empty for none."""
     function, _ = edit.trace.definition(call)
     named = {} if function is None else defaults_of(function.args)
-    return ast.unparse(named[name]) if name in named else ""
+    text = ast.unparse(named[name]) if name in named else ""
+    return f'"{text[1:-1]}"' if text[:1] == "'" and '"' not in text else text
 
 
 def _argument_left_out(edit: Edit) -> str:
@@ -223,6 +225,7 @@ _RULES: tuple[Callable[[Edit], str], ...] = (
     _argument_added,
     _argument_left_out,
     _axis,
+    choice,
     size,
     _wrapped,
     _unwrapped,

@@ -29,11 +29,15 @@ def size(edit: Edit) -> str:
     """
     named = _elsewhere(edit) or naming(edit, edit.new)
     number = number_of(edit.old)
-    return f"{_place(edit)} is {number}{named}" if number is not None and named else ""
+    return f"{placed(edit)} is {number}{named}" if number is not None and named else ""
 
 
-def _place(edit: Edit) -> str:
-    """Name the place of a number: its variable, its argument, or its line."""
+def placed(edit: Edit) -> str:
+    """Name the place of a part: its variable, its argument, or its line.
+
+    Args:
+        edit: the edit of the part.
+    """
     around = edit.trace.parents.get(edit.old)
     if isinstance(around, ast.keyword) and around.arg:
         call = edit.trace.parents.get(around)
@@ -121,7 +125,7 @@ def naming(edit: Edit, node: Any) -> str:
 
 def _named(edit: Edit, value: int) -> str:
     """Name a count, or a name that says the same as the place."""
-    words = {*re.findall(r"[a-z]+", _place(edit).partition(", line")[0].lower())} - _COMMON
+    words = {*re.findall(r"[a-z]+", placed(edit).partition(", line")[0].lower())} - _COMMON
     for node, name in _titled(edit):
         alike = isinstance(node, ast.Call) or words & {*re.findall(r"[a-z]+", name.lower())}
         if alike and edit.trace.values(node)[-1:] == (value,):

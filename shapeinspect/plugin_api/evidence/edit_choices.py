@@ -1,0 +1,60 @@
+"""What an edit of a word tells, where a program chooses by it: which size follows from each of the words."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from shapeinspect.plugin_api.evidence.edit import Edit
+from shapeinspect.plugin_api.evidence.edit_sizes import placed
+
+
+def choice(edit: Edit) -> str:
+    """Say what a word is, and which size follows from it; empty where the edit is of no word.
+
+    Args:
+        edit: the edit.
+    """
+    old, new = (_word(one) for one in (edit.old, edit.new))
+    if old is None or new is None:
+        return ""
+    told = follows(edit, edit.new) or _elsewhere(edit, new)
+    return f'{placed(edit)} is "{old}"{told}'
+
+
+def _elsewhere(edit: Edit, word: str) -> str:
+    """Say where the same is set to another word."""
+    around = edit.trace.parents.get(edit.old)
+    if not isinstance(around, ast.Dict) or edit.old not in around.values:
+        return ""
+    key = ast.dump(around.keys[around.values.index(edit.old)] or edit.old)
+    for node in edit.trace.homes:
+        for other, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            if other is not None and ast.dump(other) == key and _word(value) == word:
+                return f'; "{word}" in line {value.lineno}{edit.trace.of_file(edit.trace.homes[node])}'
+    return ""
+
+
+def follows(edit: Edit, word: Any) -> str:
+    """Say which size of the script is another one with a word; empty where none is known.
+
+    Args:
+        edit: the edit that puts the word in its place.
+        word: the word.
+    """
+    if _word(word) is None or edit.after is None:
+        return ""
+    for place, node in sorted(edit.trace.by_place.items()):
+        named = isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+        if not named or node.lineno == edit.old.lineno:
+            continue
+        before, after = (one.ended.values.get(place, ()) for one in (edit.trace, edit.after))
+        if before != after and all(len({*one}) == 1 and type(one[0]) is int for one in (before, after)):
+            of = edit.trace.of_file(edit.trace.homes[node])
+            size = f"{edit.code(node)} is {after[0]} instead of {before[0]}, line {node.lineno}{of}"
+            return f'; with "{_word(word)}", {size}'
+    return ""
+
+
+def _word(node: Any) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -1,0 +1,95 @@
+"""The words between which a program chooses, by what it compares them with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from shapeinspect.plugin_api.user_code.source import callee_of
+
+#: A choice between more words than this is data.
+_MOST = 8
+
+
+def choices(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
+    """Return the words that a program chooses between, each with the others of its choice.
+
+    Such are the words that one expression is compared with, the keys of a dictionary from which an expression
+    takes one, and the ``choices`` of an option.
+
+    Args:
+        tree: the program.
+
+    Example:
+        >>> text = 'n = 256 if kind == "byte" else 70 if kind == "pinyin" else {"a": 3, "b": 5}[split]'
+        >>> choices(ast.parse(text))
+        {'byte': ('pinyin',), 'pinyin': ('byte',), 'a': ('b',), 'b': ('a',)}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for group in _groups(tree):
+        words = tuple(dict.fromkeys(group))
+        if 2 <= len(words) <= _MOST:
+            for word in words:
+                others = (*found.get(word, ()), *(one for one in words if one != word))
+                found[word] = tuple(dict.fromkeys(others))
+    return found
+
+
+def chooses(parents: Mapping[ast.AST, ast.AST], node: ast.AST) -> bool:
+    """Tell whether a word stands where the choice is made, and not where one of its words is given.
+
+    Args:
+        parents: the node around each node.
+        node: the word.
+    """
+    around = parents.get(node)
+    if isinstance(around, ast.Tuple | ast.List | ast.Set):
+        around = parents.get(around)
+    keyed = isinstance(around, ast.Dict) and node in around.keys
+    listed = isinstance(around, ast.keyword) and around.arg == "choices"
+    return keyed or listed or isinstance(around, ast.Compare | ast.MatchValue | ast.Subscript)
+
+
+def _groups(tree: ast.Module) -> Iterator[list[str]]:
+    yield from _compared(tree, tree).values()
+    tables = {
+        target.id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        table: Any = None
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
+            table = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and callee_of(node) == "get":
+            table = node.func.value if node.args and not isinstance(node.args[0], ast.Constant) else None
+        elif isinstance(node, ast.keyword) and node.arg == "choices":
+            yield _words(getattr(node.value, "elts", ()))
+        elif isinstance(node, ast.Match):
+            yield _words([getattr(one.pattern, "value", None) for one in node.cases])
+        table = tables.get(table.id) if isinstance(table, ast.Name) else table
+        if isinstance(table, ast.Dict):
+            yield _words(table.keys)
+
+
+def _compared(tree: ast.AST, scope: ast.AST) -> dict[tuple[ast.AST, str], list[str]]:
+    """Return the words that each expression of each function is compared with."""
+    found: dict[tuple[ast.AST, str], list[str]] = {}
+    for node in ast.iter_child_nodes(tree):
+        inner = node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else scope
+        if isinstance(node, ast.Compare) and len(node.comparators) == 1:
+            other = node.comparators[0]
+            words = _words(other.elts if isinstance(other, ast.Tuple | ast.List | ast.Set) else [other])
+            if words and isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.In | ast.NotIn):
+                found.setdefault((scope, ast.unparse(node.left)), []).extend(words)
+        for key, words in _compared(node, inner).items():
+            found.setdefault(key, []).extend(words)
+    return found
+
+
+def _words(nodes: Any) -> list[str]:
+    """Return the texts among some expressions."""
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
