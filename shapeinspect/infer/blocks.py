@@ -8,7 +8,7 @@ becomes a symbol, so that the next walk finds by how much each round adds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -46,6 +46,14 @@ class Walk(Protocol):
             name: the value's.
             shape: its shape.
             numbers: its numbers, if they are known.
+        """
+
+    def hand_on(self, sources: Sequence[str], target: str) -> None:
+        """Let a sequence hold what others do, of which it is one.
+
+        Args:
+            sources: the names of the others.
+            target: its own name.
         """
 
 
@@ -134,6 +142,7 @@ class Blocks:
                 walk.settle(name, walk.shape(made[taken]), walk.number(made[taken]))
             else:
                 walk.settle(name, common([walk.shape(source) for source in made]))
+            walk.hand_on(made if taken is None else made[taken : taken + 1], name)
 
     def _enter_loop(self, block: Block, walk: Walk) -> None:
         """Give the body of a loop what its first round reads."""
@@ -142,6 +151,7 @@ class Blocks:
             walk.settle(name, ())
         for index, (outer, inner) in enumerate(zip(block.inputs[2:], body.inputs[2:], strict=False)):
             walk.settle(inner, self._read(block, index, walk.shape(outer)))
+            walk.hand_on((outer,), inner)
 
     def _leave_loop(self, block: Block, walk: Walk) -> None:
         """Give the outputs of a loop what its last round and all rounds made."""
@@ -158,6 +168,7 @@ class Blocks:
             walk.settle(
                 name, self._after(block, index, start, walk.shape(body.outputs[1 + index]), rounds, own)
             )
+            walk.hand_on((block.inputs[2 + index], body.outputs[1 + index]), name)
         for source, name in zip(body.outputs[1 + states :], block.outputs[states:], strict=False):
             shape = walk.shape(source)
             walk.settle(name, None if shape is None else (rounds, *_without(shape, own)))

@@ -86,6 +86,18 @@ class Sequences:
             if name in values
         }
 
+    def hand_on(self, sources: Sequence[str], target: str) -> None:
+        """Let a sequence hold what others do, of which it is one; nothing where one of them is none.
+
+        Args:
+            sources: the names of the others.
+            target: its own name.
+        """
+        found = [self.items[name] for name in sources if name in self.items]
+        if found and len(found) == len(sources):
+            known = [items.common for items in found if items.common is not None]
+            self.items[target] = Items(None, common(known))
+
     def outputs(self, fact: CallFacts, rule: Shapes, numbers: Callable[[str], Any]) -> Shapes:
         """Run one op if it works on sequences; return the shapes of its outputs.
 
@@ -141,6 +153,22 @@ class Sequences:
         if not 0 <= at <= len(read.each):
             return Items(None, None)
         return _of((*read.each[:at], tensor, *read.each[at:]))
+
+    def _reserve(self, _fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+        """Make a sequence of places for tensors."""
+        return Items(None, None)
+
+    def _set(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+        """Put a tensor in a place of a sequence whose tensors have one shape."""
+        return Items(None, fact.inputs[1] if len(fact.inputs) > 1 else None)
+
+    def _stack(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Shape | None:
+        """Stack a known number of tensors of one shape, of which one is given."""
+        count = numbers(fact.names[1]) if len(fact.names) > 1 else None
+        count = count[0] if isinstance(count, tuple) and len(count) == 1 else count
+        length: Dim = count if isinstance(count, Expr) or (isinstance(count, int) and count >= 0) else UNKNOWN
+        entry = self._read(fact).common
+        return None if entry is None else (length, *entry)
 
     def _erase(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
         """Erase a tensor, the last one if no position is given."""
@@ -235,6 +263,9 @@ _WORK: Mapping[str, Callable[[Sequences, CallFacts, Callable[[str], Any]], Any]]
     "construct": Sequences._construct,
     "empty": Sequences._empty,
     "insert": Sequences._insert,
+    "reserve": Sequences._reserve,
+    "set": Sequences._set,
+    "stack": Sequences._stack,
     "erase": Sequences._erase,
     "at": Sequences._at,
     "length": Sequences._number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,7 @@ def fill_shapes(
         ({}, (), ())
     """
     walk = _Walk(model)
-    sequences = Sequences(model)
+    sequences = walk.sequences
     facts: list[CallFacts] = []
     read: set[str] = set()
     late: set[str] = set()  # inputs that were read before another call changed them, as in a loop
@@ -93,6 +93,7 @@ class _Walk:
         self._numbers: dict[str, Any] = {
             name: value.constant for name, value in self.values.items() if value.constant is not None
         }
+        self.sequences = Sequences(model)
         self._declared = frozenset(model.outputs)
         self._given = frozenset().union(
             *(symbols(dim) for name in model.inputs if name in self.values for dim in self.shapes[name] or ())
@@ -186,6 +187,10 @@ class _Walk:
             self.values[name] = replace(value, shape=self.shapes[name])
         if numbers is not None:
             self._numbers.setdefault(name, numbers)
+
+    def hand_on(self, sources: Sequence[str], target: str) -> None:
+        """Let a sequence hold what others do, of which it is one."""
+        self.sequences.hand_on(sources, target)
 
     def compute(self, fact: CallFacts) -> None:
         """Store the numbers that a call computes from numbers."""

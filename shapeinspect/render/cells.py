@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute
+from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbols
 from shapeinspect.ir import Axes, Layer, Weight
 from shapeinspect.layout import parse
 from shapeinspect.text import plural, printable
@@ -233,7 +233,7 @@ def macs(amount: Dim | None) -> str:
     """Write an amount of multiply-accumulates for one sample.
 
     Args:
-        amount: the work; the batch symbol counts as 1.
+        amount: the work; the batch symbol counts as 1 where the work of all samples is the same.
 
     Example:
         >>> from shapeinspect.dims import symbol
@@ -242,8 +242,24 @@ def macs(amount: Dim | None) -> str:
     """
     if amount is None:
         return "?"
-    value = substitute(amount, dict.fromkeys(BATCH, 1))
+    value = substitute(amount, dict.fromkeys(BATCH, 1)) if grows_with_batch(amount) else amount
     return short(value) if isinstance(value, int) else printable(str(value), 40)
+
+
+def grows_with_batch(amount: Dim) -> bool:
+    """Tell whether an amount is some number for each sample of a batch, or has no batch in it.
+
+    Args:
+        amount: the amount.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> grows_with_batch(36 * symbol("N")), grows_with_batch(36 * symbol("N") - 36)
+        (True, False)
+    """
+    batch = [name for name in BATCH if isinstance(amount, Expr) and name in symbols(amount)]
+    one, two, three = (substitute(amount, dict.fromkeys(batch, size)) for size in (1, 2, 3))
+    return not batch or (two == 2 * one and three == 3 * one)
 
 
 def at_least(amount: str, missing: int) -> str:

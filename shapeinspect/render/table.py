@@ -377,9 +377,10 @@ def _work(letters: Letters, totals: Totals) -> str:
     text = cells.at_least(cells.macs(amount), len(totals.macs_unknown))
     if amount is None or isinstance(amount, int):
         return text
+    batch = symbols(amount) & set(cells.BATCH) if cells.grows_with_batch(amount) else frozenset()
     if not text.endswith("…"):
-        return f"{text} for each N" if symbols(amount) & set(cells.BATCH) else text
-    return f"depend on {', '.join(sorted(symbols(amount) - set(cells.BATCH)))}: set with --input"
+        return f"{text} for each N" if batch else text
+    return f"depend on {', '.join(sorted(symbols(amount) - batch))}: set with --input"
 
 
 def _fit(line: Line, width: int) -> Iterable[Line]:

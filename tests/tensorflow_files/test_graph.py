@@ -185,21 +185,6 @@ def test_dense_matrices_are_turned(files: Any) -> None:
     assert (dense.shape, dense.common_shape) == ((294, 11), (11, 294))
 
 
-def test_loops_are_said_to_be_closed(files: Any, tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec((3, 5), tf.float32, name="x")])
-    def loop(x: Any) -> Any:
-        _, found = tf.while_loop(lambda i, y: i < 4, lambda i, y: (i + 1, y * 2.0), (0, x))
-        return found
-
-    path = tmp_path / "loop.pb"
-    path.write_bytes(loop.get_concrete_function().graph.as_graph_def().SerializeToString())
-    model = read(GRAPH, path)
-    assert [one.kind for one in model.layers] == ["unknown"]
-    assert any("inside loops and branches" in note.text for note in model.notes)
-
-
 def test_channels_first_and_products_of_activations(tmp_path: Path) -> None:
     import numpy as np
     import tensorflow as tf

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_tensorflow.graph.nodes import Function, Graph, Node
+from shapeinspect_tensorflow.graph.nodes import Body, Function, Graph, Node
 
 _LONGEST_PATH = 8192
 _MAX_STEPS = 1_000_000
@@ -90,6 +90,7 @@ class Scope:
         depth: the number of calls around it.
         inner: the calls in it that were resolved.
         own: for the body of a loop, the values of the arguments that change in it.
+        root: for the body of a loop or a branch, what the paths of its nodes begin with.
     """
 
     nodes: Mapping[str, Node]
@@ -101,6 +102,7 @@ class Scope:
     depth: int = 0
     inner: dict[str, Scope] = field(default_factory=dict)
     own: Mapping[str, Ref] = field(default_factory=dict)
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,26 @@ class Loop:
         outputs: what one step computes for each value of the loop.
         values: each value at the start of a step; None for one that never changes.
         name: the name of what the loop belongs to; empty if it has none.
+        root: what the paths of its nodes begin with, without the slash behind.
     """
 
     outputs: tuple[Ref | None, ...]
     values: tuple[Ref | None, ...]
     name: str
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A function that a node runs: a branch, or the condition of a loop.
+
+    Args:
+        outputs: what it computes.
+        root: what the paths of its nodes begin with, without the slash behind.
+    """
+
+    outputs: tuple[Ref | None, ...]
+    root: str
 
 
 class Flow:
@@ -164,6 +181,7 @@ class Flow:
         self._paths: dict[tuple[int, str], str] = {}
         self.root = Scope(graph.nodes)
         self._found: dict[str, tuple[Scope, Node]] = {}
+        self._loops: dict[str, Loop | None] = {}
 
     def resolve(self, scope: Scope, text: str) -> Ref | None:
         """Follow a name to the node that computes it, through calls and arguments.
@@ -213,34 +231,107 @@ class Flow:
         Raises:
             UnreadableFileError: if the calls never end.
         """
+        if path not in self._loops:
+            self._loops[path] = self._loop(path)
+        return self._loops[path]
+
+    def _loop(self, path: str) -> Loop | None:
         scope, node = self._found[path]
-        function = node.attributes.get("body")
-        if not isinstance(function, Function) or not self._graph.has(function.name):
+        body = self._function(node.attributes.get("body"))
+        if body is None or not len(body.arguments) == len(body.outputs) == len(node.inputs):
             return None
-        body = self._graph.body(function.name)
-        self._size += len(body.nodes)
-        if self._size > _MAX_STEPS or scope.depth >= _MAX_DEPTH:
-            raise UnreadableFileError(self._label, f"it holds more than {_MAX_STEPS:,} nodes")
-        if not len(body.arguments) == len(body.outputs) == len(node.inputs):
-            return None
-        places = {name: place for place, name in enumerate(body.arguments)}
+        shapes = node.attributes.get("_output_shapes")
         changing = {
             name: Ref(f"{path}/{name} (loop)")
             for name, output in zip(body.arguments, body.outputs, strict=True)
             if _carried(body.nodes, output) != name
         }
-        inner = Scope(
-            body.nodes, f"{scope.prefix}{node.name}/", places, node, scope, body.outputs, scope.depth + 1,
-            own=changing,
-        )  # fmt: skip
-        named = f"{scope.call.name}/{node.name}" if scope.call is not None and "/" not in node.name else path
+        inner = self._opened(path, body, f"{path}/body", own=changing)
+        for place, name in enumerate(body.arguments):
+            if name in changing:
+                known = isinstance(shapes, tuple) and place < len(shapes)
+                attributes = {"_output_shapes": (shapes[place],)} if known and shapes is not None else {}
+                self._found[changing[name].path] = (inner, Node(name, "", (), attributes))
+        called = scope.call is not None and "/" not in node.name and not scope.root
+        named = f"{scope.call.name}/{node.name}" if called and scope.call is not None else path
         return Loop(
             tuple(self.resolve(inner, output) for output in body.outputs),
             tuple(changing.get(name) for name in body.arguments),
             named.rpartition("/")[0]
             .removesuffix("/PartitionedCall")
             .removesuffix("/StatefulPartitionedCall"),
+            f"{path}/body",
         )
+
+    def condition(self, path: str) -> Branch | None:
+        """Return the condition of a loop, which reads what a round of its body does.
+
+        Args:
+            path: the loop's unique name.
+
+        Raises:
+            UnreadableFileError: if the calls never end.
+        """
+        loop, (_, node) = self.loop(path), self._found[path]
+        function = self._function(node.attributes.get("cond"))
+        if loop is None or function is None or len(function.arguments) != len(loop.values):
+            return None
+        own = {
+            name: value
+            for name, value in zip(function.arguments, loop.values, strict=True)
+            if value is not None
+        }
+        inner = self._opened(path, function, f"{path}/cond", own=own)
+        return Branch(tuple(self.resolve(inner, output) for output in function.outputs), f"{path}/cond")
+
+    def branches(self, path: str) -> tuple[Branch, ...]:
+        """Return the branches of a choice, that of the true condition first; none if one cannot be read.
+
+        Args:
+            path: the unique name of an ``If`` or ``Case``.
+
+        Raises:
+            UnreadableFileError: if the calls never end.
+        """
+        _, node = self._found[path]
+        listed = node.attributes.get("branches")
+        named = {"then": node.attributes.get("then_branch"), "else": node.attributes.get("else_branch")}
+        if isinstance(listed, tuple):
+            named = {f"branch{number}": function for number, function in enumerate(listed)}
+        found = []
+        for name, function in named.items():
+            body = self._function(function)
+            if body is None or len(body.arguments) != len(node.inputs) - 1:
+                return ()
+            inner = self._opened(path, body, f"{path}/{name}", skipped=1)
+            outputs = tuple(self.resolve(inner, output) for output in body.outputs)
+            found.append(Branch(outputs, f"{path}/{name}"))
+        return tuple(found)
+
+    def _function(self, function: object) -> Body | None:
+        """Read a function that a node names."""
+        if not isinstance(function, Function) or not self._graph.has(function.name):
+            return None
+        body = self._graph.body(function.name)
+        self._size += len(body.nodes)
+        if self._size > _MAX_STEPS:
+            raise UnreadableFileError(self._label, f"it holds more than {_MAX_STEPS:,} nodes")
+        return body
+
+    def _opened(
+        self, path: str, body: Body, root: str, *, own: Mapping[str, Ref] | None = None, skipped: int = 0
+    ) -> Scope:
+        """Return the scope of a function that a node runs, whose arguments are the inputs behind some."""
+        scope, node = self._found[path]
+        if scope.depth >= _MAX_DEPTH:
+            raise UnreadableFileError(self._label, "its functions call one another without end")
+        if len(root) > _LONGEST_PATH:
+            raise UnreadableFileError(self._label, f"a call's path has over {_LONGEST_PATH:,} characters")
+        places = {name: place + skipped for place, name in enumerate(body.arguments)}
+        return Scope(
+            body.nodes, f"{scope.prefix}{node.name}/", places, node, scope, body.outputs, scope.depth + 1,
+            own=own or {}, root=root,
+        )  # fmt: skip
 
     def _inside(self, scope: Scope, node: Node) -> Scope | None:
         function = node.attributes.get("f") if node.op in CALLS else Function(node.op)
@@ -259,16 +350,23 @@ class Flow:
                 raise UnreadableFileError(self._label, f"a call's path has over {_LONGEST_PATH:,} characters")
             scope.inner[node.name] = Scope(
                 body.nodes, prefix, {name: place for place, name in enumerate(body.arguments)}, node, scope,
-                body.outputs, scope.depth + 1,
+                body.outputs, scope.depth + 1, root=scope.root,
             )  # fmt: skip
         return scope.inner[node.name]
 
     def _path(self, scope: Scope, node: Node) -> str:
-        """Return a unique name for a node: its own if that is free, else one with the call's prefix."""
+        """Return a unique name for a node: its own if that is free, else one with the call's prefix.
+
+        In the body of a loop or a branch it begins with the path of that.
+        """
         key = (id(scope), node.name)
         if key not in self._paths:
-            path = variable_path(node.name) if node.op in VARIABLES else node.name
-            if path in self._found:
+            name = node.name
+            if scope.root:
+                around = "" if scope.call is None else f"{scope.call.name}/"
+                name = f"{scope.root}/{name.removeprefix(around)}"
+            path = variable_path(name) if node.op in VARIABLES else name
+            if path in self._found and not scope.root:
                 path = scope.prefix + path
             while path in self._found:
                 path += "'"
@@ -276,14 +374,19 @@ class Flow:
             self._found[path] = (scope, node)
         return self._paths[key]
 
-    def steps(self, outputs: Iterable[Ref], settings: Mapping[str, frozenset[int]]) -> list[Step]:
+    def steps(
+        self, outputs: Iterable[Ref], settings: Mapping[str, frozenset[int]], within: str = ""
+    ) -> list[Step]:
         """Return everything that outputs are computed from, in an order of execution.
 
         Args:
             outputs: the outputs.
             settings: for each operator, the inputs that are settings; what is computed only for them
                 is left out.
+            within: what the paths of all steps begin with, without the slash behind; those around them
+                are left out.
         """
+        begin = f"{within}/" if within else ""
         done: dict[str, Step] = {}
         order: list[Step] = []
         stack: list[tuple[str, bool]] = [(ref.path, False) for ref in reversed(list(outputs))]
@@ -292,7 +395,7 @@ class Flow:
             if ready:
                 order.append(done[path])
                 continue
-            if path in done:
+            if path in done or not path.startswith(begin):
                 continue
             scope, node = self._found[path]
             step = done[path] = Step(path, node, tuple(self.resolve(scope, source) for source in node.inputs))

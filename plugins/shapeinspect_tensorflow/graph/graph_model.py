@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -12,8 +12,8 @@ from shapeinspect.dims import Dim, Shape, known
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
-from shapeinspect.rules.shape_values import MOST
 from shapeinspect_tensorflow.graph import lists
+from shapeinspect_tensorflow.graph.bodies import Bodies
 from shapeinspect_tensorflow.graph.evaluate import Evaluator, Source
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.folding import folded
@@ -22,9 +22,11 @@ from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.nodes import Tensor
 from shapeinspect_tensorflow.graph.ops import OPS, SETTINGS, UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.output_dtypes import dtype
-from shapeinspect_tensorflow.graph.recurrence.loops import Unrolled, recurrent
+from shapeinspect_tensorflow.graph.parts import Facts, Parts
+from shapeinspect_tensorflow.graph.recurrence.loops import recurrent
 from shapeinspect_tensorflow.graph.recurrence.unrolled import unrolled
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
+from shapeinspect_tensorflow.graph.state import State
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
@@ -60,54 +62,6 @@ _MAX_DEPTH = 50
 _OPERAND = re.compile(r"input\d+")
 
 
-@dataclass(slots=True)
-class Parts:
-    """The parts of the model that a graph becomes.
-
-    Args:
-        layers: in the order of execution.
-        calls: one for each layer.
-        values: every value by name.
-        inputs: the names of the inputs.
-        outputs: the names of the outputs.
-        notes: notes about what is unknown.
-        variables: the names of the variables that occur.
-    """
-
-    layers: list[Layer] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    values: dict[str, Value] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    notes: list[Note] = field(default_factory=list)
-    variables: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What other parts of the file say about a graph.
-
-    Args:
-        names: the names of inputs and outputs in a signature.
-        shapes: the shapes in the signature.
-        trainable: whether a variable is trained, by the path of its node.
-        variables: a variable's own name, by the path of its node.
-        reader: returns a function that reads the values of a constant.
-        values: reads the values of a variable, by the path of its node.
-        named: returns a function that reads a variable by its name, element type and shape.
-        listed: whether the file lists its variables; where it has none, no number is trained.
-    """
-
-    names: Mapping[Ref, str] = field(default_factory=dict)
-    shapes: Mapping[Ref, Shape] = field(default_factory=dict)
-    trainable: Mapping[str, bool] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    reader: Callable[[Tensor], Callable[[], Any] | None] = lambda _tensor: None
-    values: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
-    named: Callable[[str, int, Shape], Callable[[], Any] | None] = lambda _name, _dtype, _shape: None
-    listed: bool = False
-
-
 def build(flow: Flow, inputs: Sequence[Ref], outputs: Sequence[Ref], facts: Facts) -> Parts:
     """Turn everything that outputs are computed from into layers.
 
@@ -122,43 +76,48 @@ def build(flow: Flow, inputs: Sequence[Ref], outputs: Sequence[Ref], facts: Fact
 
 class _Builder:
     def __init__(self, flow: Flow, facts: Facts) -> None:
-        self._flow = flow
-        self._facts = facts
-        self._parts = Parts()
-        self._held: dict[Ref, Held] = {}
-        self._shapes: dict[Ref, Shape | None] = {}
-        self._named: dict[str, Shape | None] = {}
-        self._used: dict[str, int] = {}
-        self._names = dict(facts.names)
-        self._unrolled = Unrolled([])
+        self._flow, self._facts = flow, facts
+        self._state = State(flow, facts, dict(facts.names))
+        self._parts = self._state.parts
         self._depth = 0
-        self._evaluator = Evaluator(self._source, self._shape)
+        self._evaluator = Evaluator(self._source, self._state.shape)
+        self._bodies = Bodies(self._state, self._evaluator.numbers, self._add)
 
     def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
         parts = self._parts
-        loops = recurrent(self._flow, self._flow.steps(outputs, SETTINGS), outputs, self._zero)
-        found = unrolled(self._flow, loops, outputs, self._zero, self._facts.reader)
-        self._unrolled, outputs = found, [found.at(ref) for ref in outputs]
-        for old, new in found.alias.items():
-            if old in self._facts.names:
-                self._names[new] = self._facts.names[old]
-        steps = folded(found.steps, outputs, self._flow)
-        for step in steps:
-            for ref in step.inputs:
-                if ref is not None:
-                    self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
-        for ref in outputs:
-            self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
+        steps, outputs = self._prepared(outputs)
         for place, ref in enumerate(inputs):
-            self._input(self._at(ref), place, len(inputs))
+            self._input(self._state.at(ref), place, len(inputs))
         for step in steps:
             self._step(step)
-        parts.inputs = tuple(self._value(ref) for ref in inputs)
-        parts.outputs = tuple(self._value(ref) for ref in outputs)
+        parts.inputs = tuple(self._state.value(ref) for ref in inputs)
+        parts.outputs = tuple(self._state.value(ref) for ref in outputs)
         if parts.variables or self._facts.listed:
             parts.layers[:] = [_apart(layer, parts.variables) for layer in parts.layers]
-        self._remark(steps)
+        self._remark()
         return parts
+
+    def _prepared(self, outputs: Sequence[Ref], within: str = "") -> tuple[list[Step], list[Ref]]:
+        """Return the steps of a graph, and its outputs, with recurrent layers as one step each."""
+        loops = recurrent(self._flow, self._flow.steps(outputs, SETTINGS, within), outputs, self._zero)
+        found = unrolled(self._flow, loops, outputs, self._zero, self._facts.reader)
+        self._state.unrolled.alias.update(found.alias)
+        self._state.unrolled.layers.update(found.layers)
+        outputs = [found.at(ref) for ref in outputs]
+        for old, new in found.alias.items():
+            if old in self._facts.names:
+                self._state.names[new] = self._facts.names[old]
+        steps = [self._state.unrolled.renamed(step) for step in folded(found.steps, outputs, self._flow)]
+        read = {*outputs, *(ref for step in steps for ref in step.inputs if ref is not None)}
+        self._state.read |= read
+        for ref in read:
+            self._state.used[ref.path] = max(self._state.used.get(ref.path, 0), ref.index)
+        return steps, outputs
+
+    def _add(self, outputs: Sequence[Ref], within: str) -> None:
+        """Add the layers that compute some values in the graph of a loop or a branch."""
+        for step in self._prepared(outputs, within)[0]:
+            self._step(step)
 
     def _zero(self, tensor: Tensor) -> bool:
         """Return whether all values of a constant are known to be 0."""
@@ -171,7 +130,7 @@ class _Builder:
 
     def _step(self, step: Step) -> None:
         ref = Ref(step.path)
-        if ref in self._held or ref in self._shapes:
+        if self._state.has(ref) or not step.node.op:
             return
         op = step.node.op
         if op in PLACEHOLDERS:
@@ -181,21 +140,24 @@ class _Builder:
             for one in step.instead:
                 self._step(one)
             return
+        if self._bodies.add(step):
+            return
         stored = self._hold(step)
         if stored is not None:
-            self._held[ref] = stored
+            self._state.held[ref] = stored
         else:
             self._layer(step)
 
     def _input(self, step: Step, place: int = 0, count: int = 0) -> None:
         """Add an input; its unknown lengths become symbols."""
         ref = Ref(step.path)
-        shape = self._facts.shapes.get(ref, self._recorded(step, 0))
+        shape = self._facts.shapes.get(ref, self._state.recorded(step, 0))
         if shape is None and "shape" in step.node.attributes:
             shape = step.node.attributes["shape"]
         shape = opened(shape, place, count) if count else shape
-        name = self._value(ref)
-        self._shapes[ref] = self._named[name] = shape
+        name = self._state.value(ref)
+        self._state.fed.add(ref)
+        self._state.shapes[ref] = self._state.named[name] = shape
         code = step.node.attributes.get("dtype")
         self._parts.values[name] = Value(name, shape, dtypes.name(code) if isinstance(code, int) else None)
 
@@ -216,7 +178,7 @@ class _Builder:
             dtype = code if isinstance(code, int) else 0
             values = self._facts.values.get(step.path) or self._facts.named(name, dtype, shape)
             return Held(name, shape, shape, dtype, True, trainable, values=values)
-        stored = self._held.get(first) if first is not None else None
+        stored = self._state.held.get(first) if first is not None else None
         if stored is None or node.op not in _READS | _RESHAPES:
             return None
         if node.op in _READS:
@@ -239,33 +201,16 @@ class _Builder:
 
         return View(
             step.node.op, step.node.attributes,
-            tuple(None if ref is None else self._held.get(ref) for ref in inputs),
-            tuple(None if ref is None else self._shape(ref) for ref in inputs),
-            evaluate, self._used.get(step.path, 0) + 1,
+            tuple(None if ref is None else self._state.held.get(ref) for ref in inputs),
+            tuple(None if ref is None else self._state.shape(ref) for ref in inputs),
+            evaluate, self._state.used.get(step.path, 0) + 1,
         )  # fmt: skip
 
-    def _at(self, ref: Ref) -> Step:
-        made = self._unrolled.layers.get(ref.path)
-        return self._unrolled.renamed(self._flow.step(ref)) if made is None else made
-
     def _source(self, ref: Ref) -> Source[Ref]:
-        step = self._at(ref)
+        step = self._state.at(ref)
         tensor = step.node.attributes.get("value") if step.node.op == "Const" else None
         numbers = tensor.numbers if isinstance(tensor, Tensor) else None
         return Source(step.node.op, step.inputs, step.node.attributes, numbers)
-
-    def _shape(self, ref: Ref) -> Shape | None:
-        if ref in self._held:
-            return self._held[ref].used
-        return self._shapes.get(ref) if ref in self._shapes else self._recorded(self._at(ref), ref.index)
-
-    def _recorded(self, step: Step, index: int) -> Shape | None:
-        """Return the recorded shape of an output."""
-        shapes = step.node.attributes.get("_output_shapes")
-        if not isinstance(shapes, tuple) or not 0 <= index < len(shapes):
-            return None
-        shape: Shape | None = shapes[index]
-        return shape
 
     def _layer(self, step: Step) -> None:
         op, view = OPS.get(step.node.op, UNKNOWN_OP), self._view(step)
@@ -277,25 +222,31 @@ class _Builder:
         self._depth -= 1
         names, weights = self._operands(step, op, view, kind)
         put_at(
-            names, {place: self._value(ref) for slot, place in places.items() if (ref := step.inputs[slot])}
+            names,
+            {place: self._state.value(ref) for slot, place in places.items() if (ref := step.inputs[slot])},
         )
         count = self._count(step, kind, attributes)
-        outputs = [self._value(Ref(step.path, index)) for index in range(count)]
-        recorded = [self._recorded(step, index) for index in range(count)]
+        outputs = [self._state.value(Ref(step.path, index)) for index in range(count)]
+        recorded = [self._state.recorded(step, index) for index in range(count)]
+        if step.node.op in lists.MAKERS:
+            recorded[0] = None  # its tensors have shapes, not the list
+            self._state.listed.add(outputs[0])
         if step.node.op == "TensorListStack":
-            recorded[0] = self._stacked(step, recorded[0])
+            entries = lists.entries(step.inputs[0] if step.inputs else None, self._state.at, self._flow.loop)
+            recorded[0] = self._stacked(entries, recorded[0])
+            if entries is not None and entries in self._state.shapes:
+                names.append(self._state.value(entries))
         computed = self._computed(kind, attributes, names, weights, count)
         for index, name in enumerate(outputs):
             shape = merged(recorded[index], computed[index])
-            self._shapes[Ref(step.path, index)] = self._named[name] = shape
+            self._state.shapes[Ref(step.path, index)] = self._state.named[name] = shape
             self._parts.values[name] = Value(name, recorded[index], dtype(step, index))
         layer = Layer(step.path, kind, step.node.op, _parts(step.path), Frozen(attributes), tuple(weights))
         self._parts.layers.append(layer)
         self._parts.calls.append(Call(step.path, tuple(names), tuple(outputs)))
 
-    def _stacked(self, step: Step, recorded: Shape | None) -> Shape | None:
+    def _stacked(self, entries: Ref | None, recorded: Shape | None) -> Shape | None:
         """Return the recorded shape of a stacked list with the number of its entries."""
-        entries = lists.entries(step.inputs[0] if step.inputs else None, self._at, self._flow.loop)
         count = None if entries is None else self._evaluator.numbers(entries)
         if not recorded or count is None or len(count) != 1:
             return recorded
@@ -310,14 +261,16 @@ class _Builder:
         while stack:
             ref, ready = stack.pop()
             if ready:
-                self._step(self._at(ref))
+                self._step(self._state.at(ref))
             elif (
-                ref.path not in seen and Ref(ref.path) not in self._held and Ref(ref.path) not in self._shapes
+                ref.path not in seen
+                and Ref(ref.path) not in self._state.held
+                and Ref(ref.path) not in self._state.shapes
             ):
                 seen.add(ref.path)
-                step = self._at(ref)
+                step = self._state.at(ref)
                 fixed, count = SETTINGS.get(step.node.op, frozenset()), len(step.inputs)
-                self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
+                self._state.used[ref.path] = max(self._state.used.get(ref.path, 0), ref.index)
                 stack.append((ref, True))
                 stack.extend(
                     (source, False)
@@ -335,7 +288,7 @@ class _Builder:
                 continue
             stored = view.held[slot]
             if stored is None:
-                names.append(self._value(ref))
+                names.append(self._state.value(ref))
                 continue
             role = op.params.get(slot)
             setting = not stored.variable and (
@@ -350,8 +303,8 @@ class _Builder:
             operand = kind in ("elementwise", "concat") and (setting or stored.used != stored.shape)
             if kind not in _OWN or operand:
                 # Further axes of length 1 count in the result, as do numbers that lengths are computed from.
-                names.append(self._value(ref))
-                self._named[names[-1]] = stored.used
+                names.append(self._state.value(ref))
+                self._state.named[names[-1]] = stored.used
         return names, weights
 
     def _weight(self, step: Step, stored: Held, role: str, view: View) -> Weight:
@@ -377,7 +330,7 @@ class _Builder:
         return lambda: read().reshape(shape)
 
     def _count(self, step: Step, kind: str, attributes: Mapping[str, Any]) -> int:
-        count = self._used.get(step.path, 0) + 1
+        count = self._state.used.get(step.path, 0) + 1
         if kind in ("split", "unstack"):
             declared = step.node.attributes.get("num_split") or step.node.attributes.get("num")
             recorded = step.node.attributes.get("_output_shapes")
@@ -399,7 +352,7 @@ class _Builder:
         nothing: list[Shape | None] = [None] * count
         if not has_rule(kind):
             return nothing
-        shapes = [self._named.get(name) for name in names]
+        shapes = [self._state.named.get(name) for name in names]
         stored = [weight.shape for weight in weights] if kind in ("elementwise", "concat") else []
         try:
             outputs = output_shapes(kind, attributes, (*shapes, *stored))
@@ -407,23 +360,13 @@ class _Builder:
             return nothing
         return [outputs[index] if index < len(outputs) else None for index in range(count)]
 
-    def _value(self, ref: Ref) -> str:
-        """Return the name of a value, which may be that of the signature; names are unique."""
-        name = self._names.get(ref)
-        if name is None:
-            name = ref.path if ref.index == 0 else f"{ref.path}:{ref.index if ref.index > 0 else '?'}"
-        stored = self._held.get(ref)
-        if stored is not None:
-            dtype = dtypes.name(stored.dtype)
-            self._parts.values.setdefault(name, Value(name, stored.used, dtype, constant=_constant(stored)))
-        self._parts.values.setdefault(name, Value(name))
-        return name
-
-    def _remark(self, steps: Sequence[Step]) -> None:
-        loops = sum(step.node.op in _LOOPS for step in steps)
+    def _remark(self) -> None:
+        opened = {block.layer for block in self._parts.blocks}
+        loops = [layer for layer in self._parts.layers if layer.type in _LOOPS and layer.path not in opened]
         if loops:
-            self._parts.notes.append(Note(f"what happens inside loops and branches ({loops}) is not shown"))
-        others = sorted({step.node.op for step in steps if step.node.op in _unknown_ops(self._parts)})
+            text = f"what happens inside loops and branches ({len(loops)}) is not shown"
+            self._parts.notes.append(Note(text))
+        others = sorted(_unknown_ops(self._parts))
         if others:
             shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
             self._parts.notes.append(Note(f"operators without a kind here: {shown}"))
@@ -434,14 +377,6 @@ def _initial(weight: Weight, place: int) -> Weight:
     return replace(
         weight, role=("initial_h", "initial_c")[place] if place in (0, 1) else weight.role, buffer=True
     )
-
-
-def _constant(stored: Held) -> tuple[int, ...] | int | None:
-    """Return the numbers of a stored tensor that lengths may be computed with."""
-    numbers = stored.numbers
-    if numbers is None or len(numbers) > MOST or len(stored.used) > 1:
-        return None
-    return numbers if stored.used else numbers[0]
 
 
 def _apart(layer: Layer, variables: Set[str]) -> Layer:

@@ -12,8 +12,9 @@ from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref
-from shapeinspect_tensorflow.graph.graph_model import PLACEHOLDERS, Facts, build
+from shapeinspect_tensorflow.graph.graph_model import PLACEHOLDERS, build
 from shapeinspect_tensorflow.graph.nodes import Graph, Tensor
+from shapeinspect_tensorflow.graph.parts import Facts
 from shapeinspect_tensorflow.sniff import is_graph
 from shapeinspect_tensorflow.vocabulary import dtypes
 
@@ -66,7 +67,7 @@ def read(source: Source) -> Model:
     return Model(
         source.label, "tensorflow-graph", "tensorflow", "tensorflow-graph",
         tuple(parts.layers), tuple(parts.calls), Frozen(parts.values), parts.inputs, parts.outputs,
-        tuple(notes),
+        tuple(notes), blocks=tuple(parts.blocks),
     )  # fmt: skip
 
 

@@ -14,6 +14,15 @@ _LOOPS = frozenset({"While", "StatelessWhile"})
 _MOST = 50
 
 
+#: The operators that make a list, which is their first output.
+MAKERS = frozenset(
+    {
+        "EmptyTensorList", "TensorListReserve", "TensorListFromTensor", "TensorListSetItem",
+        "TensorListPushBack", "TensorListPopBack", "TensorListResize", "TensorListConcatLists",
+    }
+)  # fmt: skip
+
+
 def entries(
     listed: Ref | None, step_of: Callable[[Ref], Step], loop_of: Callable[[str], Loop | None]
 ) -> Ref | None:

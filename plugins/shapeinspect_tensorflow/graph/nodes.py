@@ -54,6 +54,8 @@ _FLOAT_VALUES = {5: "f", 6: "d"}
 #: The fields of integer values outside ``tensor_content``.
 _VALUES = frozenset({7, 10, 11, 16, 17})
 _CONTENT = 4
+#: The field of functions in a list of values.
+_LISTED_FUNCTION = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,8 @@ class Graph:
             elif field.number == 4 and field.wire == BYTES:
                 data = window.span(field.start, min(field.end, field.start + 4 * _MAX_LIST))
                 items.extend(struct.unpack(f"<{len(data) // 4}f", data[: len(data) // 4 * 4]))
+            elif field.number == _LISTED_FUNCTION:
+                items.append(_function(window, field))
             elif field.number in _READERS:
                 items.append(_READERS[field.number](window, field))
             if len(items) > _MAX_LIST:

@@ -112,6 +112,20 @@ def named(kind: str, key: str, name: str) -> Op:
 SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": False})
 LOG_SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": True})
 
+#: Lists of tensors, and what each operator does with one.
+_LISTS = {
+    "EmptyTensorList": op_row("sequence", lambda _view: {"op": "empty"}, fixed=(0, 1)),
+    "TensorListReserve": op_row("sequence", lambda _view: {"op": "reserve"}, fixed=(0,)),
+    "TensorListFromTensor": op_row(
+        "sequence", lambda _view: {"op": "split", "axis": 0, "keepdims": False}, fixed=(1,)
+    ),
+    "TensorListGetItem": op_row("sequence", lambda _view: {"op": "at"}, fixed=(2,)),
+    "TensorListSetItem": op_row("sequence", lambda _view: {"op": "set"}, fixed=(1,)),
+    "TensorListPushBack": op_row("sequence", lambda _view: {"op": "insert"}),
+    "TensorListLength": op_row("sequence", lambda _view: {"op": "length"}),
+    "TensorListStack": op_row("sequence", lambda _view: {"op": "stack"}, fixed=(1,)),
+}
+
 _ACTIVATIONS = {
     "Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Selu": "selu",
     "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign",
@@ -314,6 +328,7 @@ OPS: dict[str, Op] = {
     "BroadcastTo": op_row("expand", shape.expand, fixed=(1,), targets={1: 1}),
     "Fill": op_row("constant", shape.constant, fixed=(0, 1), targets={0: 0}),
     "Shape": op_row("shape_of"),
+    **_LISTS,
     "Size": op_row("reduce", lambda _view: {"op": "size", "axes": None}),
     "Range": op_row("constant", lambda _view: {"op": "range"}),
     "DepthToSpace": op_row("depth_to_space", shape.block),

@@ -14,9 +14,10 @@ from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.graph import saved_objects
 from shapeinspect_tensorflow.graph.flow import CALLS, Flow, Ref, variable_path
-from shapeinspect_tensorflow.graph.graph_model import Facts, Parts, build
+from shapeinspect_tensorflow.graph.graph_model import build
 from shapeinspect_tensorflow.graph.graphdef_reader import reader
 from shapeinspect_tensorflow.graph.nodes import Function, Graph
+from shapeinspect_tensorflow.graph.parts import Facts, Parts
 from shapeinspect_tensorflow.graph.saved_objects import Meta, Signature, TensorInfo
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tables import objects, saved_values
@@ -72,7 +73,7 @@ def read(source: Source) -> Model:
     return Model(
         source.label, "tensorflow-saved-model", "tensorflow", "tensorflow-saved-model",
         (*parts.layers, *_apart(unused, parts)), tuple(parts.calls), Frozen(parts.values), parts.inputs,
-        parts.outputs, tuple(notes), Frozen(metadata),
+        parts.outputs, tuple(notes), Frozen(metadata), blocks=tuple(parts.blocks),
     )  # fmt: skip
 
 

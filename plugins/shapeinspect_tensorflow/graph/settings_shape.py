@@ -196,6 +196,8 @@ def _cuts(view: View) -> list[_Cut]:
     Source: ``StridedSlice`` in tensorflow/core/ops/ops.pbtxt, for the masks.
     """
     starts, ends, steps = (view.lengths(slot) for slot in (1, 2, 3))
+    if steps is not None:  # where a slice begins or ends may be known at run time only
+        starts, ends = ((UNKNOWN,) * len(steps) if part is None else part for part in (starts, ends))
     shape, wide = view.shape(0), view.get("ellipsis_mask", 0)
     if view.get("offset"):  # TFLite may count the ends from the starts
         return []

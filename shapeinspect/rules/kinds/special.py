@@ -259,7 +259,7 @@ KINDS = (
         "sequence",
         "works on a list of tensors, or on what may be absent",
         UNKNOWN_FIELD,
-        Attribute("op", "str", "unknown", "`construct`, `insert`, `at`, `split`, `concat`, `get` …"),
+        Attribute("op", "str", "unknown", "`construct`, `insert`, `at`, `split`, `concat`, `stack`, `get` …"),
         Attribute("axis", "int", "0", "the axis along which tensors are split or joined"),
         Attribute("index", "int", "the last", "the position in the list"),
         Attribute("split", "int or tuple", "1", "the length of each piece, or of all"),
