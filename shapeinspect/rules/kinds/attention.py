@@ -19,6 +19,9 @@ from shapeinspect.rules.kinds.elementwise import broadcast
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show, unlike
 
+#: How a query is compared with a key without a product: by a sum of functions of theirs.
+_SUMMED = frozenset({"additive", "concat"})
+
 
 def attention_macs(
     queries: Length, keys: Length, heads: Length, head_dim: Length, value_dim: Length | None = None
@@ -165,6 +168,8 @@ def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     if query is None or key is None or value is None:
         return None
     past = attributes.get("past_length", 0)
+    if attributes.get("score_mode") in _SUMMED:
+        return product(query[:-2]) * query[-2] * key[-2] * value[-1]
     if _is_folded(attributes, query):
         heads = attributes["num_heads"]
         shared = attributes.get("num_kv_heads") or heads
@@ -298,6 +303,9 @@ def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     past = attributes.get("past_length", 0)
     keys = literal("keys", asked) if not past else sum_text(literal("keys", asked), literal("past", past))
     queries = literal("queries", asking)
+    if attributes.get("score_mode") in _SUMMED:
+        samples = literal("samples", product(query[:-2]))
+        return product_text(samples, queries, keys, literal("d", value[-1]))
     if _is_folded(attributes, query):
         heads = attributes["num_heads"]
         shared = attributes.get("num_kv_heads") or heads
