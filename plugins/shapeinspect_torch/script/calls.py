@@ -10,6 +10,7 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.constants import with_weights
+from shapeinspect_torch.script.contents import Contents
 from shapeinspect_torch.script.dictionaries import CHANGING, DICTIONARIES
 from shapeinspect_torch.script.dtypes import dtypes_of, indexed
 from shapeinspect_torch.script.lengths import Known, shapes_of
@@ -58,6 +59,8 @@ class Calls:
         self._lists = lists
         self._budget = budget
         self._taken = taken
+        #: The numbers of small tensors.
+        self.contents = Contents()
         self._probe: list[tuple[Described, Outputs]] = []
         #: The calls so far.
         self.drafts: list[Draft] = []
@@ -100,7 +103,7 @@ class Calls:
         if args and (isinstance(args[0], dict) or (isinstance(args[0], list) and name in LISTS)):
             return self._of_dictionary(name, args) if isinstance(args[0], dict) else self._of_list(name, args)
         if not self._tensors.probing:
-            result = self._known.result(name, [self._tensors.plain(arg) for arg in args], kwargs)
+            result = self._decided(name, [self._tensors.plain(arg) for arg in args], kwargs)
             if result is not UNKNOWN:
                 return result
         if name in NO_TENSORS:
@@ -139,7 +142,20 @@ class Calls:
         outputs.dtypes = dtypes_of(name, plain, named, tensors)
         self.fill(outputs, described.kind, described.attributes, inputs)
         self._count_work(name, described.kind, inputs, outputs)
+        self._compute(name, plain, named, outputs)
         return self._returned(name, outputs, plain)
+
+    def _decided(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return the result of a function that needs no call; else UNKNOWN."""
+        result = self._known.result(name, args, kwargs)
+        return self.contents.number(name, args) if result is UNKNOWN else result
+
+    def _compute(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Outputs) -> None:
+        """Keep the numbers of the last call's output, where its inputs have few that are known."""
+        self.contents.forget(name, args)
+        numbers = self.contents.computed(name, args, kwargs)
+        if numbers is not None:
+            self.contents.keep(self._tensors.nth(outputs, 0).name, numbers)
 
     def _count_work(self, name: str, kind: str, inputs: Sequence[str], outputs: Outputs) -> None:
         """Note the work of the last call, where its kind does not tell."""
@@ -174,6 +190,8 @@ class Calls:
         result = LISTS[name](*args)
         if result is items or len(items) != before:
             self._lists.change(items, given)
+        elif isinstance(result, bool) and not known:
+            return UNKNOWN
         elif isinstance(result, list) and not known:
             self._lists.change(result, known)
         if isinstance(result, list):

@@ -27,6 +27,7 @@ from shapeinspect_torch.script.layer_code import is_forward, is_whole, padding
 from shapeinspect_torch.script.lengths import Known, number
 from shapeinspect_torch.script.list_lengths import ListLengths
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
+from shapeinspect_torch.script.plain_values import extreme
 from shapeinspect_torch.script.tensors import Tensors
 from shapeinspect_torch.script.values import (
     RAISED,
@@ -415,11 +416,15 @@ class _Walker:
         if name in ("annotate", "unchecked_cast") and len(args) == 2:
             return args[1]
         if name in ("bool", "int", "float") and len(args) == 1:
-            return number(name, args, {})
+            found = number(name, args, {})
+            held = [self._tensors.plain(arg) for arg in args]
+            return self._calls.contents.number(name, held) if found is UNKNOWN else found
         if name == "range" and args and all(type(arg) is int and abs(arg) < 2**31 for arg in args):
             return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
         if name == "torch.dict":
             return made(args)
+        if name in ("ops.prim.min", "ops.prim.max"):
+            return extreme(short, args)
         if name == "ops.prim.RaiseException":
             return RAISED
         if name == "ops.prim.NumToTensor" and len(args) == 1:

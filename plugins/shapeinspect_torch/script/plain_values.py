@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
@@ -15,6 +15,8 @@ NUMBERS: Mapping[str, Callable[..., Any]] = {
     "ne": operator.ne, "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
     "floordiv": operator.floordiv, "remainder": operator.mod, "__not__": operator.not_,
     "__and__": operator.and_, "__or__": operator.or_,
+    "__range_length": lambda start, end, step: len(range(start, end, step)),
+    "__derive_index": lambda position, start, step: start + position * step,
 }  # fmt: skip
 
 
@@ -38,6 +40,23 @@ def compute(name: str, args: list[Any]) -> Any:
     except (ArithmeticError, TypeError, ValueError):
         return UNKNOWN
     return UNKNOWN if type(value) is int and abs(value) > 2**63 else value
+
+
+def extreme(name: str, args: Sequence[Any]) -> Any:
+    """Return the least or the greatest of numbers; UNKNOWN where one is unknown.
+
+    Args:
+        name: ``min`` or ``max``.
+        args: the numbers, or one list of them.
+
+    Example:
+        >>> extreme("min", [[9, 4, 7]]), extreme("max", [3, 5]), extreme("max", [3, UNKNOWN])
+        (4, 5, ?)
+    """
+    numbers = args[0] if len(args) == 1 and isinstance(args[0], list) else args
+    if not numbers or any(type(number) not in (int, float, bool) for number in numbers):
+        return UNKNOWN
+    return min(numbers) if name == "min" else max(numbers)
 
 
 def identical(left: Any, right: Any) -> Any:

@@ -245,6 +245,23 @@ def _reverse(items: list[Any], *_: Any) -> list[Any]:
     return items
 
 
+def _same(items: list[Any], other: Any = None, *_: Any) -> Any:
+    plain = isinstance(other, list) and all(
+        type(part) in (int, float, bool, str) for part in (*items, *other)
+    )
+    return items == other if plain else UNKNOWN
+
+
+def _differing(items: list[Any], other: Any = None, *_: Any) -> Any:
+    same = _same(items, other)
+    return same if same is UNKNOWN else not same
+
+
+def _contains(items: list[Any], item: Any = UNKNOWN, *_: Any) -> Any:
+    plain = all(type(part) in (int, float, bool, str) for part in (*items, item))
+    return item in items if plain else UNKNOWN
+
+
 def _clear(items: list[Any], *_: Any) -> list[Any]:
     items.clear()
     return items
@@ -259,6 +276,10 @@ LISTS: Mapping[str, Callable[..., Any]] = {
     "append": _append,
     "_set_item": _set_item,
     "copy": lambda items, *_: list(items),
+    "list": lambda items, *_: list(items),
+    "eq": _same,
+    "ne": _differing,
+    "__contains__": _contains,
     "add": _concatenated,
     "add_": _extend,
     "extend": _extend,

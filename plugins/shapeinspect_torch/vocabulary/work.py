@@ -28,6 +28,15 @@ _NONE: Final = frozenset(
         "unravel_index", "cpu", "cuda", "to_dense", "to_sparse", "values", "indices", "coalesce",
         "sum_to_size", "alias", "native_channel_shuffle", "constant_pad_nd", "view", "t", "lift",
         "lift_fresh", "ravel", "swapdims", "broadcast_tensors", "numpy_T", "matrix_H", "mH", "prelu",
+        "cat", "concat", "concatenate", "stack", "expand", "expand_as", "reshape", "reshape_as", "view_as",
+        "flatten", "unflatten", "permute", "transpose", "movedim", "unsqueeze", "unbind", "repeat", "tile",
+        "repeat_interleave", "flip", "roll", "narrow", "select", "index_select", "gather", "clone", "detach",
+        "contiguous", "to", "split_with_sizes", "pixel_shuffle", "pixel_unshuffle", "tril", "triu",
+        # They make numbers that come from nowhere else.
+        "tensor", "as_tensor", "scalar_tensor", "zeros", "ones", "full", "empty", "rand", "randn", "arange",
+        "range", "linspace", "logspace", "eye", "randint", "randperm", "zeros_like", "ones_like",
+        "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "new_zeros", "new_ones",
+        "new_full", "new_empty", "new_tensor",
         # They search, sort, compare or count.
         "argsort", "argwhere", "nonzero", "nonzero_static", "unique", "unique_consecutive", "bincount",
         "histc", "histogram", "histogramdd", "searchsorted", "bucketize", "kthvalue", "mode", "aminmax",
