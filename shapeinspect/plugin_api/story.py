@@ -7,6 +7,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.evidence.evidence import Evidence
 from shapeinspect.plugin_api.origins.edits import Candidate
+from shapeinspect.plugin_api.suggestions import Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,11 @@ class Story:
         edits: changes of the program's source after which they may fit, the likeliest first; none was tried.
         found: what the follower of the run has found out; None for nothing.
         evidence: what the program itself says about which part of it is wrong.
+        suggestions: further edits of the source, for which there is evidence.
     """
 
     because: tuple[str, ...] = ()
     edits: tuple[Candidate, ...] = ()
     found: Any = None
     evidence: tuple[Evidence, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()

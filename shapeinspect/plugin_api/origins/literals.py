@@ -169,7 +169,8 @@ class _Reading(ast.NodeTransformer):
             if isinstance(outer, _ARITHMETIC):
                 around = outer
             elif (isinstance(outer, ast.stmt | ast.Lambda) and not isinstance(outer, _ASSIGNING)) or (
-                isinstance(around, ast.BinOp) and isinstance(outer, ast.Call | ast.keyword | ast.stmt)
+                isinstance(around, ast.BinOp)
+                and isinstance(outer, ast.Call | ast.keyword | ast.Dict | ast.stmt)
             ):
                 return "part", "", "", around
             elif isinstance(outer, ast.keyword):

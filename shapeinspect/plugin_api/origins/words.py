@@ -124,6 +124,10 @@ class Words:
             return f"{root.value} is {root.symbol}, {self.line(root.file, root.line)}"
         if root.kind == "operation":
             return self._computed(root)
+        if root.kind == "rest" and root.line:
+            total, full = root.parts
+            told = f"{root.value} of {total.value} samples are left for the last batch"
+            return f"{told}, {self.line(root.file, root.line)}; {self.told(full)}"
         if root.kind == "added" and root.line:
             verb = "adds an axis of" if root.value == 1 else "makes a new axis of"
             return f"{root.symbol} {verb} {root.value}, {self.line(root.file, root.line)}"
@@ -139,7 +143,7 @@ class Words:
         text = _infix(origin, 0)
         said: list[str] = []
         for leaf in _leaves(origin):
-            plain = leaf.value in (0, 1) and leaf.kind != "count"
+            plain = leaf.value in (0, 1) and leaf.kind not in ("count", "axis")
             if plain or (leaf.value == 2 and self._is_part(leaf)):
                 continue
             sentence = self.told(leaf) if leaf.kind != "operation" else ""
@@ -158,7 +162,7 @@ class Words:
 def _chain(origin: Origin) -> tuple[list[Origin], Origin]:
     """Return the steps that led from one number to another, the first one first, and that number."""
     chain = []
-    while origin.parts:
+    while origin.parts and origin.kind != "rest":
         same = _kept(origin)
         if same is not None:
             origin = same

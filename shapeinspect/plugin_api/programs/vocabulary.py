@@ -38,6 +38,8 @@ class Vocabulary:
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         self._kept: dict[ast.AST, list[Atom]] = {}
+        #: How many settings a dictionary of them has is no size of anything.
+        self._settings = {f"len({name})" for name in _settings(trace)}
 
     def atoms(self, node: ast.AST) -> list[Atom]:
         """Return what can be written where an expression stands, by names that are set there.
@@ -88,7 +90,8 @@ class Vocabulary:
                 if len(found) >= _MOST:
                     break
                 for text, value in self._said(node):
-                    found.setdefault(text, Atom(text, value, near))
+                    if text not in self._settings:
+                        found.setdefault(text, Atom(text, value, near))
         return [*found.values()]
 
     def _around(self, scope: ast.AST) -> Iterator[ast.AST]:
@@ -110,6 +113,17 @@ class Vocabulary:
                     yield from _lengths(ast.unparse(target), self._trace.values(value)[-1:])
         elif (isinstance(node, ast.Name) or _is_own(node)) and isinstance(node.ctx, ast.Load):
             yield from _lengths(ast.unparse(node), self._trace.values(node)[-1:])
+
+
+def _settings(trace: Trace) -> Iterator[str]:
+    """Yield the names of dictionaries whose entries are of several kinds."""
+    for file in trace.texts:
+        for node in ast.walk(trace.tree(file)):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+                values = node.value.values
+                kinds = {type(getattr(one, "value", one)) for one in values}
+                if len(kinds) > 1:
+                    yield from map(ast.unparse, node.targets)
 
 
 def _assigned(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:

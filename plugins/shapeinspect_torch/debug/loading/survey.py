@@ -140,7 +140,7 @@ def survey(
     rebuild = _built(settings, sides, turned, left, turns, statement, state, head)
     if rebuild is not None:
         partial = {statement.code(plan) for _, plan in plans if plan.partial}
-        tried = _ordered(rebuild, tried, plans, [turn for turn in turns if turn.drops], partial)
+        tried = _ordered(rebuild, tried, [turn for turn in turns if turn.drops], partial)
     plain = sides.base.state("s") == "s"
     stored = () if rebuild is not None or not plain else _stored(left, sides)
     fact = _fact(cause, own, shapes_of(state) if isinstance(state, Mapping) else {}, want, why)
@@ -384,7 +384,6 @@ _BUILT_CAUSES = {"position-table": "position-table", "vocabulary": "vocabulary",
 def _ordered(
     built: tuple[Repair, str, bool],
     tried: list[tuple[Repair, str]],
-    plans: list[tuple[int, Plan]],
     dropping: list[values.Turn],
     partial: set[str],
 ) -> list[tuple[Repair, str]]:
@@ -399,14 +398,14 @@ def _ordered(
             drops = " and ".join(turn.drops for turn in dropping if turn.expression in one.code)
             cut.append((replace(one, alters=f"what is loaded: {drops}" if drops else _LEFT_OUT), said))
         return [(replace(repair, rank=0), text), *cut]
-    meant = bool(plans) and plans[0][1].cause in ("other-classes", *_ADAPTABLE)
-    complete = bool(plans) and plans[0][0] == 0 and not plans[0][1].partial
-    if not (written and tried and (meant or complete)):
+    first = tried[0][0] if tried else None
+    meant = first is not None and first.cause in ("other-classes", *_ADAPTABLE)
+    complete = first is not None and first.rank == 0 and first.code not in partial
+    if first is None or not (written and (meant or complete)):
         marked = [
             (replace(one, alters=one.alters or _LEFT_OUT) if one.code in partial else one, said)
             for one, said in tried
         ]
         return [(replace(repair, rank=0), text), *marked]
-    first, *rest = tried
-    alters = _ALTERED.get(plans[0][1].cause, "what the model is built of")
-    return [(replace(first[0], rank=0), first[1]), (replace(repair, alters=alters), text), *rest]
+    alters = _ALTERED.get(first.cause, "what the model is built of")
+    return [(replace(first, rank=0), tried[0][1]), (replace(repair, alters=alters), text), *tried[1:]]

@@ -22,9 +22,12 @@ _SHAPING = frozenset({
     "adaptive_max_pool2d", "one_hot", "resize_", "topk", "narrow", "as_strided", "broadcast_to",
     "split_with_sizes",
 })  # fmt: skip
+#: Methods of a tensor that make another one of a shape.
+_NEW = frozenset({"new", "new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"})
 _RESHAPING = frozenset({"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"})
 #: Functions that keep the order of the axes, and make a new length of each from the old one of its own.
-_LOCAL = ("conv", "pool", "interpolate", "upsample", "pad", "stft")
+_LOCAL = ("conv", "pool", "interpolate", "upsample", "stft")
+_PADDING = ("pad", "constant_pad_nd")
 _CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
 _TRANSPOSED = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
 _JOINING = ("cat", "concat", "concatenate")
@@ -100,7 +103,8 @@ def after(
     rule = _RULES.get(name)
     axes: list[Origin | None] = list(rule(args, kwargs, inputs, shape) if rule is not None else ())
     if len(axes) != len(shape):
-        axes = [None] * len(shape)
+        asked = not inputs or name in _NEW
+        axes = _created(args, kwargs, shape) if asked else [None] * len(shape)
     lengths = _lengths(name, args, kwargs, inputs)
     for axis, length in enumerate(shape):
         known = axes[axis]
@@ -125,6 +129,16 @@ def _lengths(name: str, args: Any, kwargs: dict[str, Any], inputs: _Inputs) -> l
     return list(numbers_in((*args, *kwargs.values()))) if name in _SHAPING else []
 
 
+def _created(args: Any, kwargs: dict[str, Any], shape: tuple[int, ...]) -> list[Origin | None]:
+    """Return where the lengths come from that were asked for one by one, each at its own place."""
+    plain = tuple(one for one in args if type(one) in (int, Number))
+    for given in (*args, *kwargs.values(), plain):
+        asked = isinstance(given, list | tuple) and all(type(one) in (int, Number) for one in given)
+        if asked and tuple(given) == shape:
+            return [origin_of(one) for one in given]
+    return [None] * len(shape)
+
+
 def _generic(
     name: str,
     axis: int,
@@ -137,7 +151,7 @@ def _generic(
     for number in lengths:
         if number == length:
             return number.origin
-    local = any(word in name for word in _LOCAL)
+    local = name in _PADDING or any(word in name for word in _LOCAL)
     read = inputs[:1] if local else inputs
     same = [(own, axes) for own, axes in read if len(own) == len(shape)]
     alike = [axes[axis] for own, axes in same if own[axis] == length and (length != 1 or len(same) == 1)]
@@ -264,7 +278,7 @@ def _reshaped(
         parts = [
             (n, one)
             for n, one in zip(before[first:last], axes[first:last], strict=True)
-            if n != 1 or last - first == 1
+            if n != 1 or last - first == 1 or (one is not None and one.kind == "axis")
         ]
         for position in range(start, end):
             number = asked[position]
@@ -362,6 +376,17 @@ def _framed(
     yield from (*inputs[0][1][:-1], None, frames)
 
 
+def _padded(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    """Follow sequences that are made equally long: their number, the longest one, and what they hold."""
+    first = kwargs.get("batch_first", args[1] if len(args) > 1 else False)
+    longest = max(inputs, key=lambda one: one[0][0])[1]
+    count = Origin(shape[0 if first else 1], "data")
+    yield from (count, longest[0]) if first else (longest[0], count)
+    yield from longest[1:]
+
+
 def _repeated(
     args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
 ) -> Iterator[Origin | None]:
@@ -393,4 +418,5 @@ _RULES: dict[str, _Rule] = {
     "repeat_interleave": _repeated,
     **dict.fromkeys(_RESHAPING - {"unsqueeze", "squeeze"}, _reshaped),
     "embedding": _looked_up,
+    "pad_sequence": _padded,
 }

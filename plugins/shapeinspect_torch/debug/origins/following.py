@@ -10,10 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 from shapeinspect.plugin_api.origins.literals import Literal
-from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, watchers
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, origin_of, watchers
 from shapeinspect.plugin_api.programs.follower import Follower
 from shapeinspect_torch.debug.origins.arrays import seen
 from shapeinspect_torch.debug.origins.axes import Axes, after, axes_of, keep, plain_shape, tensors_in
+from shapeinspect_torch.debug.origins.batches import watch
 
 #: Attributes of tensors that tell nothing of lengths.
 _QUIET = frozenset({"shape", "T", "mT", "H", "mH", "data", "real", "imag"})
@@ -48,6 +49,7 @@ class Found:
         settings: the integer settings of that module.
         given: the tensors that the module was called with.
         batch_first: what the module says of the order of its axes.
+        asked: all whole numbers that it was given, also those of which nothing is known.
         idle: the layers beside it that were made before it and were never called: the name of each, and what
             its weights take and give.
     """
@@ -60,6 +62,7 @@ class Found:
     given: tuple[Operand, ...] = ()
     batch_first: bool = False
     idle: tuple[tuple[str, int, int], ...] = ()
+    asked: tuple[Origin, ...] = ()
 
 
 def as_before() -> None:
@@ -196,14 +199,16 @@ class TorchFollower(Follower):
                 if isinstance(value, Number)
             )
             given = _operands(inside[1], inside[2])
-        numbers = tuple(
-            value.origin
+        given_numbers = [
+            value
             for one in (*args, *kwargs.values())
             for value in (one if isinstance(one, list | tuple) else (one,))
-            if isinstance(value, Number)
-        )
+            if type(value) in (int, Number)
+        ]
+        numbers = tuple(value.origin for value in given_numbers if isinstance(value, Number))
+        asked = tuple(map(origin_of, given_numbers))
         idle = tuple(self._idle(error))
-        return Found(name, _operands(args, kwargs), numbers, layer, settings, given, batch_first, idle)
+        return Found(name, _operands(args, kwargs), numbers, layer, settings, given, batch_first, idle, asked)
 
 
 def _part(tensor: Any, index: Any, place: tuple[str, int]) -> Any:
@@ -257,6 +262,7 @@ def _patch(follower: TorchFollower, torch: Any) -> None:
     torch.serialization.add_safe_globals([int, float])  # as which numbers that remember are saved
     torch.nn.Parameter.__new__ = staticmethod(parameter)
     torch.nn.Module.__call__ = called
+    watch(follower.place)
 
 
 def _mode(follower: TorchFollower) -> Any:

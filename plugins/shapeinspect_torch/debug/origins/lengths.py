@@ -36,6 +36,8 @@ def compared(found: Found) -> list[Pair]:
         return _unequal(_recurrent(found, settings))
     if found.function == "multi_head_attention_forward":
         return _unequal(_attended(found, settings))
+    if found.function in _EXPANDING and found.operands:
+        return _unequal(_expanded(found))
     rule = _RULES.get(found.function)
     if rule is None or len(found.operands) < 2 or any(not one.shape for one in found.operands[:2]):
         return []
@@ -166,6 +168,15 @@ def _broadcast(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Itera
             yield Pair(_axis(first, back), _axis(second, back), batch=back == -len(first.shape) < -1)
 
 
+def _expanded(found: Found) -> Iterator[Pair]:
+    """Yield the lengths that a tensor is to have, with its own; one of 1 takes every length."""
+    own, *others = found.operands
+    wanted = found.asked if not others else [_axis(others[0], at) for at in range(len(others[0].shape))]
+    for back in range(-1, -min(len(own.shape), len(wanted)) - 1, -1):
+        if own.shape[back] != 1 and wanted[back].value != -1:
+            yield Pair(wanted[back], _axis(own, back))
+
+
 def _recurrent(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
     read = found.given[0]
     if read.shape:
@@ -179,6 +190,7 @@ def _recurrent(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
         yield Pair(settings["hidden_size"], _axis(found.given[1], -1))
 
 
+_EXPANDING = frozenset({"expand", "expand_as", "broadcast_to"})
 #: Functions whose operands are aligned from the last axis.
 _ELEMENTWISE = (
     *(
@@ -226,6 +238,8 @@ _ELEMENTWISE = (
     *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "binary_cross_entropy"),
     *("binary_cross_entropy_with_logits", "cosine_similarity", "pairwise_distance", "addcmul", "atan2"),
 )
+#: The same as a set.
+ALIGNED = frozenset(_ELEMENTWISE)
 _RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]]] = {
     "linear": _linear,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolved),

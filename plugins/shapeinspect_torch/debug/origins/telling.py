@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from shapeinspect.plugin_api.evidence.comments import contradicted
+from shapeinspect.plugin_api.evidence.left_out import left_out
 from shapeinspect.plugin_api.evidence.unused import unused
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates, rescaled
 from shapeinspect.plugin_api.origins.factors import hop_of_rates, rule
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.origins.numbers import Origin
+from shapeinspect.plugin_api.origins.remainders import remainder
 from shapeinspect.plugin_api.origins.words import Words
+from shapeinspect.plugin_api.programs.arguments import keyword_edit
 from shapeinspect.plugin_api.programs.program import Program
+from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.story import Story
-from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_torch.debug.origins.batches import incomplete, last_batch
 from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
+from shapeinspect_torch.debug.origins.ranks import changed_ranks
 from shapeinspect_torch.debug.origins.second_run import SecondRun, can_run, second_run
 
 #: At most so many edits are listed, and so many sentences.
 _EDITS, _SENTENCES = 12, 4
 #: At most so many literals are checked by a run of their own.
 _LITERALS = 6
+#: So many runs of the script look for a default that is to be passed.
+_RUNS = 2
+#: The rank of an edit that is known to help.
+_CERTAIN = -0.2
 #: Functions that stand for data in a program.
 _DATA = ("rand", "randn", "randint", "random", "normal", "uniform", "sample")
 #: Where an exception keeps what a second run has told.
@@ -60,6 +72,7 @@ def solved(error: BaseException) -> Iterator[Suggestion]:
         error: the exception, with its traceback.
     """
     tell = story_of(error)
+    yield from tell().suggestions if tell is not None else ()
     for one in tell().edits if tell is not None else ():
         edits = tuple((piece.start, piece.end, piece.code) for piece in one.replacements)
         data = one.literal.owner.rpartition(".")[2] in _DATA and one.literal.role == "argument"
@@ -80,11 +93,59 @@ def told(second: SecondRun) -> Story:
     evidence, said = (*evidence, *forgotten), (*said, *(one.sentence for one in forgotten[:1]))
     literals = [_named(one) for one in second.literals]
     words, pairs = Words(literals, second.program.path), compared(found)
+    defaults = _defaults(second, pairs, literals)
+    said = (*said, *(one.why for one in defaults))
     held = _held(_sentences(pairs, found, words), second.program, words, literals)
-    told_once = [*dict.fromkeys([*said, *held])]
+    ranks = [*changed_ranks(second.trace, found)]
+    told_once = [*dict.fromkeys([*said, *(ranks or held)])]  # axes that are apart are compared by no length
     because = [one for one in told_once if not any(one != other and one in other for other in told_once)]
     because = because[:_SENTENCES]
-    return Story(tuple(because), tuple(_edits(found, pairs, literals)), found, evidence)
+    suggestions = (*defaults, *_whole_batches(second, pairs))
+    return Story(tuple(because), tuple(_edits(found, pairs, literals)), found, evidence, suggestions)
+
+
+def _defaults(second: SecondRun, pairs: Sequence[Pair], literals: Sequence[Literal]) -> list[Suggestion]:
+    """Return the edits that pass what a call leaves out, with which the script runs to its end."""
+    involved = {site for pair in pairs for one in (pair.wanted, pair.had) for site in one.literals()}
+    trace, program, runs = second.trace, second.program, 0
+    for one in left_out(trace, literals, involved):
+        file = trace.homes[one.call]
+        for value in one.values():
+            start, end, new = one.edit(trace, value)
+            raw = program.texts[file].encode()
+            text = (raw[:start] + new.encode() + raw[end:]).decode()
+            runs += 1
+            if program.with_texts({file: text}).traced().status == "end":
+                why = one.sentence(trace)
+                return [Suggestion(file, ((start, end, new),), _CERTAIN, why=why)]
+            if runs >= _RUNS:
+                return []
+    return []
+
+
+def _whole_batches(second: SecondRun, pairs: Sequence[Pair]) -> list[Suggestion]:
+    """Return the edit that leaves out a batch that has fewer samples than the others."""
+    rests = [incomplete(one) for pair in pairs if _of_last_batch(pair) for one in (pair.wanted, pair.had)]
+    trace = second.trace
+    places = {(rest.file, rest.line) for rest in rests if rest is not None}
+    for node in (one for file in trace.texts for one in ast.walk(trace.tree(file))):
+        if isinstance(node, ast.Call) and callee_of(node) == "DataLoader":
+            file = trace.homes[node]
+            if (file, node.lineno) in places:
+                return [Suggestion(file, (_dropping(trace, node),), _CERTAIN)]
+    return []
+
+
+def _dropping(trace: Trace, call: ast.Call) -> Replacement:
+    for word in call.keywords:
+        if word.arg == "drop_last":
+            span = trace.span(word.value)
+            return span.start, span.end, "True"
+    return keyword_edit(trace, call, "drop_last", "True")
+
+
+def _of_last_batch(pair: Pair) -> bool:
+    return bool(last_batch(pair.wanted, pair.had, lambda _file, _line: ""))
 
 
 def _held(said: Iterable[str], program: Program, words: Words, literals: Sequence[Literal]) -> Iterator[str]:
@@ -115,7 +176,8 @@ def _named(literal: Literal) -> Literal:
 
 def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
     for pair in pairs[:2]:
-        yield rule(pair.wanted, pair.had)
+        yield last_batch(pair.wanted, pair.had, words.line)
+        yield remainder(pair.wanted, pair.had) or rule(pair.wanted, pair.had)
         joined = [*_joined_samples(pair, words)]
         yield from joined
         if joined:
@@ -132,11 +194,29 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
     for table in tables(found):
         yield words.told(table)
     if not pairs and found.function in _RESHAPES:
-        for number in found.numbers:
-            if number.kind == "operation" and number.value != -1:
-                yield words.told(number)
-        for number in _asked_alone(found):
+        yield from _reshaped(found, words)
+
+
+def _reshaped(found: Found, words: Words) -> Iterator[str]:
+    """Say what a reshape asks for, and how the lengths came about that it does not ask for."""
+    yield from _asked_of_a_full_batch(found, words)
+    for number in found.numbers:
+        if number.kind == "operation" and number.value != -1:
             yield words.told(number)
+    for number in _asked_alone(found):
+        yield words.told(number)
+    asked = [number.value for number in found.numbers]
+    for axis in (axis for one in found.operands[:1] for axis in one.axes):
+        if axis is not None and axis.kind == "axis" and axis.value not in asked:
+            yield words.told(axis)
+
+
+def _asked_of_a_full_batch(found: Found, words: Words) -> Iterator[str]:
+    """Say that a reshape asks for the samples of a full batch, and has those of the last one."""
+    rests = [incomplete(axis) for one in found.operands[:1] for axis in one.axes[:1] if axis is not None]
+    for rest in filter(None, rests):
+        for number in found.numbers:
+            yield last_batch(rest, number, words.line)
 
 
 def _asked_alone(found: Found) -> Iterator[Origin]:
@@ -170,7 +250,7 @@ def _edits(found: Found, pairs: Sequence[Pair], literals: list[Literal]) -> list
     """Return the edits after which the lengths may fit."""
     sources = Sources({file: _text(file) for file in dict.fromkeys(one.file for one in literals)})
     settings = [(name, origin.value) for name, origin in found.settings]
-    lengths = [(pair.wanted, pair.had) for pair in pairs if not pair.batch]
+    lengths = [(pair.wanted, pair.had) for pair in pairs if not pair.batch and not _of_last_batch(pair)]
     numbers = found.numbers if found.function in _RESHAPES else ()
     rates = [hop_of_rates(pair.wanted, pair.had) for pair in pairs]
     told = [one for known in rates if known is not None for one in rescaled(*known, literals)]

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.programs.numbers import Pair
-from shapeinspect_torch.debug.programs.places import Step
+from shapeinspect.plugin_api.programs.places import Step
 
 _OUTSIDE = re.compile(r"out of (?:bounds|range)")
 _SIZE = re.compile(r"with size (\d+)")

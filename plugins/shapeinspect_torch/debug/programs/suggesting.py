@@ -21,6 +21,7 @@ from shapeinspect.plugin_api.programs.arguments import (
 from shapeinspect.plugin_api.programs.lineage import lineage
 from shapeinspect.plugin_api.programs.named_rules import alike, by_names
 from shapeinspect.plugin_api.programs.numbers import Pair, resized
+from shapeinspect.plugin_api.programs.places import Step, operands, places_of, steps_of
 from shapeinspect.plugin_api.programs.probes import Form, that_run
 from shapeinspect.plugin_api.programs.source_edit import edited
 from shapeinspect.plugin_api.programs.trace import Trace
@@ -37,7 +38,6 @@ from shapeinspect_torch.debug.programs.along import (
     parts_read,
 )
 from shapeinspect_torch.debug.programs.indices import outside
-from shapeinspect_torch.debug.programs.places import Step, operands, places_of, steps_of
 from shapeinspect_torch.debug.programs.tensors import (
     at_their_source,
     renamed,

@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.programs.named_rules import STEP
 from shapeinspect.plugin_api.programs.numbers import Pair
+from shapeinspect.plugin_api.programs.places import Step, assigned, operands
 from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
@@ -17,7 +18,6 @@ from shapeinspect.plugin_api.programs.vocabulary import Vocabulary
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.edit_words import WORDS, fits
-from shapeinspect_torch.debug.programs.places import Step, assigned, operands
 
 #: Methods that change nothing but the axes; a call may be one too many.
 _OF_AXES = frozenset({

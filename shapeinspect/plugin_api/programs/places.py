@@ -71,10 +71,19 @@ def _unfinished(trace: Trace, statement: ast.stmt) -> ast.AST:
     """Return the operation of a statement that has no value, though all that it reads has one."""
     for node in ast.walk(statement):
         if isinstance(node, _OPERATION) and not isinstance(node, ast.AugAssign) and not trace.ran(node):
+            called = _object(node)
             parts = [one for one in _read(node) if isinstance(one, (ast.Name, ast.Attribute, *_OPERATION))]
+            parts = [one for one in parts if one is not called]  # an object has no value
             if all(trace.ran(part) for part in parts):
                 return node
     return statement
+
+
+def _object(node: ast.AST) -> ast.expr | None:
+    """Return the name of what a call is a method of."""
+    method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    named: Any = node.func.value if method else None  # type: ignore[attr-defined]  # of a method
+    return named if isinstance(named, ast.Name | ast.Attribute) else None
 
 
 def _running(trace: Trace, file: str, step: TracebackType) -> ast.AST | None:

@@ -1,0 +1,69 @@
+"""The expression that gave an array more axes or fewer: ``norm at line 46 makes (12,) of (12, 32)``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.plugin_api.evidence.edit import shown
+from shapeinspect.plugin_api.programs.lineage import lineage
+from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.user_code.source import callee_of
+
+#: What is further away from the failure is not looked at.
+_STEPS = 6
+#: A longer piece of code is not repeated.
+_LONGEST = 44
+
+
+@dataclass(frozen=True, slots=True)
+class RankChange:
+    """An expression that made an array of another number of axes.
+
+    Args:
+        made: the shape of the array.
+        source: the shape of what it was made of.
+        sentence: what is said of it.
+    """
+
+    made: tuple[int, ...]
+    source: tuple[int, ...]
+    sentence: str
+
+
+def rank_change(trace: Trace, node: ast.expr) -> RankChange | None:
+    """Return where the array that an expression is got its number of axes; None for nowhere.
+
+    Args:
+        trace: the script, as it failed.
+        node: the expression.
+    """
+    shape = trace.shape(node)
+    for one, distance in sorted(lineage(trace, [node]).items(), key=lambda pair: pair[1]):
+        if distance > _STEPS or shape is None:
+            break
+        if trace.shape(one) != shape:
+            continue
+        sources = [source for part in _read(one) if (source := trace.shape(part)) is not None]
+        if sources and all(len(source) != len(shape) for source in sources):
+            line = f"line {one.lineno}{trace.of_file(trace.homes[one])}"
+            sentence = f"{_written(trace, one)}, {line}, makes {shown(shape)} of {shown(sources[0])}"
+            return RankChange(shape, sources[0], sentence)
+    return None
+
+
+def _read(node: Any) -> Iterator[ast.expr]:
+    """Yield what an expression makes an array of."""
+    if isinstance(node, ast.Subscript):
+        yield node.value
+    elif isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            yield node.func.value
+        yield from node.args
+
+
+def _written(trace: Trace, node: ast.expr) -> str:
+    text = " ".join(trace.source(node).split())
+    return text if len(text) <= _LONGEST else callee_of(node) or f"{text[: _LONGEST - 1].rstrip()}…"

@@ -1,0 +1,66 @@
+"""What a division that does not come out even leaves: "13 is odd: 13 // 2 = 6, and 7 are the rest"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeinspect.plugin_api.origins.numbers import Origin
+
+#: What takes some of the entries of an axis, or shares them out.
+_PARTS = frozenset({"__getitem__", "chunk", "split", "tensor_split", "unbind"})
+#: More parts than these are no pattern that a name is known for.
+_MOST = 64
+
+
+def remainder(first: Origin, second: Origin) -> str:
+    """Say that one number is a part of another one without the rest, and a second number what is left.
+
+    Args:
+        first: where one of two lengths comes from.
+        second: where the other one comes from.
+
+    Example:
+        >>> odd = Origin(13, "literal", 0)
+        >>> half = Origin(6, "operation", symbol="//", parts=(odd, Origin(2, "literal", 1)))
+        >>> rest = Origin(7, "axis", symbol="__getitem__", parts=(odd,))
+        >>> remainder(half, rest)
+        '13 is odd: 13 // 2 = 6, and 7 is 13 - 6; an even number has equal halves'
+        >>> third = Origin(4, "operation", symbol="//", parts=(odd, Origin(3, "literal", 1)))
+        >>> remainder(third, Origin(5, "axis", symbol="chunk", parts=(odd,)))
+        '13 is no multiple of 3: 13 // 3 = 4, and 5 is 13 - 2·4; a multiple of 3 has equal parts'
+        >>> remainder(half, Origin(8, "axis", symbol="__getitem__", parts=(odd,)))
+        ''
+    """
+    for floor, other in ((first, second), (second, first)):
+        for whole, by in _divided(floor):
+            if whole % by == 0 or not _is_rest_of(other, whole):
+                continue
+            part = whole // by
+            kind = "is odd" if by == 2 else f"is no multiple of {by}"
+            equal = "an even number has equal halves" if by == 2 else f"a multiple of {by} has equal parts"
+            left = {
+                -(-whole // by): f"{whole} / {by}, rounded up",
+                whole - part * (by - 1): f"{whole} - {part if by == 2 else f'{by - 1}·{part}'}",
+            }
+            if other.value in left:
+                said = left[other.value]
+                return f"{whole} {kind}: {whole} // {by} = {part}, and {other.value} is {said}; {equal}"
+    return ""
+
+
+def _divided(origin: Origin) -> Iterator[tuple[int, int]]:
+    """Yield the floor divisions whose result a number is."""
+    while origin.kind == "operation" and len(origin.parts) == 2:
+        whole, by = origin.parts
+        if origin.symbol == "//" and 1 < by.value <= _MOST and whole.value > by.value:
+            yield whole.value, by.value
+        if origin.symbol not in ("*", "//") or by.value != 1:
+            return
+        origin = whole
+
+
+def _is_rest_of(origin: Origin, whole: int) -> bool:
+    """Tell whether a number is what is left of another one, or a share of it."""
+    if origin.kind == "operation" and origin.symbol in ("-", "//") and origin.parts:
+        return origin.parts[0].value == whole
+    return origin.kind == "axis" and origin.symbol in _PARTS and whole in [one.value for one in origin.parts]
