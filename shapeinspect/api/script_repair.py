@@ -35,9 +35,10 @@ from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings
 from shapeinspect.trials.marks import Running, is_empty
-from shapeinspect.trials.search import Repair, Search, Wrong
+from shapeinspect.trials.search import Search
 from shapeinspect.trials.sizes import sizes_of
 from shapeinspect.trials.source_file import File
+from shapeinspect.trials.task import Hints, Means, Repair, Wrong
 
 #: A script that takes longer up to its failure is not run again, in seconds of processor time.
 _LONGEST = 12.0
@@ -151,21 +152,9 @@ def repaired(
     def later(changed: Sequence[File], message: str) -> list[Candidate]:
         return [*_suggested_later(error, changed, message, folder)]
 
-    search = Search(
-        order,
-        files,
-        wrong,
-        words,
-        limit,
-        _progress(),
-        suggested,
-        _prepared(),
-        begun,
-        settled,
-        hurried,
-        later,
-        _weights(error, folder),
-    )
+    means = Means(limit, _prepared(), begun, hurried)
+    hints = Hints(words, suggested, settled, later, _weights(error, folder))
+    search = Search(order, files, wrong, means, hints, _progress())
     try:
         found = search.repairs()
     except KeyboardInterrupt:
@@ -472,6 +461,8 @@ def _tried(repair: Repair, why: tuple[str, ...]) -> Tried:
     )
     places = " and ".join(dict.fromkeys(f"{os.path.basename(one.file)}:{one.line}" for one in repair.written))
     rest = f"the change is in {places}"
+    if repair.note:
+        rest += f"; it changes {repair.note}"
     if repair.result.refused:
         rest += f"; what it does outside was refused: {' and '.join(repair.result.refused[:2])}"
     if repair.result.status == "passed":

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of, given_names
 from shapeinspect.trials.source_file import Edit, File
+from shapeinspect.trials.unread import left_unread
 
 #: Calls that compute something of an array; without one of them another thing is computed.
 _COMPUTING = frozenset(
@@ -17,6 +18,13 @@ _COMPUTING = frozenset(
 #: Calls that write a model to a file of another format.
 _EXPORTING = frozenset({"export", "convert"})
 _PART = re.compile(r"\[[^\[\]]*\]$")
+#: Names of lengths that no list has by its number of entries.
+_MEASURED = re.compile(
+    r"scale|side|width|height|stride|kernel|hop|window|crop|patch|im(?:g|age)|pixel|rate|hidden|dilation|padding"
+    r"|resolution|target_size",
+    re.IGNORECASE,
+)
+_ENTRIES = re.compile(r"\blen\(([\w.]+)\)")
 #: What a loss is called by.
 _LOSS = re.compile(r"loss|entropy|mse\b|_?crossentropy", re.IGNORECASE)
 
@@ -49,6 +57,68 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
         old, new = raw[edits[0].first : edits[0].last].decode(), edits[0].new
         if old == file.source(node) and new and new != old and new in old and not new.endswith(")"):
             return f"what is computed: without {callee_of(node)}"
+    whole = [one for one in _replaced(file, edits, node) if file.is_batch(one)]
+    if whole and all(edit.new.isdigit() for edit in edits):
+        return "how many samples there are"
+    unread = left_unread(file, edits, node)
+    if unread:
+        return f"what is computed: {unread} is not read any more"
+    return _condition(file, edits, node) or _entries(file, edits, node) or _samples(file, edits, node)
+
+
+def noted(file: File, edits: Sequence[Edit], node: Any) -> str:
+    """Return what edits change besides, where a mistake may stand just there, as a noun; empty for nothing.
+
+    Args:
+        file: the file.
+        edits: the parts that are replaced.
+        node: the smallest expression or statement around them.
+    """
+    names = _names(file, edits, node)
+    return "how many classes there are" if any("classes" in name.lower() for name in names) else ""
+
+
+def _names(file: File, edits: Sequence[Edit], node: Any) -> list[str]:
+    return [name for one in _replaced(file, edits, node) for name in given_names(one, file.parents)]
+
+
+def _replaced(file: File, edits: Sequence[Edit], node: Any) -> list[ast.AST]:
+    """Return the expressions that are replaced as a whole."""
+    spans = {(edit.first, edit.last) for edit in edits}
+    return [one for one in ast.walk(node) if isinstance(one, ast.expr) and file.span(one) in spans]
+
+
+def _condition(file: File, edits: Sequence[Edit], node: Any) -> str:
+    """Say that another condition is asked, outside of what is called in it."""
+    for one in _replaced(file, edits, node):
+        around: Any = file.parents.get(one)
+        while isinstance(around, ast.BinOp | ast.UnaryOp):
+            around = file.parents.get(around)
+        if isinstance(around, ast.Compare):
+            return f"a condition: {file.source(around)}"
+    return ""
+
+
+def _entries(file: File, edits: Sequence[Edit], node: Any) -> str:
+    """Say that a length is said by the number of entries of something that has nothing to do with it."""
+    raw = file.text.encode()
+    for edit in edits:
+        old = raw[edit.first : edit.last].decode()
+        added = {*_ENTRIES.findall(edit.new)} - {*_ENTRIES.findall(old)}
+        argument = re.search(r"(\w+)=[^=]*len\([\w.]+\)[^=]*$", edit.new)
+        place = argument[1] if argument else " ".join(_names(file, edits, node))
+        if added and _MEASURED.search(f"{place} {old if not argument else ''}"):
+            return f"a length to the number of entries of {added.pop()}"
+    return ""
+
+
+def _samples(file: File, edits: Sequence[Edit], node: Any) -> str:
+    """Say that what is made has its samples along another axis."""
+    spans = [(edit.first, edit.last) for edit in edits]
+    if len(edits) == 2 and isinstance(node, ast.Tuple | ast.List | ast.Call):
+        parts = node.args if isinstance(node, ast.Call) else node.elts
+        if [file.span(one) for one in parts[:2]] == spans and file.is_batch(parts[0]):
+            return f"what is fed: {file.source(parts[1])} samples instead of {file.source(parts[0])}"
     return ""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
+from shapeinspect.plugin_api.user_code.source import is_named_batch
 from shapeinspect.trials.candidates import Candidate
 from shapeinspect.trials.source_file import Edit, File, applied
 
@@ -101,6 +102,32 @@ def longer(files: Sequence[File], one: Candidate) -> tuple[int, Mapping[str, str
         if edits:
             texts[file.path] = applied(file.text, edits)
     return value, texts
+
+
+def larger(files: Sequence[File], one: Candidate) -> tuple[int, Mapping[str, str]] | None:
+    """Return the named length of a batch beside which a number changes, and the texts with it longer by one.
+
+    What is made of samples and fits a batch of this length only, fits by chance.
+
+    Args:
+        files: the files before the change.
+        one: the change.
+
+    Returns:
+        None where the number is not one of data, or no length of a batch has a name.
+    """
+    file = next(file for file in files if file.path == one.file)
+    if one.alters or one.number is None or file.is_in_class(one.node) or file.is_batch(one.node):
+        return None
+    for other in files:
+        for value, nodes in other.numbers.items():
+            named = [node for node in nodes if value > 1 and is_named_batch(node, other.parents)]
+            if named:
+                edits = {other.path: [other.edit(node, str(value + 1)) for node in named]}
+                edits.setdefault(file.path, []).extend(one.edits)
+                texts = {each.path: each.text for each in files}
+                return value, {path: applied(texts[path], changed) for path, changed in edits.items()}
+    return None
 
 
 def behind(files: Sequence[File], one: Candidate) -> float:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import heapq
 import math
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import combinations, count
 
-from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import REFUSED
+from shapeinspect.trials.alterations import noted
 from shapeinspect.trials.candidates import SUM, Candidate, candidates, is_axis
 from shapeinspect.trials.client import Order, Result, Script, Trials
-from shapeinspect.trials.coincidences import behind, longer
+from shapeinspect.trials.coincidences import behind, larger, longer
 from shapeinspect.trials.marks import Running, moved
 from shapeinspect.trials.sizes import Sizes, numbers, sizes_of
 from shapeinspect.trials.source_file import File, applied
+from shapeinspect.trials.task import Hints, Means, Repair, Wrong
 from shapeinspect.trials.written import Written, shown
 
 #: Processor time and time of the user's that all trials of a failure may take, in seconds.
@@ -68,67 +68,14 @@ _DULL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """What is known of a failure.
-
-    Args:
-        frames: file and line of the user's frames, the outermost first.
-        error: the class of the exception.
-        message: its message.
-        sizes: its numbers.
-        arrays: the class of each array that a name stands for in the statements that were running.
-        modules: the names that stand for modules.
-        in_data: whether the likeliest mistake is in what is fed, and not in the model; None for unknown.
-        running: what is known of the places of the frames, where more is known than these.
-        warned: the warnings about sizes that the run had given.
-        shapes: the shape of each of these arrays.
-    """
-
-    frames: tuple[tuple[str, int], ...]
-    error: str
-    message: str
-    sizes: Sizes
-    arrays: Mapping[str, str]
-    modules: frozenset[str]
-    in_data: bool | None = None
-    running: tuple[Running, ...] = ()
-    warned: frozenset[str] = frozenset()
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """Changes with which the script runs.
-
-    Args:
-        written: each change.
-        result: how the trial ended: ``passed``, or ``running`` behind the statement that had failed.
-        rank: how far it stands behind.
-        alters: what it changes of the program's meaning; empty for nothing.
-        cause: what was wrong, a key of the core's causes; empty where the changes do not say it.
-        why: the same in the words of the script, a clause for each change that says it.
-        texts: the files that are changed, as they are then.
-        trial: the number of its trial; of equal ranks the first to begin is first.
-    """
-
-    written: tuple[Written, ...]
-    result: Result
-    rank: float
-    alters: str
-    cause: str = ""
-    why: tuple[str, ...] = ()
-    texts: Mapping[str, str] = field(default_factory=dict)
-    trial: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class _Attempt:
     texts: Mapping[str, str]
     rank: float
     candidate: Candidate
     base: _State
-    #: The repair that is checked with a longer batch.
+    #: The repair that is checked with a longer batch, and what it alters if the script fails with that.
     checks: Repair | None = None
+    told: str = ""
     #: How far it stands behind already since other changes of its place made no difference.
     dull: float = 0.0
     #: The number of its trial.
@@ -183,16 +130,9 @@ class Search:
         script: the script.
         files: the user's files, by their path in its folder.
         wrong: the failure.
-        words: how the frameworks in use are written.
-        limit: the processor time that a trial may take, in seconds.
+        means: how trials are run.
+        hints: what is known of which changes are worth a trial.
         tell: called with the number of trials so far.
-        suggested: changes that the plug-ins suggest.
-        prepare: what the frameworks need in a copy of this process; None where they cannot run in one.
-        begun: the server that has been started then; None for none.
-        alone: whether only what is suggested is tried.
-        hurried: whether the frameworks leave out what only takes time, until something passes.
-        later: suggests changes of files that are changed already, for the message with which they fail.
-        weigh: what is added to the rank of a change since the source speaks for or against it.
     """
 
     def __init__(
@@ -200,23 +140,13 @@ class Search:
         script: Script,
         files: Sequence[File],
         wrong: Wrong,
-        words: EditWords,
-        limit: float,
+        means: Means,
+        hints: Hints,
         tell: Callable[[int], None],
-        suggested: Sequence[Candidate] = (),
-        prepare: Callable[[], object] | None = None,
-        begun: subprocess.Popen[bytes] | None = None,
-        alone: bool = False,
-        hurried: bool = False,
-        later: Callable[[Sequence[File], str], Sequence[Candidate]] | None = None,
-        weigh: Callable[[Candidate], float] | None = None,
     ) -> None:
-        self._weigh = weigh
-        self._later, self._asked = later, 0
-        self._suggested, self._prepare, self._begun = suggested, prepare, begun
-        self._alone, self._hurried = alone, hurried
-        self._budget = _HURRIED if hurried else _SECONDS
-        self._script, self._words, self._limit, self._tell = script, words, limit, tell
+        self._script, self._means, self._hints, self._tell = script, means, hints, tell
+        self._asked = 0
+        self._budget = _HURRIED if means.hurried else _SECONDS
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
         self._order = count()
@@ -232,17 +162,18 @@ class Search:
 
     def repairs(self) -> tuple[Repair, ...]:
         """Return the repairs that were found, the likeliest first."""
-        with Trials[_Attempt | None](self._script, prepare=self._prepare, begun=self._begun) as trials:
-            if self._hurried:
+        means = self._means
+        with Trials[_Attempt | None](self._script, prepare=means.prepare, begun=means.begun) as trials:
+            if means.hurried:
                 self._hurry(trials)
-            for one in self._suggested:
+            for one in self._hints.suggested:
                 if one.rank == REFUSED:
                     self._seen.add(self._key(self._states[0], one)[0])
                 else:
                     self._push(self._states[0], one, one.rank)
-            if not self._alone:
+            if not self._hints.alone:
                 self._fill(self._states[0])
-            for attempt, result in trials.run(self._orders(), self._limit, self._late):
+            for attempt, result in trials.run(self._orders(), self._means.limit, self._late):
                 self._used += result.seconds
                 if attempt is not None:
                     self._take(attempt, result)
@@ -251,7 +182,7 @@ class Search:
     def _hurry(self, trials: Trials[_Attempt | None]) -> None:
         """Learn how the script fails where the frameworks leave out what only takes time."""
         state = self._states[0]
-        result = trials.hurry(Order(None, {}, state.running({})), self._limit, self._late)
+        result = trials.hurry(Order(None, {}, state.running({})), self._means.limit, self._late)
         if result is not None:
             self._used += result.seconds
             known = state.wrong.running or tuple(Running(*frame) for frame in state.wrong.frames)
@@ -266,7 +197,7 @@ class Search:
         while self._trials < _TRIALS:
             spent = self._used > _FIRST * self._budget or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
             if (
-                not self._alone
+                not self._hints.alone
                 and not self._found
                 and self._further
                 and (spent or self._further_is_likelier())
@@ -302,7 +233,13 @@ class Search:
     def _fill(self, state: _State) -> None:
         wrong = state.wrong
         listed = candidates(
-            state.files, wrong.frames, wrong.sizes, self._words, wrong.arrays, wrong.modules, wrong.shapes
+            state.files,
+            wrong.frames,
+            wrong.sizes,
+            self._hints.words,
+            wrong.arrays,
+            wrong.modules,
+            wrong.shapes,
         )
         for one in listed:
             self._push(state, one, one.rank + self._bias(one, wrong))
@@ -321,8 +258,8 @@ class Search:
         self._seen.add(key)
         later = _MEANING if one.alters and rank < REFUSED else 0.0
         far = _far(_file(state.files, one.file), one, state.wrong.sizes)
-        if self._weigh is not None and state.base is None and rank < REFUSED:
-            far += max(self._weigh(one), min(_TOLD - rank, 0.0))
+        if self._hints.weigh is not None and state.base is None and rank < REFUSED:
+            far += max(self._hints.weigh(one), min(_TOLD - rank, 0.0))
         attempt = _Attempt(texts, rank + later + far + state.rank + behind(state.files, one), one, state)
         heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
 
@@ -345,9 +282,7 @@ class Search:
             return
         if attempt.checks is not None:
             if result.status == "failed":
-                self._checked(
-                    attempt.checks, f"{attempt.checks.alters}; with one sample more, the script fails"
-                )
+                self._checked(attempt.checks, attempt.told)
             return
         if result.status != "failed" or result.error in ("SyntaxError", "NameError", "ImportError"):
             return
@@ -365,7 +300,9 @@ class Search:
     def _is_of_axes(self, state: _State, one: Candidate) -> bool:
         """Tell whether a change writes another axis, or no number."""
         alone = len(one.edits) == 1
-        return alone and (one.number is None or is_axis(_file(state.files, one.file), one.node, self._words))
+        return alone and (
+            one.number is None or is_axis(_file(state.files, one.file), one.node, self._hints.words)
+        )
 
     def _passed(self, attempt: _Attempt, result: Result) -> None:
         """Keep a repair; one that makes a number as long as the batch is run with a longer batch, too."""
@@ -377,14 +314,20 @@ class Search:
             return
         alters = state.alters or one.alters
         cause, why = state.cause or one.cause, (*state.why, *([one.why] if one.why else []))
-        batch = None if alters else longer(state.files, one)
+        told, batch = "", None if alters else longer(state.files, one)
         if batch is not None:
             alters = f"a size to that of this batch, {batch[0]}"
+            told = f"{alters}; with one sample more, the script fails"
+        elif not alters and (batch := larger(state.files, one)) is not None:
+            told = f"a size to one that fits this batch of {batch[0]}; with {batch[0] + 1}, the script fails"
+        note = noted(_file(state.files, one.file), one.edits, one.node)
         repair = Repair(
-            attempt.written(), result, attempt.rank, alters, cause, why, attempt.texts, attempt.trial
+            attempt.written(), result, attempt.rank, alters, cause, why, attempt.texts, attempt.trial, note
         )
         if batch is not None:
-            check = replace(attempt, texts={**attempt.texts, **batch[1]}, rank=-math.inf, checks=repair)
+            check = replace(
+                attempt, texts={**attempt.texts, **batch[1]}, rank=-math.inf, checks=repair, told=told
+            )
             heapq.heappush(self._queue, (check.rank, next(self._order), check))
         self._found.append(repair)
         self._found.sort(key=lambda found: (found.rank, found.trial))
@@ -428,7 +371,7 @@ class Search:
     def _is_time_for_elsewhere(self) -> bool:
         """Tell whether a change that fails elsewhere is as likely to be the first of two as what is left."""
         kept = any(not one.alters for one in self._found)
-        if self._alone or kept or not self._elsewhere or self._later is None:
+        if self._hints.alone or kept or not self._elsewhere or self._hints.later is None:
             return False
         return self._asked < _ASKED and self._elsewhere[0][0] + _ELSEWHERE < self._queue[0][0]
 
@@ -461,9 +404,9 @@ class Search:
         why = (*base.why, *([one.why] if one.why else []))
         state = _State(files, wrong, attempt.written(), rank + 1.0, alters, cause, why, base)
         self._states.append(state)
-        if self._later is not None and self._asked < _ASKED:
+        if self._hints.later is not None and self._asked < _ASKED:
             self._asked += 1
-            for suggestion in self._later(files, result.message):
+            for suggestion in self._hints.later(files, result.message):
                 if suggestion.rank < (_SURE if alone else REFUSED):
                     self._push(state, suggestion, suggestion.rank)
         if not alone:

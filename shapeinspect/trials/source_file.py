@@ -149,12 +149,17 @@ class File:
         parent = self.parents.get(node)
         listed = isinstance(parent, ast.Tuple | ast.List)
         call = self.parents.get(parent) if listed and parent is not None else parent
-        if not isinstance(call, ast.Call) or callee_of(call) not in _MAKERS or self._in_class(call):
+        if not isinstance(call, ast.Call) or callee_of(call) not in _MAKERS or self.is_in_class(call):
             return False
         parts = parent.elts if isinstance(parent, ast.Tuple | ast.List) else call.args
         return (len(parts) > 1 or listed) and parts[0] is node
 
-    def _in_class(self, node: ast.AST | None) -> bool:
+    def is_in_class(self, node: ast.AST | None) -> bool:
+        """Tell whether an expression stands in a class.
+
+        Args:
+            node: the expression.
+        """
         while node is not None and not isinstance(node, ast.ClassDef):
             node = self.parents.get(node)
         return node is not None

@@ -9,6 +9,8 @@ import pytest
 from shapeinspect.trials.alterations import altered
 from shapeinspect.trials.source_file import Edit, File
 
+_ENTRIES_OF = "a length to the number of entries of names"
+
 
 @pytest.mark.parametrize(
     ("source", "old", "new", "said"),
@@ -21,12 +23,25 @@ from shapeinspect.trials.source_file import Edit, File
         ("y = f(x.mean(1))", "x.mean(1)", "x", "what is computed: without mean"),
         ("y = f(x.flip(1))", "x.flip(1)", "x", ""),
         ("y = f(35)", "35", "43", ""),
+        ("done = count >= 25", "25", "count", "a condition: count >= 25"),
+        ("done = f(x, 25) >= 3", "25", "27", ""),
+        ("im = prep(x, size)", "prep(x, size)", "prep(x, target_size=len(names))", _ENTRIES_OF),
+        ("y = f(opt['scale'])", "opt['scale']", "len(names)", _ENTRIES_OF),
+        ("y = f(classes=5)", "5", "len(names)", ""),
+        (
+            "x = rng.random((1, steps, 7))",
+            "(1, steps, 7)",
+            ("steps", "1"),
+            "what is fed: steps samples instead of 1",
+        ),
+        ("def f(a, b):\n    return g(b.pop(), a, a)", "b", "a", "what is computed: b is not read any more"),
+        ("def f(a, b):\n    a = g(b)\n    return a, b", "b", "a", ""),  # what it had been given
+        ("def f(a, b):\n    return g(a, a)", "a", "b", ""),  # nothing had read the other one
     ],
 )
-def test_what_a_change_alters(source: str, old: str, new: str, said: str) -> None:
+def test_what_a_change_alters(source: str, old: str, new: str | tuple[str, str], said: str) -> None:
     file = File.parsed("a.py", source)
     first = source.rindex(old)
-    edit = Edit("a.py", first, first + len(old), new)
     around = [
         node
         for node in ast.walk(file.tree)
@@ -34,4 +49,7 @@ def test_what_a_change_alters(source: str, old: str, new: str, said: str) -> Non
         and file.span(node)[0] <= first <= first + len(old) <= file.span(node)[1]
     ]
     node = min(around, key=lambda one: file.span(one)[1] - file.span(one)[0])
-    assert altered(file, (edit,), node) == said
+    edits = (Edit("a.py", first, first + len(old), new),) if isinstance(new, str) else ()
+    if isinstance(new, tuple) and isinstance(node, ast.Tuple):
+        edits = tuple(file.edit(one, text) for one, text in zip(node.elts[:2], new, strict=True))
+    assert altered(file, edits, node) == said

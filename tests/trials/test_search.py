@@ -14,6 +14,7 @@ from shapeinspect.trials import search
 from shapeinspect.trials.client import Order, Result, Script
 from shapeinspect.trials.sizes import Sizes
 from shapeinspect.trials.source_file import File
+from shapeinspect.trials.task import Hints, Means, Repair, Wrong
 
 T = TypeVar("T")
 TEXT = """
@@ -43,11 +44,14 @@ class Reversed(Generic[T]):
     ) -> Iterator[tuple[Any, Result]]:
         while pair := [*islice(orders, 2)]:
             for order in self.ended(pair):
-                text = order.changed["a.py"]
-                passed = "channels * 6 * 6" in text or "channels, 4, 4" in text
+                passed = self.passes(order.changed["a.py"])
                 frames = (("a.py", 4),)
                 message = "" if passed else "size 192 is different from 432"
                 yield order.key, Result("passed" if passed else "failed", passed, "", message, frames, 0.01)
+
+    def passes(self, text: str) -> bool:
+        """Tell whether a changed script passes."""
+        return "channels * 6 * 6" in text or "channels, 4, 4" in text
 
     def ended(self, pair: list[Order[Any]]) -> list[Order[Any]]:
         """Return two trials in the order in which they end."""
@@ -62,17 +66,43 @@ class InOrder(Reversed[T]):
         return pair
 
 
+def searched(text: str, line: int, sizes: tuple[int, int]) -> tuple[Repair, ...]:
+    """Search for repairs of a script that fails in a line, since two sizes differ."""
+    wrong = Wrong((("a.py", line),), "ValueError", "", Sizes((sizes,), frozenset()), {}, frozenset({"np"}))
+    script = Script("/", "a.py", ".", (), 0.0, 1 << 30)
+    files = [File.parsed("a.py", text)]
+    return search.Search(script, files, wrong, Means(1.0), Hints(EditWords()), lambda _: None).repairs()
+
+
 @pytest.mark.parametrize("trials", [Reversed, InOrder])
 def test_of_two_that_run_the_first_does_not_depend_on_which_ends_first(
     trials: type[Reversed[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "Trials", trials)
-    wrong = search.Wrong(
-        (("a.py", 4),), "ValueError", "", Sizes(((432, 192),), frozenset()), {}, frozenset({"np"})
-    )
-    script = Script("/", "a.py", ".", (), 0.0, 1 << 30)
-    found = search.Search(
-        script, [File.parsed("a.py", TEXT)], wrong, EditWords(), 1.0, lambda _: None
-    ).repairs()
+    found = searched(TEXT, 4, (432, 192))
     assert [one.written[0].new for one in found[:2]] == ["(channels * 6 * 6, 7)", "(5, channels, 4, 4)"]
     assert found[0].rank == found[1].rank
+
+
+BATCHES = """
+batch_size = 16
+pictures = 110
+for first in range(0, pictures, batch_size):
+    run(min(batch_size, pictures - first))
+""".lstrip()
+
+
+class OfBatches(InOrder[T]):
+    """Trials that pass where the batches leave nothing over."""
+
+    def passes(self, text: str) -> bool:
+        """Tell whether the number of pictures is a multiple of the batch."""
+        batch, pictures = (int(line.partition(" = ")[2]) for line in text.splitlines()[:2])
+        return pictures % batch == 0
+
+
+def test_what_fits_one_length_of_the_batch_only_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "Trials", OfBatches)
+    found = searched(BATCHES, 4, (14, 16))
+    enlarged = next(one for one in found if one.written[0].new == "pictures = 112")
+    assert enlarged.alters == "a size to one that fits this batch of 16; with 17, the script fails"

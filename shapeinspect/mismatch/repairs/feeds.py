@@ -90,7 +90,9 @@ def _arranged(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tu
         if length == 1 and _fits((*shape[:axis], *shape[axis + 1 :]), declared):
             yield "extra-axis", (("squeeze", axis),), Rung.FEED_SQUEEZED
     if len(shape) > rank >= 2 and _fits((*shape[: rank - 1], prod(shape[rank - 1 :])), declared):
-        yield "not-flattened", (("flatten", rank - 1),), Rung.FEED_FLATTENED
+        # Of axes of length 1 it is not known whether they were to be flattened or are too many.
+        cause = "not-flattened" if 1 not in shape else "rank"
+        yield cause, (("flatten", rank - 1),), Rung.FEED_FLATTENED
 
 
 def _permuted(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tuple[Step, ...], int]]:

@@ -194,16 +194,40 @@ def is_named_batch(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
         >>> is_named_batch(tree.body[0].value, {tree.body[0].value: tree.body[0]})
         True
     """
+    return any("batch" in name.lower() for name in given_names(node, parents))
+
+
+def given_names(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> list[str]:
+    """Return the names that an expression is given to: variables, a keyword, a parameter by default, a key.
+
+    Args:
+        node: the expression.
+        parents: the node around each node.
+
+    Example:
+        >>> tree = ast.parse("rows, width = 8, 5")
+        >>> parents = {child: one for one in ast.walk(tree) for child in ast.iter_child_nodes(one)}
+        >>> given_names(tree.body[0].value.elts[1], parents)
+        ['width']
+    """
     parent = parents.get(node)
-    names: list[str | None] = [parent.arg] if isinstance(parent, ast.keyword) else []
+    if isinstance(parent, ast.keyword):
+        return [parent.arg or ""]
     if isinstance(parent, ast.Assign):
-        names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
-    elif isinstance(parent, ast.Tuple) and isinstance(outer := parents.get(parent), ast.Assign):
+        return [ast.unparse(one) for one in parent.targets if isinstance(one, ast.Name | ast.Attribute)]
+    if isinstance(parent, ast.Dict):
+        keys = [key for key, value in zip(parent.keys, parent.values, strict=True) if value is node]
+        return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+    if isinstance(parent, ast.arguments):
+        return [name for name, value in defaults_of(parent).items() if value is node]
+    names: list[str] = []
+    outer = parents.get(parent) if isinstance(parent, ast.Tuple) else None
+    if isinstance(parent, ast.Tuple) and isinstance(outer, ast.Assign):
         place = parent.elts.index(node) if isinstance(node, ast.expr) else 0
         for target in outer.targets:
             if isinstance(target, ast.Tuple) and len(target.elts) == len(parent.elts):
-                names += [getattr(target.elts[place], "id", None)]
-    return any("batch" in (name or "").lower() for name in names)
+                names += [ast.unparse(target.elts[place])]
+    return names
 
 
 def callee_of(node: ast.AST | None) -> str:

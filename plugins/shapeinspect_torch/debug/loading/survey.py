@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -136,7 +136,8 @@ def survey(
         outcome = run(statement, plan, module, state)
         if outcome is not None and _worth(outcome, sides):
             alters = outcome.left_out if plan.cause in _IN_PART else ""
-            tried.append((Repair(plan.cause, statement.code(plan), rank, alters), outcome.text()))
+            text = "; ".join((outcome.text(), *_made(plan, turns)))
+            tried.append((Repair(plan.cause, statement.code(plan), rank, alters), text))
     rebuild = _built(settings, sides, turned, left, turns, statement, state, head)
     if rebuild is not None:
         partial = {statement.code(plan) for _, plan in plans if plan.partial}
@@ -379,6 +380,12 @@ _ALTERED = {
     "channels": "the number of input channels",
 }
 _BUILT_CAUSES = {"position-table": "position-table", "vocabulary": "vocabulary", "channels": "channels"}
+
+
+def _made(plan: Plan, turns: Sequence[values.Turn]) -> Iterable[str]:
+    """Say where numbers come from with a plan that are not stored."""
+    used = {expression for _, expression in plan.values}
+    return dict.fromkeys(turn.makes for turn in turns if turn.makes and turn.expression in used)
 
 
 def _ordered(

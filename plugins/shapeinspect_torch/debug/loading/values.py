@@ -30,8 +30,9 @@ class Turn:
         expression: the new value of ``v``; ``<TORCH>`` is the package, ``<MODEL>`` the module, ``k`` the old
             key.
         keys: the module's keys that get it.
-        why: what it does, a clause.
+        why: in what the two sides differ, a clause.
         drops: what of the stored numbers it leaves out, a clause; empty for nothing.
+        makes: where numbers come from that are not stored, a clause; empty for nothing.
     """
 
     cause: str
@@ -39,6 +40,7 @@ class Turn:
     keys: tuple[str, ...]
     why: str
     drops: str = ""
+    makes: str = ""
 
 
 def turns(reshaped: Sequence[str], have: Shapes, want: Shapes, module: Any) -> list[Turn]:
@@ -193,7 +195,9 @@ def _positions(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | None
     differing = [axis for axis in range(len(old)) if old[axis] != new[axis]]
     if len(old) == 4 and set(differing) <= {2, 3}:
         text = f'<TORCH>.nn.functional.interpolate(v, size={new[2:]}, mode="bicubic")'
-        return Turn("position-table", text, (), f"the grid of positions is interpolated to {new[2]}×{new[3]}")
+        grids = [f"{one[2]}×{one[3]}" for one in (old, new)]
+        why = f"the stored grid of positions is {grids[0]}, and the model's is {grids[1]}"
+        return Turn("position-table", text, (), why, makes=f"the grid is interpolated to {grids[1]}")
     if (len(old), differing) not in ((2, [0]), (3, [1])):
         return None
     a, b, width = old[-2], new[-2], new[-1]
@@ -201,13 +205,14 @@ def _positions(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | None
     batched = len(old) == 3
     if grid is not None:
         return _gridded(a, b, width, grid, batched)
+    why = f"{a} positions are stored, and the model has {b}"
     if b < a:
         cut = f"v[:, :{b}]" if batched else f"v[:{b}]"
-        return Turn("position-table", cut, (), f"the first {b} of {a} positions are kept")
+        return Turn("position-table", cut, (), why, makes=f"the first {b} of {a} positions are kept")
     rows = "v.transpose(1, 2)" if batched else "v.t()[None]"
     back = ".transpose(1, 2)" if batched else "[0].t()"
     text = f'<TORCH>.nn.functional.interpolate({rows}, size={b}, mode="linear"){back}'
-    return Turn("position-table", text, (), f"{a} positions are interpolated to {b}")
+    return Turn("position-table", text, (), why, makes=f"the {b} positions are interpolated from {a}")
 
 
 def _is_embedding(key: str, module: Any) -> bool:
@@ -256,8 +261,9 @@ def _gridded(
         first, axis = (f"v[:, :{before}]", 1) if batched else (f"v[:{before}]", 0)
         image = f"<TORCH>.cat([{first}, {image}], {axis})"
     shown = f"{before} + " if before else ""
-    why = f"{a} = {shown}{old[0]}·{old[1]} positions are interpolated to {b} = {shown}{new[0]}·{new[1]}"
-    return Turn("position-table", image, (), why)
+    stored, own = f"{a} = {shown}{old[0]}·{old[1]}", f"{b} = {shown}{new[0]}·{new[1]}"
+    why = f"{stored} positions are stored, and the model has {own}"
+    return Turn("position-table", image, (), why, makes=f"the {b} positions are interpolated from {a}")
 
 
 def _vocabulary(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | None:
@@ -276,37 +282,26 @@ def _vocabulary(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | Non
         old[0], new[0]
     ):
         return None
+    why = f"the checkpoint's table has {old[0]} rows, and the model's has {new[0]}"
     if old[0] > new[0]:
-        why = f"the checkpoint's table has {old[0]} rows, and the model's has {new[0]}"
         drops = f"{old[0] - new[0]} of {old[0]} rows are left out"
         return Turn("vocabulary", f"v[:{new[0]}]", (), why, drops)
     text = f"<TORCH>.cat([v, <MODEL>.state_dict()[<NEW>][{old[0]}:]])"
-    return Turn(
-        "vocabulary",
-        text,
-        (),
-        f"{old[0]} of {new[0]} rows come from the checkpoint, the last stay as initialized",
-    )
+    makes = f"the last {new[0] - old[0]} of {new[0]} rows stay as initialized"
+    return Turn("vocabulary", text, (), why, makes=makes)
 
 
 def _colors(key: str, old: Lengths, new: Lengths, _module: Any) -> Turn | None:
     """A first convolution for gray pictures, or for colored ones."""
     if len(old) != 4 or old[0] != new[0] or old[2:] != new[2:] or {old[1], new[1]} not in ({1, 3}, {3, 4}):
         return None
+    why = f"the stored kernels are of {old[1]} channels, and the model's of {new[1]}"
     if new[1] == 1:
-        return Turn(
-            "channels",
-            "v.sum(1, keepdim=True)",
-            (),
-            "the weights of the three colors are added for gray pictures",
-        )
+        makes = "the weights of the three colors are added for gray pictures"
+        return Turn("channels", "v.sum(1, keepdim=True)", (), why, makes=makes)
     if old[1] == 1:
-        return Turn(
-            "channels",
-            "v.repeat(1, 3, 1, 1) / 3",
-            (),
-            "the weights for gray pictures are spread over three colors",
-        )
+        makes = "the weights for gray pictures are spread over three colors"
+        return Turn("channels", "v.repeat(1, 3, 1, 1) / 3", (), why, makes=makes)
     return None
 
 
