@@ -16,7 +16,9 @@ _COMPUTING = frozenset(
     {"mean", "sum", "max", "min", "amax", "amin", "argmax", "softmax", "log_softmax", "norm", "std"}
 )
 #: Calls that write a model to a file of another format.
-_EXPORTING = frozenset({"export", "convert"})
+_EXPORTING = re.compile("export|convert")
+#: Calls that write what has been learned to a file.
+_SAVING = re.compile(r"save(?:_\w+)?")
 _PART = re.compile(r"\[[^\[\]]*\]$")
 #: Names of lengths that no list has by its number of entries.
 _MEASURED = re.compile(
@@ -49,8 +51,10 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
             and not _adds_axis(new[len(old) :])
         ):
             return "which entries are read"
-        if _is_size(old, new) and (_is_exported(file, node) or _calls_export(file, node)):
+        if _is_size(old, new) and (_is_written(file, node, _EXPORTING) or _calls_export(file, node)):
             return "the size that the model is exported for"
+        if _is_written(file, node, _SAVING):
+            return "what is saved"
         if _is_loss(old) and _is_loss(new) and _name(old) != _name(new):
             return f"the loss: {_name(new)} instead of {_name(old)}"
     if len(edits) == 1 and isinstance(node, ast.Call) and callee_of(node) in _COMPUTING:
@@ -137,18 +141,20 @@ def _calls_export(file: File, node: Any) -> bool:
     made = [one for one in ast.walk(file.tree) if isinstance(one, ast.FunctionDef)]
     called = next((one for one in made if one.name == callee_of(node)), None)
     return called is not None and any(
-        isinstance(call, ast.Call) and callee_of(call) in _EXPORTING for call in ast.walk(called)
+        isinstance(call, ast.Call) and _EXPORTING.fullmatch(callee_of(call)) for call in ast.walk(called)
     )
 
 
-def _is_exported(file: File, node: Any) -> bool:
-    """Tell whether a number stands in a function that writes a model to a file, before it does so."""
+def _is_written(file: File, node: Any, writes: re.Pattern[str]) -> bool:
+    """Tell whether a part stands in a function that writes a model to a file, before it does so."""
     inner = node
     while node is not None and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         node = file.parents.get(node)
     if node is None:
         return False
-    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and callee_of(call) in _EXPORTING]
+    calls = [
+        call for call in ast.walk(node) if isinstance(call, ast.Call) and writes.fullmatch(callee_of(call))
+    ]
     return any(inner.lineno <= (call.end_lineno or call.lineno) for call in calls)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
+from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of, given_names
 from shapeinspect.trials.alterations import altered
 from shapeinspect.trials.choices import chooses
 from shapeinspect.trials.sizes import Sizes
@@ -244,6 +244,9 @@ class _Site:
             value = -value
         known: set[int] = {value}
         said = "how many samples there are" if self.file.is_batch(node) else ""
+        for new in self._switched(node, value):
+            known.add(new)
+            yield self._one(whole, str(new), CHOICE - self.unit.distance / 2, number=(value, new))
         for rank, new in self._values(value):
             if new not in known:
                 known.add(new)
@@ -264,6 +267,14 @@ class _Site:
             if new not in known and (new >= 0 or value < 0 or self._is_axis(whole)):
                 known.add(new)
                 yield self._one(whole, str(new), rank, said, number=(value, new))
+
+    def _switched(self, node: ast.Constant, value: int) -> Iterator[int]:
+        """Yield the other numbers of a choice, and one that is none of those it is compared with."""
+        compared = [
+            new for name in given_names(node, self.file.parents) for new in self.file.switches.get(name, ())
+        ]
+        if compared:
+            yield from (new for new in (*compared, max(compared) + 1) if new != value)
 
     def _values(self, value: int) -> Iterator[tuple[float, int]]:
         if value >= 2:

@@ -36,6 +36,26 @@ def choices(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+def switches(tree: ast.Module) -> Mapping[str, tuple[int, ...]]:
+    """Return the names that a program compares with whole numbers, and these numbers.
+
+    Args:
+        tree: the program.
+
+    Example:
+        >>> switches(ast.parse("rows = fine if self.partition == 1 else rough"))
+        {'partition': (1,)}
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
+            name = getattr(node.left, "id", "") or getattr(node.left, "attr", "")
+            value = getattr(node.comparators[0], "value", None)
+            if name and type(value) is int:
+                found[name] = (*found.get(name, ()), value)
+    return {name: tuple(dict.fromkeys(values)) for name, values in found.items()}
+
+
 def chooses(parents: Mapping[ast.AST, ast.AST], node: ast.AST) -> bool:
     """Tell whether a word stands where the choice is made, and not where one of its words is given.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of, is_named_batch
-from shapeinspect.trials.choices import choices
+from shapeinspect.trials.choices import choices, switches
 from shapeinspect.trials.slices import Unit, units
 
 #: What makes an array of the lengths that it is given.
@@ -61,6 +61,7 @@ class File:
         starts: the offset of each line's first byte.
         numbers: the whole numbers that are written in it, by their value.
         choices: the words that it chooses between, each with the others of its choice.
+        switches: the names that it compares with whole numbers, and these numbers.
     """
 
     path: str
@@ -71,6 +72,7 @@ class File:
     starts: list[int] = field(default_factory=list)
     numbers: dict[int, list[ast.Constant]] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    switches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def parsed(cls, path: str, text: str) -> File:
@@ -92,7 +94,7 @@ class File:
         for node in parents:
             if isinstance(node, ast.Constant) and type(node.value) is int:
                 numbers.setdefault(node.value, []).append(node)
-        return cls(path, text, tree, units(tree), parents, starts, numbers, choices(tree))
+        return cls(path, text, tree, units(tree), parents, starts, numbers, choices(tree), switches(tree))
 
     def source(self, node: Any) -> str:
         """Return the text of a node.

@@ -55,6 +55,9 @@ _SCRIPT = textwrap.dedent(
     kind = "short"
     length = 4 if kind == "short" else 6
     steps = length * 2
+    partition = 1
+    borders = 9 if partition == 1 else 7
+    bins = borders + 1
     saved, loaded = {"layout": "first"}, {"layout": "last"}
     """
 )
@@ -122,10 +125,15 @@ _EDITS = {
         'kind = "long"',
         'kind, line 36, is "short"; with "long", length is 6 instead of 4, line 38',
     ),
+    "a number of a choice": (
+        "partition = 1\n",
+        "partition = 2\n",
+        "partition, line 39, is 1; with 2, borders is 7 instead of 9, line 41",
+    ),
     "a word of which nothing follows": (
         '"last"',
         '"first"',
-        '"layout", line 39, is "last"; "first" in line 39',
+        '"layout", line 42, is "last"; "first" in line 42',
     ),
     "another expression": (
         "np.repeat(scores, frames, 0)",
@@ -145,6 +153,6 @@ def trace() -> object:
 def test_an_edit_tells_what_was_wrong(trace: object, old: str, new: str, said: str | None) -> None:
     assert _SCRIPT.count(old) == 1
     edited = _SCRIPT.replace(old, new)
-    after = traced(edited) if new.endswith(('"', '")')) else None
+    after = traced(edited) if new.endswith(('"', '")', "2\n")) else None
     found = causes(trace, {FILE: edited}, WORDS, after)  # type: ignore[arg-type]  # a Trace
     assert found == (() if said is None else (said,))

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen
+from shapeinspect.ir import Frozen, Model
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
@@ -127,7 +127,7 @@ def _run(
         confirm=confirm,
         confirmed=Claim(what="session.run"),
         told=found.told,
-        cause="baked-code" if found.sizes and _FIXING.search(message) else "",
+        cause="baked-code" if found.sizes and _fixes_length(message, recorded.model) else "",
     )
     node = of_node(fed)  # for what no rule refuses
     return recorded if node is None else iter((recorded, node))
@@ -135,6 +135,14 @@ def _run(
 
 #: The nodes that hold a length as a number.
 _FIXING = re.compile(r"while running (Reshape|Expand|Slice|Split|Tile|Concat|Where) node")
+
+
+def _fixes_length(message: str, model: Model) -> bool:
+    """Tell whether the node that failed holds a length as a number, or combines a stored array."""
+    named = re.search(r"Name:'([^']+)'", message)
+    layer = next((one for one in model.layers if named and one.path == named[1]), None)
+    stored = layer is not None and layer.kind == "elementwise" and bool(layer.weights)
+    return stored or bool(_FIXING.search(message))
 
 
 def _recorded(

@@ -73,8 +73,10 @@ def _methods(tree: ast.Module) -> Iterator[ast.FunctionDef]:
 
 
 def _made_numbers(function: ast.FunctionDef) -> Iterator[dict[ast.expr, str]]:
-    """Find ``int(x.shape[1])``, ``(int(s) for s in x.shape)``, ``len(x)`` and ``x.shape[1].item()``."""
+    """Find ``int(x.shape[1])``, ``(int(s) for s in x.shape)``, ``len(x)``, ``x.data`` and their like."""
     for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and node.attr == "data" and not _is_own(node.value):
+            yield {node: ast.unparse(node.value)}  # an export takes it for a constant
         if isinstance(node, ast.GeneratorExp | ast.ListComp) and _is_int_of_each(node):
             yield {node: ast.unparse(node.generators[0].iter)}
         if not isinstance(node, ast.Call):
@@ -88,6 +90,10 @@ def _made_numbers(function: ast.FunctionDef) -> Iterator[dict[ast.expr, str]]:
             yield {node: f"{ast.unparse(first)}.shape[0]"}
         elif getattr(node.func, "attr", "") == "item" and _reads_shape(node):
             yield {node: ast.unparse(node.func.value)}  # type: ignore[attr-defined]  # a method
+
+
+def _is_own(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def _is_int_of_each(node: Any) -> bool:

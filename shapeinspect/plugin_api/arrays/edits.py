@@ -88,8 +88,8 @@ def arrangements(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEd
         if length == 1 and fits((*shape[:axis], *shape[axis + 1 :]), declared):
             yield ArrayEdit(f"{{x}}.squeeze({axis})", "extra-axis")
             break
-    if len(shape) > rank >= 2 and fits((*shape[: rank - 1], prod(shape[rank - 1 :])), declared):
-        yield ArrayEdit(f"{{x}}.reshape(*{{x}}.shape[:{rank - 1}], -1)", "not-flattened")
+    else:
+        yield from _flattened(shape, declared)
     yield from _mixed_down(shape, declared)
     yield from _colors(shape, declared)
     yield from _grouped(shape, declared)
@@ -149,6 +149,12 @@ def _grouped(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:
     whole = shape[1] > declared[1] > 1 and shape[1] % declared[1] == 0
     if whole and fits(shape[2:], declared[2:]):
         yield ArrayEdit(f"{{x}}.reshape(-1, {declared[1]}, *{{x}}.shape[2:])", "groups-of-frames")
+
+
+def _flattened(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:
+    rank = len(declared)
+    if len(shape) > rank >= 2 and fits((*shape[: rank - 1], prod(shape[rank - 1 :])), declared):
+        yield ArrayEdit(f"{{x}}.reshape(*{{x}}.shape[:{rank - 1}], -1)", "not-flattened")
 
 
 def _moved(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:

@@ -10,7 +10,7 @@ from typing import Any
 from shapeinspect.plugin_api.edit_words import EditWords, Effect
 from shapeinspect.plugin_api.evidence.differences import differences
 from shapeinspect.plugin_api.evidence.edit import Edit, given_to, holds, number_of, place_of, shown, spelled
-from shapeinspect.plugin_api.evidence.edit_choices import choice, follows
+from shapeinspect.plugin_api.evidence.edit_choices import choice, follows, switch
 from shapeinspect.plugin_api.evidence.edit_sizes import naming, size
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
@@ -227,6 +227,7 @@ _RULES: tuple[Callable[[Edit], str], ...] = (
     _axis,
     choice,
     size,
+    switch,
     _wrapped,
     _unwrapped,
     _exchanged,

@@ -1,16 +1,19 @@
-"""What an edit of a word tells, where a program chooses by it: which size follows from each of the words."""
+"""What an edit of a word or a small number tells, by which a program chooses: which size follows from it."""
 
 from __future__ import annotations
 
 import ast
 from typing import Any
 
-from shapeinspect.plugin_api.evidence.edit import Edit
+from shapeinspect.plugin_api.evidence.edit import Edit, number_of
 from shapeinspect.plugin_api.evidence.edit_sizes import placed
+
+#: Larger numbers are sizes themselves.
+_LARGEST = 8
 
 
 def choice(edit: Edit) -> str:
-    """Say what a word is, and which size follows from it; empty where the edit is of no word.
+    """Say what a word is, and which size follows from it; empty where the edit is of none.
 
     Args:
         edit: the edit.
@@ -20,6 +23,18 @@ def choice(edit: Edit) -> str:
         return ""
     told = follows(edit, edit.new) or _elsewhere(edit, new)
     return f'{placed(edit)} is "{old}"{told}'
+
+
+def switch(edit: Edit) -> str:
+    """Say what a small number is, and which size follows from it; empty where none is known.
+
+    Args:
+        edit: the edit.
+    """
+    numbers = [number_of(one) for one in (edit.old, edit.new)]
+    small = all(one is not None and abs(one) < _LARGEST for one in numbers)
+    told = follows(edit, edit.new) if small else ""
+    return f"{placed(edit)} is {numbers[0]}{told}" if told else ""
 
 
 def _elsewhere(edit: Edit, word: str) -> str:
@@ -36,23 +51,27 @@ def _elsewhere(edit: Edit, word: str) -> str:
 
 
 def follows(edit: Edit, word: Any) -> str:
-    """Say which size of the script is another one with a word; empty where none is known.
+    """Say which size of the script is another one with a word or number; empty where none is known.
 
     Args:
-        edit: the edit that puts the word in its place.
-        word: the word.
+        edit: the edit that puts it in its place.
+        word: the word or number.
     """
-    if _word(word) is None or edit.after is None:
+    said = f'"{_word(word)}"' if _word(word) is not None else number_of(word)
+    if said is None or edit.after is None:
         return ""
+    same = [number_of(edit.old)], [number_of(word)]
     for place, node in sorted(edit.trace.by_place.items()):
         named = isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
         if not named or node.lineno == edit.old.lineno:
             continue
         before, after = (one.ended.values.get(place, ()) for one in (edit.trace, edit.after))
-        if before != after and all(len({*one}) == 1 and type(one[0]) is int for one in (before, after)):
+        if before == after or ([*{*before}], [*{*after}]) == same:
+            continue
+        if all(len({*one}) == 1 and type(one[0]) is int for one in (before, after)):
             of = edit.trace.of_file(edit.trace.homes[node])
             size = f"{edit.code(node)} is {after[0]} instead of {before[0]}, line {node.lineno}{of}"
-            return f'; with "{_word(word)}", {size}'
+            return f"; with {said}, {size}"
     return ""
 
 
