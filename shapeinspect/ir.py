@@ -186,6 +186,7 @@ class Weight:
         values: reads the numbers, in the order of ``shape``, when called; those of a quantized weight are
             dequantized. None if they cannot be read.
         quantization: how it is quantized, or None.
+        key: the name by which its framework's own code finds it, where that is not ``name``.
 
     Example:
         >>> Weight("fc.weight", "weight", (2, 3), "float32", 24).size
@@ -206,6 +207,7 @@ class Weight:
     buffer: bool = False
     values: Callable[[], np.ndarray[Any, Any]] | None = field(default=None, compare=False, repr=False)
     quantization: Quantization | None = None
+    key: str | None = None
 
     @property
     def stored_shape(self) -> Shape:

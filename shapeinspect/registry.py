@@ -18,6 +18,7 @@ from shapeinspect.sources.source import Source
 
 if TYPE_CHECKING:
     from shapeinspect.plugin_api.loader import Loader
+    from shapeinspect.plugin_api.loading_script import LoadingScript
     from shapeinspect.plugin_api.native import NativeTable
     from shapeinspect.plugin_api.rerun import Debugger
 
@@ -240,6 +241,24 @@ def loader(framework: str) -> Loader | None:
     names = [adapter.loader for adapter in adapters if adapter.framework == framework and adapter.loader]
     instance = _import(names[0] if names else None)
     return instance if isinstance(instance, Loader) else None
+
+
+def loading_script(framework: str) -> LoadingScript | None:
+    """Return what writes a framework's code for loading weights; None if no adapter names one.
+
+    Args:
+        framework: its name.
+
+    Example:
+        >>> loading_script("gguf") is None
+        True
+    """
+    from shapeinspect.plugin_api.loading_script import LoadingScript
+
+    adapters = [row.adapter for row in installed() if row.adapter is not None]
+    names = [adapter.script for adapter in adapters if adapter.framework == framework and adapter.script]
+    instance = _import(names[0] if names else None)
+    return instance if isinstance(instance, LoadingScript) else None
 
 
 def debuggers() -> Iterator[Debugger]:

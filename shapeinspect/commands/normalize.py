@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Model, Traceback
+from shapeinspect.commands.options import Inputs, Model, Traceback, input_specs
 from shapeinspect.commands.signals import ended_in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shapeinspect.convert.written import Written
+
+#: How many of the weights that stay are listed.
+_MOST = 12
 
 
 def run(
@@ -24,24 +33,91 @@ def run(
             show_default=False,
         ),
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="The model that the weights are for, a file or a live one: the output gets its names, "
+            "layouts and dtypes.",
+            show_default=False,
+        ),
+    ] = None,
+    shapes: Inputs = None,
+    input_like: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHAPE",
+            help="The shape of an input of the model that --like names; by default that of MODEL, with the "
+            "channels where the other framework has them.",
+            show_default=False,
+        ),
+    ] = None,
+    loader: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py",
+            help="With --like: write the code that loads the file into that model, and sets what else has to "
+            "be the same; - prints it.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --like: write nothing if a weight of either side stays.")
+    ] = False,
     keep_unknown: Annotated[
         bool, typer.Option("--keep-unknown", help="Copy weights without a proven layout unchanged.")
     ] = False,
     traceback: Traceback = False,
 ) -> None:
-    """Write all weights in the common convention, or in another framework's layout, as safetensors."""
+    """Write all weights in the common convention, in another framework's layout, or for another model."""
     del traceback  # main() has read it
     from shapeinspect.convert import normalize
+    from shapeinspect.errors import UsageError
     from shapeinspect.text import printable
     from shapeinspect.units import short
 
+    if like is None and (loader is not None or strict or input_like):
+        raise UsageError("--loader, --strict and --input-like go with --like")
     with ended_in_order():
-        written = normalize(model, out, to, keep_unknown=keep_unknown)
+        written = normalize(
+            model, out, to, keep_unknown=keep_unknown, like=like, input=input_specs(shapes),
+            input_like=input_specs(input_like),
+            strict=strict, script=loader is not None,
+        )  # fmt: skip
+        if loader is not None and loader != "-":
+            from shapeinspect.convert.tensors import write_text
+
+            write_text(Path(loader), written.script or "")
     count = len(written.tensors)
     what = f"{count:,} tensor{'' if count == 1 else 's'}, {short(written.nbytes, 'B')}"
-    layout = f"{to}'s own layout" if to else "the common convention"
-    lines = [((f"{printable(written.path)}: {what} in {layout}", ""),)]
+    layout = f"as {printable(like)} stores them" if like else f"in {to}'s own layout" if to else ""
+    lines = [((f"{printable(written.path)}: {what} {layout or 'in the common convention'}", ""),)]
     if written.kept:
         lines.append(((f"copied unchanged: {printable(', '.join(written.kept))}", "note"),))
     lines += [((f"note  {note}", "note"),) for note in written.notes]
+    lines += [((line, "note"),) for line in _stayed(written)]
+    if loader is not None and loader != "-":
+        lines.append(((f"{printable(loader)}: load(model) puts them into the model", ""),))
     output.write(lines)
+    if loader == "-":
+        output.write_text((written.script or "",))
+
+
+def _stayed(written: Written) -> Iterator[str]:
+    """Yield what was not moved, with the reason."""
+    yield from _listed("not in the file, and as they are in the model", written.left)
+    yield from _listed("not in the file, as the model has no place for them", written.unused)
+
+
+def _listed(head: str, reasons: Mapping[str, str]) -> Iterator[str]:
+    from shapeinspect.text import printable
+
+    if not reasons:
+        return
+    yield f"{head}: {len(reasons):,}"
+    names = [printable(name) for name in reasons][:_MOST]
+    width = max(map(len, names))
+    for name, why in zip(names, reasons.values(), strict=False):
+        yield f"  {name:{width}}  {printable(why)}"
+    if len(reasons) > _MOST:
+        yield f"  and {len(reasons) - _MOST:,} more"

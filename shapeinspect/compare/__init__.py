@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shapeinspect.compare.compatible import any_numbered, fits, same_kind
-from shapeinspect.compare.match import Matching, match
+from shapeinspect.compare.compatible import fits, same_kind
+from shapeinspect.compare.match import Matching
+from shapeinspect.compare.pairing import doubt, matched, seen
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
-from shapeinspect.compare.retype import in_order, like_partner, retype, without_new
 from shapeinspect.compare.sequence import compare_steps
 from shapeinspect.compare.settings import differing
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.compare.slots import Unit, units_of
+from shapeinspect.compare.slots import Unit
 from shapeinspect.compare.values import fingerprint
 from shapeinspect.compare.weightless import behind, compare_weightless, functions
 from shapeinspect.compare.weights import Options, compare_weights, stored
-from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Layer, Model, Note
 from shapeinspect.plugin_api.loader import Loader, Refusal
 from shapeinspect.plugin_api.native import NativeTable
@@ -56,7 +55,7 @@ def compare(
     """
     chosen = options or Options()
     side_a, side_b = ModelSide(a, tables[0]), ModelSide(b, tables[1])
-    matching = match(*_units(a, b), fingerprint if chosen.values else None)
+    matching = matched(a, b, fingerprint if chosen.values else None)
     pairs = tuple(_pairs(matching, side_a, side_b, chosen))
     paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
     if pairs or a.adapter != b.adapter:
@@ -65,24 +64,6 @@ def compare(
         layers = tuple(compare_steps(side_a, side_b))
     refusal = _refusal(a, b, pairs, loader) if loader is not None else None
     return Comparison(a, b, layers, refusal, _notes(matching, a, b), chosen.values)
-
-
-def _units(a: Model, b: Model) -> tuple[list[Unit], list[Unit]]:
-    """Cut both models into layers of one granularity.
-
-    Where only one side has an attention as one layer, the other's projections are joined; where only one
-    side has separable convolutions, they are split in two.
-    """
-    whole = [any("q.weight" in unit.slots for unit in units_of(model)) for model in (a, b)]
-    separable = [[layer for layer in model.layers if layer.kind == "separable_conv"] for model in (a, b)]
-    alike = any_numbered(separable[0], b.layers) or any_numbered(separable[1], a.layers)
-    split = bool(separable[0]) != bool(separable[1]) and not alike
-    join = whole[0] != whole[1]
-    units_a, units_b = (
-        units_of(model, joined=join and not is_whole, halved=split)
-        for model, is_whole in zip((a, b), whole, strict=True)
-    )
-    return units_a, units_b
 
 
 def _pairs(matching: Matching, a: ModelSide, b: ModelSide, options: Options) -> list[LayerPair]:
@@ -152,12 +133,8 @@ def _pair(
     settings: tuple[SettingPair, ...],
     options: Options,
 ) -> LayerPair:
-    seen_a, seen_b = _retyped(a, b, side_a, side_b), _retyped(b, a, side_b, side_a)
-    if not side_b.model.calls:
-        seen_a = without_new(seen_a)
-    if not side_a.model.calls:
-        seen_b = without_new(seen_b)
-    weights = compare_weights(seen_a, seen_b, options, _doubt(a, b, side_a, side_b))
+    seen_a, seen_b = seen(a, b, side_a, side_b)
+    weights = compare_weights(seen_a, seen_b, options, doubt(a, b, side_a, side_b))
     why = _kind_texts(a, b, weights)
     statuses = {weight.status for weight in weights}
     status: Status = "same"
@@ -172,15 +149,6 @@ def _pair(
         status = "ambiguous"
     evidence = matching.evidence[a.index]
     return LayerPair(a.layer.path, b.layer.path, _kind(a, b), status, evidence, weights, settings, why)
-
-
-def _retyped(unit: Unit, partner: Unit, side: ModelSide, other: ModelSide) -> Unit:
-    """Treat a layer of unknown kind as its partner's."""
-    if unit.layer.kind != "unknown":
-        alike = unit.layer.kind == partner.layer.kind and side.model.framework == other.model.framework
-        return like_partner(unit, partner) if alike and other.model.calls and not side.model.calls else unit
-    ordered = in_order(unit, partner) if side.model.framework == other.model.framework else unit
-    return ordered if ordered is not unit else retype(unit, partner, side.table)
 
 
 def _kind_texts(a: Unit, b: Unit, weights: Sequence[WeightPair]) -> tuple[str, ...]:
@@ -201,20 +169,6 @@ def _kind_texts(a: Unit, b: Unit, weights: Sequence[WeightPair]) -> tuple[str, .
             proof = f"compared as if its kind were {known.layer.kind}"
         texts.append(f"{bare} has only names and shapes: {proof}")
     return tuple(texts)
-
-
-def _doubt(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> str:
-    """Say that an image is flattened in an order that no graph shows, and the sides may use two orders."""
-    if side_a.table is None or side_b.table is None:
-        return ""
-    unclear = [
-        letter
-        for letter, unit, side in (("A", a, side_a), ("B", b, side_b))
-        if unknown_order(unit.layer.path) in side.model.notes
-    ]
-    if side_a.table.channels_last == side_b.table.channels_last or not unclear:
-        return ""
-    return f"the flatten order of {' and '.join(unclear)} is not known: the input axes may differ in order"
 
 
 def _kind(a: Unit, b: Unit) -> str:
@@ -267,8 +221,12 @@ def _notes(matching: Matching, a: Model, b: Model) -> tuple[Note, ...]:
     norms_a, norms_b = (
         sum("batch_norm" in unit.kinds for unit in units) for units in (matching.a, matching.b)
     )
-    for norms, others, has, lacks in ((norms_a, norms_b, "A", "B"), (norms_b, norms_a, "B", "A")):
-        if norms and not others:
+    bare_a, bare_b = (
+        any(unit.layer.kind == "unknown" for unit in units) for units in (matching.a, matching.b)
+    )
+    sides = ((norms_a, norms_b, bare_b, "A", "B"), (norms_b, norms_a, bare_a, "B", "A"))
+    for norms, others, bare, has, lacks in sides:
+        if norms and not others and not bare:
             notes.append(
                 Note(f"{has} has batch norms and {lacks} has none: they may be folded into other layers")
             )

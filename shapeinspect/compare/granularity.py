@@ -1,7 +1,8 @@
-"""Brings layers to one granularity: stacks separate gates, splits separable convolutions."""
+"""Brings layers to one granularity: stacks gates, splits separable convolutions and recurrent stacks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,9 @@ _HALVES = (
     ("depthwise", {"depthwise.weight": "weight"}),
     ("pointwise", {"pointwise.weight": "weight", "bias": "bias"}),
 )
+
+#: The layer of a recurrent stack in the name of a slot, counted from 0.
+_LAYER = re.compile(r"\.l(\d+)")
 
 
 def stacked(layer: Layer) -> tuple[Layer, dict[str, tuple[str, ...]]]:
@@ -119,3 +123,59 @@ def _taken(weights: Sequence[Weight], slots: dict[str, str]) -> Iterable[Weight]
     for weight in weights:
         if weight.layout is not None and weight.layout.slot in slots:
             yield replace(weight, layout=replace(weight.layout, slot=slots[weight.layout.slot]))
+
+
+def depth(layer: Layer) -> int:
+    """Count the layers of a recurrent stack; 0 for a layer of another kind.
+
+    Args:
+        layer: a layer.
+
+    Example:
+        >>> weights = tuple(Weight(n, n, (3,), layout=Layout("o", "o", slot=f"bias.l{n}")) for n in "01")
+        >>> depth(Layer("a", "lstm", "LSTM", weights=weights)), depth(Layer("a", "conv", "Conv2d"))
+        (2, 0)
+    """
+    return 1 + max((_number(weight) for weight in layer.weights), default=-1)
+
+
+def single_layers(layer: Layer) -> tuple[Layer, ...]:
+    """Split a recurrent stack into its layers, the first one first.
+
+    Args:
+        layer: a layer.
+
+    Returns:
+        one layer each, named by the stack and the number, from 0; the layer itself where it is no stack.
+
+    Example:
+        >>> weights = tuple(Weight(n, n, (3,), layout=Layout("o", "o", slot=f"bias.l{n}")) for n in "01")
+        >>> [(one.path, one.weights[0].layout.slot)
+        ...  for one in single_layers(Layer("a", "lstm", "LSTM", weights=weights))]
+        [('a.l0', 'bias.l0'), ('a.l1', 'bias.l0')]
+    """
+    count = depth(layer)
+    if count < 2:
+        return (layer,)
+    settings = {**layer.attributes, "num_layers": 1}
+    return tuple(
+        replace(
+            layer,
+            path=f"{layer.path}.l{number}",
+            parts=(*(layer.parts or (layer.path,)), f"l{number}"),
+            attributes=Frozen(settings),
+            weights=tuple(_first(weight) for weight in layer.weights if _number(weight) == number),
+        )
+        for number in range(count)
+    )
+
+
+def _number(weight: Weight) -> int:
+    found = _LAYER.search(weight.layout.slot) if weight.layout is not None else None
+    return int(found.group(1)) if found else -1
+
+
+def _first(weight: Weight) -> Weight:
+    if weight.layout is None:
+        return weight
+    return replace(weight, layout=replace(weight.layout, slot=_LAYER.sub(".l0", weight.layout.slot)))

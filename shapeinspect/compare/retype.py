@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
@@ -9,7 +10,7 @@ from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Weight
 from shapeinspect.layout.canonical import pieces
 from shapeinspect.layout.pattern import lengths, parse
-from shapeinspect.plugin_api.native import NativeTable
+from shapeinspect.plugin_api.native import NativeRow, NativeTable
 
 
 def retype(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
@@ -30,14 +31,44 @@ def retype(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
     if row is None:
         return unit
     slots: dict[str, Slot] = {}
-    for name, slot in unit.slots.items():
+    native = row.type.replace("{k}", str(max(len(slot.weight.shape) for slot in unit.slots.values()) - 2))
+    for name, slot in _with_roles(unit, partner, row, table).items():
         weight = slot.weight
-        native = row.type.replace("{k}", str(len(weight.shape) - 2))
         cut = weight if slot.piece is not None else _bound(weight, native, partner, table)
         if cut is None:
             return unit
         slots.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or {name: slot})
     return replace(unit, slots=slots)
+
+
+def _with_roles(unit: Unit, partner: Unit, row: NativeRow, table: NativeTable) -> Mapping[str, Slot]:
+    """Name weights that their file only numbers by the roles of their kind, which follow in that order.
+
+    A layer may lack some, such as a bias: then only the roles of slots that its partner has are counted.
+    """
+    numbers = [slot.weight.role for slot in unit.slots.values()]
+    roles = [text.rpartition(":")[0] for text in row.roles.split()]
+    if numbers != [str(index) for index in range(len(numbers))] or any("{" in role for role in roles):
+        return unit.slots
+    if len(roles) != len(numbers):
+        held = {part for name in partner.slots for part in (name, *name.split("+"))}
+        roles = [role for role in roles if _slot_of(role, unit, row, table) in held]
+    if len(roles) != len(numbers):
+        return unit.slots
+    return {
+        role: replace(slot, name=role, weight=replace(slot.weight, role=role))
+        for role, slot in zip(roles, unit.slots.values(), strict=True)
+    }
+
+
+def _slot_of(role: str, unit: Unit, row: NativeRow, table: NativeTable) -> str:
+    """Return the slot of a role, whatever the rank of the weight."""
+    for slot in unit.slots.values():
+        rank = len(slot.weight.shape)
+        layout = table.bind(row.type.replace("{k}", str(rank - 2)), role, rank, {"g": 1})
+        if layout is not None:
+            return layout.slot
+    return ""
 
 
 def in_order(unit: Unit, partner: Unit) -> Unit:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from shapeinspect.compare.attention import group_projections
-from shapeinspect.compare.granularity import halves, stacked
+from shapeinspect.compare.granularity import halves, single_layers, stacked
 from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Layout, Model, Weight, companions
@@ -26,6 +26,9 @@ _ROLES = {
     "kernel": "weight", "W": "weight", "embeddings": "weight", "embedding": "weight", "gamma": "weight",
     "scale": "weight", "beta": "bias", "b": "bias",
 }  # fmt: skip
+
+#: Layers whose bias some frameworks add as an op of its own, and the setting that says how long it is.
+_BIASED = {"linear": "out_features", "conv": "out_channels", "conv_transpose": "out_channels"}
 
 _COUNTER = re.compile(r"int|bool")
 
@@ -138,13 +141,16 @@ def is_new(weight: Weight) -> bool:
     return weight.nbytes == 0 and weight.values is None and 0 not in weight.shape
 
 
-def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> list[Unit]:
+def units_of(
+    model: Model, *, joined: bool = False, halved: bool = False, unstacked: bool = False
+) -> list[Unit]:
     """Return the layers of a model that own weights, with their neighbors.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
         joined: whether to join separate projections into one attention.
         halved: whether to split a separable convolution into two layers.
+        unstacked: whether to split a recurrent stack into its layers.
     """
     layers = _without_companions(_with_parts(_with_biases(model)))
     layers, members_of = group_projections(layers) if joined else (layers, {})
@@ -152,7 +158,7 @@ def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> lis
     for layer in layers:
         if all(is_counter(weight) for weight in layer.weights):
             continue
-        for part in halves(layer) if halved else (layer,):
+        for part in _parts(layer, halved=halved, unstacked=unstacked):
             whole, stored = stacked(part)
             within = layer.path if part is not layer else ""
             slots = _slots(whole, stored)
@@ -160,6 +166,11 @@ def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> lis
             units.append(Unit(len(units), whole, slots, aliases(whole), paths, within))
     _connect(model, units)
     return units
+
+
+def _parts(layer: Layer, *, halved: bool, unstacked: bool) -> Iterator[Layer]:
+    for half in halves(layer) if halved else (layer,):
+        yield from single_layers(half) if unstacked else (half,)
 
 
 def _slots(layer: Layer, stored: Mapping[str, tuple[str, ...]]) -> dict[str, Slot]:
@@ -177,7 +188,7 @@ def _slots(layer: Layer, stored: Mapping[str, tuple[str, ...]]) -> dict[str, Slo
 
 
 def _with_biases(model: Model) -> list[Layer]:
-    """Make a vector that is added to a linear layer's output its bias: ONNX writes a MatMul and an Add."""
+    """Make a vector that is added to a layer's output its bias: ONNX writes a MatMul and an Add."""
     layers = {layer.path: layer for layer in model.layers}
     readers: dict[str, list[Call]] = defaultdict(list)
     for call in model.calls:
@@ -186,13 +197,13 @@ def _with_biases(model: Model) -> list[Layer]:
     merged: dict[str, Layer] = {}
     for call in model.calls:
         layer = layers.get(call.layer)
-        if layer is None or layer.kind != "linear" or len(layer.weights) != 1 or not call.outputs:
+        if layer is None or layer.kind not in _BIASED or len(layer.weights) != 1 or not call.outputs:
             continue
         after = readers.get(call.outputs[0], [])
         adding = layers.get(after[0].layer) if len(after) == 1 else None
         if adding is None or adding.attributes.get("op") != "add" or len(adding.weights) != 1:
             continue
-        vector, features = adding.weights[0], layer.attributes.get("out_features")
+        vector, features = adding.weights[0], layer.attributes.get(_BIASED[layer.kind])
         if vector.shape == (features,) and len(_named(after[0])) == 1:
             layout = Layout("o", "o", slot="bias")
             bias = replace(vector, layout=layout, common_shape=vector.shape)

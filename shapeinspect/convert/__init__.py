@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect import registry
 from shapeinspect.api.report import Report, inspect
 from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
+from shapeinspect.convert.sides import both
 from shapeinspect.convert.target import SourceSlot, TargetWeight, plan
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
+from shapeinspect.convert.written import Written, listed
 from shapeinspect.errors import UsageError
 from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Layout, Model, Weight
@@ -31,34 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Written", "normalize"]
 
-_MOST = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What :func:`normalize` wrote.
-
-    Args:
-        path: the file.
-        tensors: the name and shape of each tensor.
-        nbytes: the bytes of all values.
-        kept: the names of the tensors that were copied unchanged.
-        notes: what a reader of the file has to know, one sentence each.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     written = normalize("tests/data/lenet.onnx", f"{folder}/lenet.safetensors")
-        >>> written.tensors["fc1.weight"], written.nbytes
-        ((120, 400), 246824)
-    """
-
-    path: str
-    tensors: Mapping[str, tuple[int, ...]]
-    nbytes: int
-    kept: tuple[str, ...]
-    notes: tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -69,7 +43,16 @@ class _Entry:
 
 
 def normalize(
-    source: Any, output: str | os.PathLike[str], to: str | None = None, *, keep_unknown: bool = False
+    source: Any,
+    output: str | os.PathLike[str],
+    to: str | None = None,
+    *,
+    keep_unknown: bool = False,
+    like: Any = None,
+    input: Any = None,  # noqa: A002  # the field's word for it
+    input_like: Any = None,
+    strict: bool = False,
+    script: bool = False,
 ) -> Written:
     """Write all weights of a model into a safetensors file, in the common convention.
 
@@ -78,15 +61,25 @@ def normalize(
     header's metadata ``weights`` holds, as JSON, each tensor's axes, slot and kind. Tensors are read and
     written one at a time, and the file appears when it is complete.
 
+    With ``like`` the file is made for another model: its layers are matched with the source's as
+    :func:`shapeinspect.diff` does, and the tensors have its names, layouts and dtypes.
+
     Args:
         source: a model: whatever :func:`shapeinspect.inspect` takes, or a report.
         output: the file to write.
         to: a framework whose adapter names a table of native layouts: ``torch``, ``keras``, ``onnx`` …
         keep_unknown: whether to copy weights without a proven layout unchanged.
+        like: the model that the weights are for: whatever ``inspect`` takes, or a report.
+        input: the shapes of the source's inputs, as for :func:`shapeinspect.inspect`.
+        input_like: the shapes of the inputs of ``like``; by default the source's, with the channels where the
+            other framework has them.
+        strict: with ``like``: whether to refuse if a weight of either side cannot be moved.
+        script: with ``like``: whether to write the code that loads the file there, see ``Written.script``.
 
     Raises:
         UsageError: if a weight's layout is not proven, its values cannot be read, the other framework
-            has no such layer, or the file cannot be written.
+            has no such layer, or the file cannot be written; with ``like``: if nothing can be moved, or no
+            graph shows how an image is flattened.
         UnreadableFileError: if the source is cut off, corrupt or of no known format.
 
     Example:
@@ -96,8 +89,14 @@ def normalize(
         >>> written.tensors["conv1/kernel"]
         (5, 5, 1, 6)
     """
+    if like is not None:
+        if to is not None or keep_unknown:
+            raise UsageError("--like names the layout: it goes with neither --to nor --keep-unknown")
+        from shapeinspect.convert.like_file import write_like
+
+        return write_like(both(source, like, input, input_like), output, strict=strict, script=script)
     table = None if to is None else _table(to)
-    model = source.model if isinstance(source, Report) else inspect(source).model
+    model = source.model if isinstance(source, Report) else inspect(source, input).model
     units = units_of(model, halved=table is not None and table.find("separable_conv", {}) is None)
     names = _stems(units, table.separator if table else ".")
     entries: list[_Entry] = []
@@ -253,12 +252,9 @@ def _writer(target: TargetWeight, slots: Sequence[Slot]) -> Any:
 
 
 def _unknown(refused: Mapping[str, str]) -> UsageError:
-    lines = [f"{name}: {why}" for name, why in list(refused.items())[:_MOST]]
-    if len(refused) > _MOST:
-        lines.append(f"and {len(refused) - _MOST:,} more")
     many = "1 weight" if len(refused) == 1 else f"{len(refused):,} weights"
     return UsageError(
-        f"{many} cannot be converted", got="\n".join(lines), hint="--keep-unknown copies them unchanged"
+        f"{many} cannot be converted", got=listed(refused), hint="--keep-unknown copies them unchanged"
     )
 
 
@@ -277,13 +273,10 @@ def _check(entries: Sequence[_Entry], model: Model) -> None:
         elif times[tensor.name] > 1:
             problems[tensor.name] = "two weights would have this name"
     if problems:
-        lines = [f"{name}: {why}" for name, why in list(problems.items())[:_MOST]]
-        if len(problems) > _MOST:
-            lines.append(f"and {len(problems) - _MOST:,} more")
         raise UsageError(
             f"{'1 weight' if len(problems) == 1 else f'{len(problems):,} weights'} cannot be written",
             where=model.source,
-            got="\n".join(lines),
+            got=listed(problems),
         )
 
 

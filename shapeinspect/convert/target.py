@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shapeinspect.errors import LayoutError
@@ -158,7 +158,7 @@ def _fill(
 ) -> TargetWeight | None:
     """Find the slots of one weight and its stored lengths; None where the layer does not have them."""
     names = _names(layout)
-    sources = [_sources(name, slots) for name in names]
+    sources = [sources_of(name, slots) for name in names]
     taken = [source for part in sources for source in part]
     # Where the source has a sum, its first part gets all of it.
     if not all(sources) or all(source in used and "+" not in source for source in taken):
@@ -177,7 +177,7 @@ def _fill(
     except LayoutError:
         return None
     for piece in cut:
-        if any(piece.shape != slots[name].shape for name in _sources(piece.slot, slots)):
+        if any(piece.shape != slots[name].shape for name in sources_of(piece.slot, slots)):
             return None
     return TargetWeight(role, layout, shape, tuple(dict.fromkeys(taken)))
 
@@ -189,14 +189,24 @@ def _names(layout: Layout) -> list[str]:
     return names
 
 
-def _sources(name: str, slots: Mapping[str, SourceSlot]) -> list[str]:
-    """Return the slots that a slot is computed from: itself, its summands, or the sum that contains it."""
-    if name in slots:
+def sources_of(name: str, slots: Iterable[str]) -> list[str]:
+    """Return the slots that a slot is computed from: itself, its summands, or the sum that contains it.
+
+    Args:
+        name: the wanted slot.
+        slots: the names of those that are there.
+
+    Example:
+        >>> sources_of("bias_ih.l0+bias_hh.l0", ("bias_ih.l0", "bias_hh.l0"))
+        ['bias_ih.l0', 'bias_hh.l0']
+    """
+    held = list(slots)
+    if name in held:
         return [name]
-    parts = [part for part in name.split("+") if part in slots]
+    parts = [part for part in name.split("+") if part in held]
     if parts:
         return parts
-    return [whole for whole in slots if "+" in whole and name in whole.split("+")]
+    return [whole for whole in held if "+" in whole and name in whole.split("+")]
 
 
 def _composite(layout: Layout, source: SourceSlot, channels_last: bool) -> Layout:

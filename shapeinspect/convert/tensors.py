@@ -93,6 +93,23 @@ def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) ->
             partial.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file.
+
+    Args:
+        path: the file; an existing one is replaced.
+        text: what to write.
+
+    Raises:
+        UsageError: if the path is no place for a file, or it cannot be written.
+    """
+    writable(path)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f'cannot write "{path}"', got=error.strerror or str(error)) from None
+
+
 def writable(path: Path) -> int | None:
     """Refuse to write to anything but a regular file or a new name.
 

@@ -32,6 +32,9 @@ class Adapter(ABC):
     #: Its framework's ``shapeinspect.plugin_api.loader.Loader`` as ``package.module:NAME``: what loading a
     #: checkpoint by key refuses. One adapter of each such framework names it; None in the others.
     loader: str | None = None
+    #: Its framework's ``shapeinspect.plugin_api.loading_script.LoadingScript`` as ``package.module:NAME``:
+    #: the code that loads what ``normalize`` writes. One adapter of each such framework names it, or None.
+    script: str | None = None
     #: Its ``shapeinspect.plugin_api.rerun.Debugger`` as ``package.module:NAME``, imported only when a call
     #: has failed; None where it has none.
     debugger: str | None = None

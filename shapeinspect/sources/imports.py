@@ -54,9 +54,30 @@ def from_import_string(text: str) -> Source:
             raise UsageError(
                 f'"{module_name}" has no attribute "{attribute}"', hint=_close(target, name)
             ) from None
-    if inspect.isclass(target) or inspect.isroutine(target) or isinstance(target, functools.partial):
+    if _is_called(target):
         target = _build(text, target)
     return from_object(target, text)
+
+
+def is_factory(text: str) -> bool:
+    """Tell whether a name that was imported before is that of a class or a factory.
+
+    Args:
+        text: ``package.module:attribute``.
+
+    Example:
+        >>> is_factory("fractions:Fraction"), is_factory("string:digits"), is_factory("lenet.onnx")
+        (True, False, False)
+    """
+    module, _, attribute = text.partition(":")
+    target: object = sys.modules.get(module)
+    for name in attribute.split("."):
+        target = getattr(target, name, None)
+    return _is_called(target)
+
+
+def _is_called(target: object) -> bool:
+    return inspect.isclass(target) or inspect.isroutine(target) or isinstance(target, functools.partial)
 
 
 def _build(text: str, factory: object) -> object:

@@ -120,6 +120,7 @@ def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, item: Held)
         bool(variable.trainable),
         layout,
         values=(lambda: keras.ops.convert_to_numpy(variable)) if variable._value is not None else None,
+        key=variable.path,
     )
 
 

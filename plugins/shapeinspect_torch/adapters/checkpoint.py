@@ -37,6 +37,7 @@ class TorchAdapter(Adapter):
     framework = "torch"
     native = "shapeinspect_torch.vocabulary.native:NATIVE"
     loader = "shapeinspect_torch.checkpoints.loader:LOADER"
+    script = "shapeinspect_torch.checkpoints.loading_code:SCRIPT"
     follows_inputs = True
     insists = False
     formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)", "a live state dict")

@@ -1,0 +1,99 @@
+"""Cuts two models into layers of one granularity and pairs them, each read as its partner shows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from shapeinspect.compare.compatible import any_numbered
+from shapeinspect.compare.granularity import depth
+from shapeinspect.compare.match import Matching, match
+from shapeinspect.compare.retype import in_order, like_partner, retype, without_new
+from shapeinspect.compare.sides import ModelSide
+from shapeinspect.compare.slots import Unit, units_of
+from shapeinspect.infer.composite import unknown_order
+from shapeinspect.ir import Model
+
+
+def matched(a: Model, b: Model, fingerprint: Callable[[Unit], str | None] | None = None) -> Matching:
+    """Find which layers of two models are the same, cut into layers of one granularity.
+
+    Where only one side has an attention as one layer, the other's projections are joined; where only one
+    side has separable convolutions, they are split in two; where the sides stack recurrent layers
+    differently, every stack is split into its layers.
+
+    Args:
+        a: a model after every stage.
+        b: another one.
+        fingerprint: returns a text that layers with equal numbers share, where these may be read.
+    """
+    whole = [any("q.weight" in unit.slots for unit in units_of(model)) for model in (a, b)]
+    separable = [[layer for layer in model.layers if layer.kind == "separable_conv"] for model in (a, b)]
+    alike = any_numbered(separable[0], b.layers) or any_numbered(separable[1], a.layers)
+    split = bool(separable[0]) != bool(separable[1]) and not alike
+    units_a, units_b = (
+        units_of(
+            model,
+            joined=whole[0] != whole[1] and not is_whole,
+            halved=split,
+            unstacked=_stacks(a) != _stacks(b),
+        )
+        for model, is_whole in zip((a, b), whole, strict=True)
+    )
+    return match(units_a, units_b, fingerprint)
+
+
+def _stacks(model: Model) -> Counter[int]:
+    """Count the recurrent stacks of each depth above one."""
+    depths = Counter(depth(layer) for layer in model.layers)
+    return Counter({layers: count for layers, count in depths.items() if layers > 1})
+
+
+def seen(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> tuple[Unit, Unit]:
+    """Return two partners with what each is known to be by the other.
+
+    Args:
+        a: a layer of the first model.
+        b: its partner.
+        side_a: the first model.
+        side_b: the second one.
+    """
+    seen_a, seen_b = _retyped(a, b, side_a, side_b), _retyped(b, a, side_b, side_a)
+    if not side_b.model.calls:
+        seen_a = without_new(seen_a)
+    if not side_a.model.calls:
+        seen_b = without_new(seen_b)
+    return seen_a, seen_b
+
+
+def _retyped(unit: Unit, partner: Unit, side: ModelSide, other: ModelSide) -> Unit:
+    """Treat a layer of unknown kind as its partner's."""
+    if unit.layer.kind != "unknown":
+        alike = unit.layer.kind == partner.layer.kind and side.model.framework == other.model.framework
+        return like_partner(unit, partner) if alike and other.model.calls and not side.model.calls else unit
+    ordered = in_order(unit, partner) if side.model.framework == other.model.framework else unit
+    return ordered if ordered is not unit else retype(unit, partner, side.table)
+
+
+def doubt(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> str:
+    """Say that an image is flattened in an order that no graph shows, and the sides may use two orders.
+
+    Args:
+        a: a layer of the first model.
+        b: its partner.
+        side_a: the first model.
+        side_b: the second one.
+
+    Returns:
+        a clause; empty where there is no doubt.
+    """
+    if side_a.table is None or side_b.table is None:
+        return ""
+    unclear = [
+        letter
+        for letter, unit, side in (("A", a, side_a), ("B", b, side_b))
+        if unknown_order(unit.layer.path) in side.model.notes
+    ]
+    if side_a.table.channels_last == side_b.table.channels_last or not unclear:
+        return ""
+    return f"the flatten order of {' and '.join(unclear)} is not known: the input axes may differ in order"

@@ -1,0 +1,276 @@
+"""Plans how the weights of one model become those of another: names, layouts and dtypes of the second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.compare.match import Matching
+from shapeinspect.compare.pairing import matched, seen
+from shapeinspect.compare.sides import ModelSide
+from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
+from shapeinspect.convert.folding import Folds, find_folds
+from shapeinspect.convert.input_order import arranged
+from shapeinspect.convert.target import sources_of
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Layout, Model, Weight
+from shapeinspect.layout import canonical
+from shapeinspect.plugin_api.native import NativeTable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_UNREADABLE = "the values of A's weight cannot be read"
+
+#: Reads the values of a slot in the common convention.
+Reader = Callable[[], "Array"]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One weight of the target, made of weights of the source.
+
+    Args:
+        weight: the target's weight.
+        kind: the kind of its layer.
+        layout: how the target stores it; None where both sides store it alike.
+        sources: the names of the source's weights that it is made of.
+        read: returns its values as the target stores them, in the source's dtype.
+    """
+
+    weight: Weight
+    kind: str
+    layout: Layout | None
+    sources: tuple[str, ...]
+    read: Reader
+
+
+@dataclass(slots=True)
+class Plan:
+    """What can be moved, and what cannot.
+
+    Args:
+        moves: the target's weights that are written.
+        left: the target's weights that are not, and why.
+        unused: the source's weights that go nowhere, and why.
+        tied: the target's weights that share the storage of one that is written, and its name.
+        unordered: the linear layers of the target whose flattened input no graph shows, and why.
+        notes: what a reader of the file has to know, one sentence each.
+    """
+
+    moves: list[Move] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+    unused: dict[str, str] = field(default_factory=dict)
+    tied: dict[str, str] = field(default_factory=dict)
+    unordered: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan_like(a: Model, b: Model, tables: tuple[NativeTable | None, NativeTable | None]) -> Plan:
+    """Plan how one model's weights become another's.
+
+    Args:
+        a: the source, after every stage.
+        b: the target, whose names, layouts and dtypes are wanted.
+        tables: for each model the table of its framework.
+
+    Example:
+        >>> from shapeinspect.api.report import inspect
+        >>> model = inspect("tests/data/lenet.onnx").model
+        >>> plan = plan_like(model, model, (None, None))
+        >>> plan.moves[0].weight.name, plan.left
+        ('conv1.weight', {})
+    """
+    matching = matched(a, b)
+    side_a, side_b = ModelSide(a, tables[0]), ModelSide(b, tables[1])
+    plan = Plan()
+    folds = find_folds(matching, a, b)
+    used: set[str] = set()
+    for unit in matching.b:
+        partner = matching.partner_b.get(unit.index)
+        if partner is not None:
+            _pair(plan, (matching.a[partner], unit), (side_a, side_b), folds, used)
+        elif unit.index in folds.identities:
+            _identity(plan, unit, folds, used)
+        else:
+            reason = _unmatched(matching, unit)
+            plan.left.update({weight.name: reason for weight in _weights(unit)})
+    _tie(plan, b)
+    for unit in matching.a:
+        reason = "B has no such layer" if unit.index not in matching.partner_a else "B has no weight for it"
+        for weight in _weights(unit):
+            if weight.name not in used and weight.name not in folds.used:
+                plan.unused[weight.name] = reason
+    plan.notes += folds.notes
+    return plan
+
+
+def _weights(unit: Unit) -> Iterator[Weight]:
+    """Yield the weights that a layer's slots hold, as the model stores them."""
+    done: set[str] = set()
+    for slot in unit.slots.values():
+        for name in slot.names:
+            if name not in done and not is_new(slot.weight):
+                done.add(name)
+                yield slot.weight if name == slot.weight.name else replace(slot.weight, name=name)
+
+
+def _unmatched(matching: Matching, unit: Unit) -> str:
+    candidates = matching.open_classes().get(matching.class_b[unit.index])
+    if candidates is None:
+        return "A has no such layer"
+    paths = [matching.a[index].layer.path for index in candidates[0]]
+    return f"{' and '.join(paths[:3])}{' and more' if len(paths) > 3 else ''} fit it equally well"
+
+
+def _pair(
+    plan: Plan, units: tuple[Unit, Unit], sides: tuple[ModelSide, ModelSide], folds: Folds, used: set[str]
+) -> None:
+    a, b = seen(*units, *sides)
+    ordered = arranged(a, b, *sides)
+    if isinstance(ordered, str):
+        plan.unordered[b.layer.path] = ordered
+        plan.left.update({weight.name: ordered for weight in _weights(b)})
+        return
+    a, b = ordered
+    slots = dict(a.slots)
+    readers = {**_readers(a), **folds.readers(units[0].index, a)}
+    slots.update(folds.slots(units[0].index, a, b))
+    for stored, layout, names in _targets(b):
+        made = _move(stored, layout, names, b, slots, readers)
+        if isinstance(made, str):
+            plan.left[stored.name] = made
+            continue
+        plan.moves.append(made)
+        used.update(made.sources)
+
+
+def _readers(unit: Unit) -> dict[str, Reader]:
+    weights = {slot.weight.name: slot.weight for slot in unit.slots.values()}
+    return dict(canonical.read(weights.values()))
+
+
+def _targets(unit: Unit) -> Iterator[tuple[Weight, Layout | None, tuple[str, ...]]]:
+    """Yield each stored weight of a layer with its layout and its slots."""
+    done: dict[str, list[str]] = {}
+    for name, slot in unit.slots.items():
+        done.setdefault(slot.weight.name, []).append(name)
+    for names in done.values():
+        slot = unit.slots[names[0]]
+        if not slot.stored:
+            yield slot.weight, slot.weight.layout if slot.piece is not None else None, tuple(names)
+            continue
+        piece = slot.piece
+        for index, stored in enumerate(slot.stored):  # one weight a gate
+            pattern = " ".join(piece.pattern.split()[1:]) if piece is not None else ""
+            layout = Layout(pattern, pattern, slot=f"{names[0]}[{index}]")
+            shape = slot.weight.shape[1:]
+            yield replace(slot.weight, name=stored, shape=shape, nbytes=None), layout, tuple(names)
+
+
+def _move(
+    weight: Weight,
+    layout: Layout | None,
+    names: Sequence[str],
+    unit: Unit,
+    slots: Mapping[str, Slot],
+    readers: Mapping[str, Reader],
+) -> Move | str:
+    """Return how a weight is made; or a clause that says why it cannot be."""
+    if weight.quantization is not None:
+        return f"B stores it quantized, as {weight.type}"
+    shape = _whole(weight.shape)
+    if shape is None:
+        return "its shape is not known"
+    needed: dict[str, Shape] = {}
+    for name in names:
+        found = sources_of(name, slots)
+        if not found:
+            return f"A has no {name} there"
+        for source in found:
+            needed[source] = unit.slots[name].shape
+    for source, wanted in needed.items():
+        reason = _refused(slots[source], unit.slots[names[0]], wanted, readers, source)
+        if reason:
+            return reason
+    stored = tuple(dict.fromkeys(name for source in needed for name in slots[source].names))
+    if layout is None:
+        values = slots[next(iter(needed))].weight.values
+        return Move(weight, unit.layer.kind, None, stored, values) if values is not None else _UNREADABLE
+    chosen = {source: _shaped(readers[source], needed[source], slots[source].shape) for source in needed}
+
+    def read() -> Array:
+        return canonical.write(layout, shape, {source: reader() for source, reader in chosen.items()})
+
+    return Move(weight, unit.layer.kind, layout, stored, read)
+
+
+def _refused(a: Slot, b: Slot, wanted: Shape, readers: Mapping[str, Reader], name: str) -> str:
+    if (a.piece is None) != (b.piece is None):
+        return f"the order of the axes of {'A' if a.piece is None else 'B'}'s weight is not proven"
+    if _long(a.shape) != _long(wanted):
+        return f"{_text(a.shape)} in A, {_text(wanted)} in B"
+    if (a.weight.values is None) if a.piece is None else name not in readers:
+        return _UNREADABLE
+    return ""
+
+
+def _shaped(read: Reader, wanted: Shape, shape: Shape) -> Reader:
+    """Add or leave out axes of length 1: a convolution of 1 stands for a linear layer."""
+    if tuple(wanted) == tuple(shape):
+        return read
+    lengths = _whole(wanted)
+    return lambda: read().reshape(lengths)
+
+
+def _long(shape: Shape) -> Shape:
+    return tuple(length for length in shape if length != 1)
+
+
+def _text(shape: Shape) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _whole(shape: Shape) -> tuple[int, ...] | None:
+    lengths = tuple(length for length in shape if isinstance(length, int))
+    return lengths if len(lengths) == len(shape) else None
+
+
+def _identity(plan: Plan, unit: Unit, folds: Folds, used: set[str]) -> None:
+    """Write a batch norm that leaves its input as it is but for the source's bias."""
+    for name, slot in unit.slots.items():
+        shape = _whole(slot.weight.shape)
+        read = folds.identities[unit.index].get(name)
+        if read is None or shape is None or slot.weight.layout is None:
+            plan.left[slot.weight.name] = "A has folded this layer into the one before it"
+            continue
+        sources = folds.sources(unit.index)
+        used.update(sources)
+        plan.moves.append(Move(slot.weight, unit.layer.kind, slot.weight.layout, sources, read))
+
+
+def _tie(plan: Plan, b: Model) -> None:
+    """Write weights that share one storage once."""
+    first: dict[str, str] = {}
+    moves: list[Move] = []
+    for move in plan.moves:
+        key = move.weight.storage
+        if key is not None and key in first:
+            plan.tied[move.weight.name] = first[key]
+            continue
+        if key is not None:
+            first[key] = move.weight.name
+        moves.append(move)
+    plan.moves = moves
+    storages = {weight.name: weight.storage for layer in b.layers for weight in layer.weights}
+    for name in [name for name in plan.left if storages.get(name) in first]:
+        plan.tied[name] = first[str(storages[name])]
+        del plan.left[name]
+    held = {move.weight.name for move in plan.moves} | set(plan.left) | set(plan.tied)
+    for layer in b.layers:
+        for weight in layer.weights:
+            if weight.name not in held and not is_counter(weight) and not is_new(weight):
+                plan.left[weight.name] = "nothing says what it holds"

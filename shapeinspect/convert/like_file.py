@@ -1,0 +1,176 @@
+"""Writes one model's weights as another model stores them, and the script that loads them there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from shapeinspect import registry
+from shapeinspect.compare import compare
+from shapeinspect.convert.like import Move, Plan, plan_like
+from shapeinspect.convert.tensors import DTYPES, Tensor, write
+from shapeinspect.convert.written import Written, listed
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Layer, Model, Weight
+from shapeinspect.plugin_api.loading_script import Loading, Setting
+from shapeinspect.plugin_api.native import NativeTable
+from shapeinspect.sources.imports import is_factory
+from shapeinspect.text import printable
+
+Tables = tuple[NativeTable | None, NativeTable | None]
+
+
+def write_like(
+    models: tuple[Model, Model], output: str | os.PathLike[str], *, strict: bool = False, script: bool = False
+) -> Written:
+    """Write the weights of the first model in the names, layouts and dtypes of the second.
+
+    Args:
+        models: the source and the target, after every stage.
+        output: the safetensors file to write.
+        strict: whether to refuse if a weight of either side cannot be moved.
+        script: whether the code that loads the file is wanted as well.
+
+    Raises:
+        UsageError: if nothing can be moved, if no graph shows how an image is flattened, if ``strict`` and a
+            weight of either side stays, or if the file cannot be written.
+    """
+    a, b = models
+    tables = registry.native_table(a.framework), registry.native_table(b.framework)
+    plan = plan_like(a, b, tables)
+    _refuse(plan, models, strict=strict)
+    moves = [replace(move, weight=_keyed(move.weight)) for move in plan.moves]
+    tensors = [_tensor(move) for move in moves]
+    facts = {move.weight.name: _facts(move) for move in moves}
+    metadata = {
+        "convention": f"like {printable(Path(b.source).name)}",
+        "source": Path(a.source).name,
+        "framework": b.framework,
+        "weights": json.dumps(facts, separators=(",", ":")),
+    }
+    loading = _loading(str(output), b, plan, moves, _settings(models, tables)) if script else None
+    writer = registry.loading_script(b.framework) if script else None
+    if script and writer is None:
+        raise UsageError(
+            f"there is no loading script for {b.framework}",
+            expected=f"a model of one of: {', '.join(_with_scripts())}",
+            hint="leave out --loader: the file itself is written",
+        )
+    write(Path(output), tensors, metadata)
+    return Written(
+        str(output),
+        {tensor.name: tensor.shape for tensor in tensors},
+        sum(tensor.nbytes for tensor in tensors),
+        (),
+        tuple(plan.notes),
+        dict(plan.left),
+        dict(plan.unused),
+        writer.text(loading) if writer is not None and loading is not None else None,
+    )
+
+
+def _with_scripts() -> list[str]:
+    frameworks = sorted({row.adapter.framework for row in registry.installed() if row.adapter is not None})
+    return [name for name in frameworks if registry.loading_script(name) is not None]
+
+
+def _keyed(weight: Weight) -> Weight:
+    return replace(weight, name=weight.key) if weight.key is not None else weight
+
+
+def _refuse(plan: Plan, models: tuple[Model, Model], *, strict: bool) -> None:
+    if plan.unordered:
+        a, b = models
+        options = [option for option, model in (("--input", a), ("--input-like", b)) if not model.calls]
+        raise UsageError(
+            "the order of a flattened image is not known, so nothing is written",
+            got=listed(plan.unordered),
+            hint=f"give the shape of an input with {' and '.join(options)}, so that there is a graph"
+            if options
+            else None,
+        )
+    if not plan.moves:
+        raise UsageError(
+            "no weight can be moved",
+            got=listed({**plan.left, **plan.unused}) or "the models share no layer",
+        )
+    if strict and (plan.left or plan.unused):
+        raise UsageError(
+            "some weights cannot be moved, and --strict asks for all",
+            got=listed({**plan.left, **{f"{name} (A)": why for name, why in plan.unused.items()}}),
+        )
+
+
+def _tensor(move: Move) -> Tensor:
+    weight = move.weight
+    dtype = weight.dtype if weight.dtype in DTYPES else "float32"
+    shape = _whole(weight)
+
+    def read() -> Any:
+        import numpy as np
+
+        array = move.read()
+        if dtype == "bfloat16":
+            return array.astype(np.float32)
+        return array.astype(dtype) if array.dtype.name != dtype and dtype in np.sctypeDict else array
+
+    return Tensor(weight.name, str(dtype), shape, read)
+
+
+def _whole(weight: Weight) -> tuple[int, ...]:
+    return tuple(
+        length for length in weight.shape if isinstance(length, int)
+    )  # the plan has seen that all are
+
+
+def _facts(move: Move) -> dict[str, Any]:
+    layout = move.layout
+    facts: dict[str, Any] = {"kind": move.kind, "from": list(move.sources)}
+    if layout is not None:
+        facts.update({"native": layout.native, "common": layout.common, "slot": layout.slot})
+        if layout.sizes:
+            facts["sizes"] = dict(layout.sizes)
+    return facts
+
+
+def _loading(file: str, b: Model, plan: Plan, moves: Sequence[Move], settings: Sequence[Setting]) -> Loading:
+    order = [weight for layer in b.layers for weight in layer.weights]
+    named = {move.weight.name: move for move in moves}
+    by_name = {weight.name: weight.key or weight.name for weight in order}
+    return Loading(
+        file,
+        b.source,
+        b.format != "live",
+        {name: _whole(named[name].weight) for name in by_name.values() if name in named},
+        tuple(by_name.values()),
+        {by_name.get(name, name): why for name, why in plan.left.items()},
+        {by_name.get(name, name): by_name.get(first, first) for name, first in plan.tied.items()},
+        tuple(settings),
+        is_factory(b.source),
+    )
+
+
+def _settings(models: tuple[Model, Model], tables: Tables) -> list[Setting]:
+    a, b = models
+    layers_a = {layer.path: layer for layer in a.layers}
+    settings: list[Setting] = []
+    for pair in compare(a, b, None, tables).layers:
+        if pair.a is None or pair.b is None:
+            continue
+        for setting in pair.settings:
+            value = _wanted(layers_a.get(pair.a), setting.name, tables)
+            text = f"{setting.name} is {setting.a} in the source, {setting.b} here"
+            settings.append(Setting(pair.b, pair.kind, setting.name, value, text))
+    return settings
+
+
+def _wanted(layer: Layer | None, name: str, tables: Tables) -> Any:
+    value = layer.attributes.get(name) if layer is not None else None
+    if name == "momentum" and isinstance(value, float):
+        a, b = (table is not None and table.momentum_of_new for table in tables)
+        return round(1 - value, 12) if a != b else value
+    return value

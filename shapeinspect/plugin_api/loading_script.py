@@ -1,0 +1,140 @@
+"""Code that puts a file of weights into a model of one framework, written for a person to read and run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.text import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting that the model has to share with the one that the weights come from.
+
+    Args:
+        layer: the path of the layer in the model.
+        kind: its kind.
+        name: the setting, in the terms of the common vocabulary.
+        value: what it has to be, by the model's own framework's convention; None where that is not known.
+        text: how it differs, as a sentence.
+    """
+
+    layer: str
+    kind: str
+    name: str
+    value: Any
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What a script has to load.
+
+    Args:
+        file: the file of weights, as it is named on the command line.
+        model: what the weights are for: a file's path, ``package.module:attribute``, or an empty text for a
+            live object.
+        is_file: whether ``model`` is a file.
+        is_factory: whether ``model`` names a class or a function, which is called without arguments.
+        shapes: the shape of each tensor, by the name under which the model's framework finds its weight.
+        order: these names of all weights of the model, in the order of its own list.
+        left: the weights of the model that the file does not have, and why.
+        tied: the weights of the model that share the storage of one in the file, and its name.
+        settings: what has to be set besides.
+    """
+
+    file: str
+    model: str
+    is_file: bool
+    shapes: Mapping[str, tuple[int, ...]]
+    order: tuple[str, ...]
+    left: Mapping[str, str]
+    tied: Mapping[str, str]
+    settings: tuple[Setting, ...] = ()
+    is_factory: bool = False
+
+
+class LoadingScript(ABC):
+    """Writes the code that loads a file of weights with a framework's own calls.
+
+    An adapter names an instance by ``script``; it is imported when ``normalize`` is asked for such code.
+    """
+
+    @abstractmethod
+    def text(self, loading: Loading) -> str:
+        """Return a Python module with a function ``load(model)``.
+
+        Args:
+            loading: what is loaded.
+        """
+
+
+def module_text(
+    loading: Loading,
+    target: str,
+    imports: Sequence[str],
+    body: Sequence[str],
+    settings: Sequence[str],
+    main: Sequence[str] | None = None,
+    constants: Sequence[str] = (),
+) -> str:
+    """Return a module with ``load(model)``, laid out alike for all frameworks.
+
+    Args:
+        loading: what is loaded.
+        target: what it is loaded into, in words.
+        imports: the lines that import what the body uses.
+        body: the lines that put the weights into ``model``; they may use ``FILE`` and ``STAY``.
+        settings: the lines that set what else has to be the same.
+        main: the lines that run it; by default those that import the model by its name.
+        constants: further lines behind those of ``FILE`` and ``STAY``.
+    """
+    stay = [f"    {name!r}: {why!r}," for name, why in loading.left.items()]
+    stay += [f"    {name!r}: {f'shares the storage of {first}'!r}," for name, first in loading.tied.items()]
+    head = [
+        f'"""Loads the weights of "{printable(loading.file)}" into {target}."""'.replace("\\", "/"),
+        "",
+        *imports,
+        "",
+        f"FILE = {loading.file!r}",
+        "#: The weights of the model that the file does not have: they stay as they are.",
+        *(["STAY = {", *stay, "}"] if stay else ["STAY = {}"]),
+        *constants,
+    ]
+    lines = ["", "", "def load(model):", '    """Put the weights of FILE into the model, and return it."""']
+    lines += [f"    {line}" if line else "" for line in body]
+    if settings:
+        lines += ["    # The settings in which the model differs from the one that the weights come from."]
+        lines += [f"    {line}" for line in settings]
+    lines += ["    return model"]
+    ending = _main(loading) if main is None else list(main)
+    if ending:
+        lines += ["", "", 'if __name__ == "__main__":', *(f"    {line}" for line in ending)]
+    return "\n".join([*head, *lines, ""])
+
+
+def _main(loading: Loading) -> list[str]:
+    module, colon, name = loading.model.partition(":")
+    if loading.is_file or not colon or not name:
+        return []
+    first, _, rest = name.partition(".")
+    called = "()" if loading.is_factory else ""
+    return [f"from {module} import {first}", "", f"load({first}{'.' if rest else ''}{rest}{called})"]
+
+
+def open_setting(setting: Setting) -> str:
+    """Return the comment about a setting that no assignment changes.
+
+    Args:
+        setting: what differs.
+
+    Example:
+        >>> open_setting(Setting("conv1", "conv", "padding", None, "padding is 0+1 in the source, 1 here"))
+        '# "conv1": padding is 0+1 in the source, 1 here: to be changed where the layer is made.'
+    """
+    return (
+        f'# "{printable(setting.layer)}": {printable(setting.text)}: to be changed where the layer is made.'
+    )
