@@ -135,7 +135,9 @@ def _pair(
         plan.unordered[b.layer.path] = ordered
         plan.left.update({weight.name: ordered for weight in _weights(b)})
         return
-    a, b = ordered
+    a, b = ordered.a, ordered.b
+    if ordered.note:
+        plan.notes.append(ordered.note)
     slots = dict(a.slots)
     readers = {**_readers(a), **folds.readers(units[0].index, a)}
     slots.update(folds.slots(units[0].index, a, b))
@@ -231,7 +233,7 @@ def _long(shape: Shape) -> Shape:
 
 
 def _text(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))})"
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _whole(shape: Shape) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def write_like(
         {tensor.name: tensor.shape for tensor in tensors},
         sum(tensor.nbytes for tensor in tensors),
         (),
-        tuple(plan.notes),
+        (*plan.notes, *_unrecorded(a, b)),
         dict(plan.left),
         dict(plan.unused),
         writer.text(loading) if writer is not None and loading is not None else None,
@@ -103,6 +103,15 @@ def _refuse(plan: Plan, models: tuple[Model, Model], *, strict: bool) -> None:
             "some weights cannot be moved, and --strict asks for all",
             got=listed({**plan.left, **{f"{name} (A)": why for name, why in plan.unused.items()}}),
         )
+
+
+def _unrecorded(a: Model, b: Model) -> Iterator[str]:
+    """Say that weights alone record no settings, and name one that the target keeps."""
+    if a.calls or a.format == "live":
+        return
+    known = next((layer for layer in b.layers if isinstance(layer.attributes.get("eps"), float)), None)
+    such = f', such as eps {known.attributes["eps"]:g} of "{known.path}"' if known is not None else ""
+    yield f"A records no settings: B keeps its own{such}"
 
 
 def _tensor(move: Move) -> Tensor:
