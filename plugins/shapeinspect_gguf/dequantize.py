@@ -86,6 +86,19 @@ def _q8_0(data: Array, order: str) -> Array:
     return data[:, 2:].view("i1").astype("f4") * _half(data, 0, order)
 
 
+def _q8_k(data: Array, order: str) -> Array:
+    import numpy as np
+
+    # A 32-bit scale, the numbers, and sums of them, which only products of matrices read.
+    step: Array = np.ascontiguousarray(data[:, :4]).view(f"{order}f4").astype("f4")
+    return data[:, 4:260].view("i1").astype("f4") * step
+
+
+def _q1_0(data: Array, order: str) -> Array:
+    # A bit says the sign; the lowest one of the first byte comes first.
+    return (_bits(data[:, 2:]).astype("f4") * 2 - 1) * _half(data, 0, order)
+
+
 def _q2_k(data: Array, order: str) -> Array:
     scales, codes = data[:, :16], _shifted(data[:, 16:80], 2, (0, 2, 4, 6), 3).astype("f4")
     step, low = _half(data, 80, order), _half(data, 82, order)
@@ -190,9 +203,10 @@ def _tq2_0(data: Array, order: str) -> Array:
     return (_shifted(data[:, :64], 2, (0, 2, 4, 6), 3).astype("f4") - 1) * _half(data, 64, order)
 
 
+#: Of Q8_1 nothing is: ggml's block of it has 36 bytes (two floats of 16 bits), that of its Python package 40.
 #: The types whose numbers are computed here; :mod:`shapeinspect_gguf.code_books` has further ones.
 DEQUANTIZE: dict[str, Blocks] = {
     "Q4_0": _q4_0, "Q4_1": _q4_1, "Q5_0": _q5_0, "Q5_1": _q5_1, "Q8_0": _q8_0, "Q2_K": _q2_k, "Q3_K": _q3_k,
     "Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k, "IQ4_NL": _iq4_nl, "IQ4_XS": _iq4_xs, "MXFP4": _mxfp4,
-    "NVFP4": _nvfp4, "TQ1_0": _tq1_0, "TQ2_0": _tq2_0,
+    "NVFP4": _nvfp4, "Q8_K": _q8_k, "Q1_0": _q1_0, "TQ1_0": _tq1_0, "TQ2_0": _tq2_0,
 }  # fmt: skip

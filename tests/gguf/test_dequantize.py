@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 import tracemalloc
 from pathlib import Path
@@ -24,8 +25,25 @@ SCALES = {
     "Q4_1": (0, 2), "Q5_1": (0, 2), "Q2_K": (80, 82), "Q3_K": (108,), "Q4_K": (0, 2), "Q5_K": (0, 2),
     "Q6_K": (208,), "TQ1_0": (52,), "TQ2_0": (64,), "MXFP4": (), "NVFP4": (), "IQ1_M": (),
 }  # fmt: skip
-#: The types for which ggml's own package has no dequantizer either.
-UNKNOWN = ("Q8_1", "Q8_K", "Q1_0")
+#: The type of which ggml and its package have blocks of different sizes.
+UNKNOWN = ("Q8_1",)
+
+
+def eight_bits(block: bytes) -> list[float]:
+    """Return ``d * qs[i]`` of ``block_q8_K``: a float, 256 integers, and sums of them."""
+    scale, *codes = struct.unpack("<f256b32x", block)
+    return [scale * code for code in codes]
+
+
+def signs(block: bytes) -> list[float]:
+    """Return ``d`` or ``-d`` for each bit of ``block_q1_0``, the lowest one of a byte first."""
+    scale, *words = struct.unpack("<e16B", block)
+    return [scale if word >> bit & 1 else -scale for word in words for bit in range(8)]
+
+
+#: Those for which ggml's package has no dequantizer.
+#: Source: ``dequantize_row_q8_K`` and ``dequantize_row_q1_0`` of ``ggml/src/ggml-quants.c``.
+BY_HAND = {"Q8_K": eight_bits, "Q1_0": signs}
 
 
 def written(path: Path, name: str, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +54,8 @@ def written(path: Path, name: str, rows: int, seed: int) -> tuple[np.ndarray, np
     blocks = data.reshape(-1, nbytes)
     for start in SCALES.get(name, (0,)):
         blocks[:, start : start + 2] = np.frombuffer(np.float16(0.03125 + seed).tobytes(), np.uint8)
+    if name == "Q8_K":
+        blocks[:, :4] = np.frombuffer(np.float32(0.03125 + seed / 7).tobytes(), np.uint8)
     if name == "MXFP4":
         blocks[:, 0] = 120 + seed
     if name == "IQ1_M":
@@ -53,7 +73,12 @@ def written(path: Path, name: str, rows: int, seed: int) -> tuple[np.ndarray, np
     writer.close()
     if name in UNKNOWN:
         return data, np.empty((rows, 3 * values), np.float32)
-    numbers = gguf.dequantize(data, kind)
+    if name in BY_HAND:
+        numbers = np.asarray([BY_HAND[name](block.tobytes()) for block in blocks], np.float32).reshape(
+            rows, -1
+        )
+    else:
+        numbers = gguf.dequantize(data, kind)
     assert numbers.shape == (rows, 3 * values)
     assert np.isfinite(numbers).all()
     return data, numbers
@@ -62,7 +87,7 @@ def written(path: Path, name: str, rows: int, seed: int) -> tuple[np.ndarray, np
 def test_every_type_of_blocks_has_numbers_or_is_unknown() -> None:
     blocks = {block.dtype for block in BLOCKS.values() if block.values > 1}
     assert blocks == {*DEQUANTIZE, *CODE_BOOKS, *UNKNOWN}
-    for name in UNKNOWN:
+    for name in (*UNKNOWN, *BY_HAND):
         kind = gguf.GGMLQuantizationType[name]
         with pytest.raises(NotImplementedError):
             gguf.dequantize(np.zeros((1, gguf.GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
