@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 #: Seconds of processor time, and the longest value that is returned, in bytes.
 CPU, MOST = 60, 1 << 20
@@ -17,18 +19,29 @@ CPU, MOST = 60, 1 << 20
 _SPACE = 2 << 30
 
 
+def respond(tensorstore: Any, words: Sequence[str], keys: Sequence[str]) -> str:
+    """Return the answer to a request.
+
+    Args:
+        tensorstore: the library.
+        words: the arguments of the program.
+        keys: the keys.
+    """
+    folder, limits, parent = words
+    runpy.run_path(limits)["limit"](_SPACE, CPU, int(parent))
+    base = {"driver": "file", "path": folder + "/"}
+    store = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result()
+    pending = [store.read(key) for key in keys]
+    values = [future.result().value for future in pending]
+    texts = [value.decode("utf-8", "replace") if 0 < len(value) <= MOST else None for value in values]
+    return json.dumps(texts)
+
+
 def main() -> None:
     """Answer one request."""
     import tensorstore
 
-    bounds = runpy.run_path(sys.argv[2])
-    bounds["limit"](_SPACE, CPU, int(sys.argv[3]))
-    base = {"driver": "file", "path": sys.argv[1] + "/"}
-    store = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result()
-    pending = [store.read(key) for key in json.load(sys.stdin)]
-    values = [future.result().value for future in pending]
-    texts = [value.decode("utf-8", "replace") if 0 < len(value) <= MOST else None for value in values]
-    json.dump(texts, sys.stdout)
+    sys.stdout.write(respond(tensorstore, sys.argv[1:], json.load(sys.stdin)))
 
 
 if __name__ == "__main__":

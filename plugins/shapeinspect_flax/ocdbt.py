@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
 from shapeinspect.binary import child_limits, json_text
-from shapeinspect.binary.child_process import answer_of
+from shapeinspect.binary.child_process import Answer, answer_of
 from shapeinspect.errors import UnreadableFileError
 
 _CHILD = Path(__file__).with_name("_ocdbt_child.py")
@@ -22,6 +22,18 @@ _CLOCK = 120
 def is_available() -> bool:
     """Tell whether tensorstore is installed, without importing it."""
     return find_spec("tensorstore") is not None
+
+
+def ask(words: Sequence[str], keys: Sequence[str]) -> Answer:
+    """Run the child on a request and return its answer.
+
+    Args:
+        words: its arguments.
+        keys: the keys to look up.
+    """
+    command = [sys.executable, "-I", str(_CHILD), *words]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as child:  # noqa: S603  # our own program
+        return answer_of(child, _CLOCK, json_text.MAX_BYTES, json.dumps(list(keys)).encode())
 
 
 def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None]:
@@ -35,16 +47,7 @@ def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None
     Raises:
         UnreadableFileError: if tensorstore cannot read the store.
     """
-    words = [
-        sys.executable,
-        "-I",
-        str(_CHILD),
-        str(folder.absolute()),
-        child_limits.__file__,
-        str(os.getpid()),
-    ]
-    with subprocess.Popen(words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as child:  # noqa: S603  # our own program
-        answer = answer_of(child, _CLOCK, json_text.MAX_BYTES, json.dumps(list(keys)).encode())
+    answer = ask((str(folder.absolute()), child_limits.__file__, str(os.getpid())), keys)
     if answer.late:
         raise UnreadableFileError(label, f"reading its OCDBT store took over {_CLOCK} s")
     if answer.code:

@@ -8,7 +8,7 @@ import pickle
 import shutil
 import struct
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,27 +24,47 @@ class Sample:
         damaged: the file whose bytes are changed; the same one unless ``show`` is a directory.
         folder: holds all files of the model and nothing else.
         slow: whether a process is started for each reading.
+        starts: whether a process is started for some readings.
     """
 
     folder: Path
     show: str
     damaged: str
     slow: bool = False
+    starts: bool = False
 
 
-def write_all(folder: Path) -> dict[str, Sample]:
-    """Write every format, each into a directory of its own."""
-    made: dict[str, Sample] = {}
-    for family in (_torch, _safetensors, _keras, _tensorflow, _onnx, _gguf, _flax, _numpy):
+class Samples(Mapping[str, Sample]):
+    """Every format, each in a directory of its own, written when the first of its family is asked for.
 
-        def place(name: str, show: str, damaged: str = "", *, slow: bool = False) -> Path:
-            home = folder / name
-            home.mkdir()
-            made[name] = Sample(home, show, damaged or show, slow)
-            return home / show
+    Args:
+        folder: where the directories go.
+    """
 
-        family(place)
-    return made
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[str, Sample] = {}
+
+    def __getitem__(self, name: str) -> Sample:
+        if name not in self._made:
+            family = next(names for names in FAMILIES if name in names)
+            FAMILIES[family](self._place)
+            assert set(family) <= set(self._made)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for family in FAMILIES for name in family)
+
+    def __len__(self) -> int:
+        return sum(map(len, FAMILIES))
+
+    def _place(
+        self, name: str, show: str, damaged: str = "", *, slow: bool = False, starts: bool = False
+    ) -> Path:
+        home = self._folder / name
+        home.mkdir()
+        self._made[name] = Sample(home, show, damaged or show, slow, slow or starts)
+        return home / show
 
 
 Place = Callable[..., Path]
@@ -219,7 +239,7 @@ def _gguf(place: Place) -> None:
 def _flax(place: Place) -> None:
     shutil.copy(FLAX / "net.msgpack", place("flax-msgpack", "m.msgpack"))
     for name in ("zarr3", "ocdbt"):
-        home = place(f"orbax-{name}", ".", "_METADATA")
+        home = place(f"orbax-{name}", ".", "_METADATA", starts=True)
         shutil.copytree(FLAX / name, home, dirs_exist_ok=True)
 
 
@@ -230,3 +250,17 @@ def _numpy(place: Place) -> None:
     np.savez(place("npz", "m.npz"), **arrays)
     np.savez_compressed(place("npz-deflated", "m.npz"), **arrays)
     np.save(place("npy", "m.npy"), np.zeros((3, 5), np.float32))
+
+
+#: What each of them writes.
+FAMILIES: dict[tuple[str, ...], Callable[[Place], None]] = {
+    ("torch-zip", "torch-legacy", "torch-module", "torchscript", "torch-export", "torch-distributed",
+     "torch-tar"): _torch,
+    ("safetensors", "safetensors-index", "huggingface-config", "peft-adapter"): _safetensors,
+    ("keras", "keras-h5", "keras-weights", "keras-shards", "keras-npz"): _keras,
+    ("tf-checkpoint", "tf-saved-model", "tf-graph", "tflite"): _tensorflow,
+    ("onnx",): _onnx,
+    ("gguf",): _gguf,
+    ("flax-msgpack", "orbax-zarr3", "orbax-ocdbt"): _flax,
+    ("npz", "npz-deflated", "npy"): _numpy,
+}  # fmt: skip

@@ -77,26 +77,19 @@ def through_command(path: str) -> str:
 last = {"ended": "", "shown": ""}
 
 
-def fork(source: Any, request: str, offset: int, size: int) -> bytes:
-    """List an HDF5 file in a fork of this process, as ``hdf5_process.ask`` does in a fresh one.
+def fork(respond: Callable[[], str]) -> tuple[bytes, int]:
+    """Have a fork of this process answer, and return the answer and the fork's exit code.
 
-    A fresh interpreter that imports h5py takes a hundred times as long as most files; the code that runs
-    in it, its limits, and what is made of its answer and of its death are the same.
+    A fresh interpreter that imports h5py or tensorstore takes a hundred times as long as most files; the code
+    that runs in it, its limits, and what is made of its answer and of its death are the same.
     """
-    import h5py
-
-    from shapeinspect_keras.containers import _hdf5_child, hdf5_process
-
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            try:
-                text = _hdf5_child.respond(h5py, json.loads(request))
-            except Exception as error:  # noqa: BLE001  # as the child itself does
-                text = _hdf5_child.failed(error)
+            text = respond()
             with os.fdopen(writes, "wb") as pipe:
                 pipe.write(text.encode())
             code = 0
@@ -107,14 +100,61 @@ def fork(source: Any, request: str, offset: int, size: int) -> bytes:
         answer = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     last["ended"] = f"signal {-code}" if code < 0 else f"exit code {code}" if code else "answered"
+    return answer, code
+
+
+def list_hdf5(source: Any, request: str, offset: int, size: int) -> bytes:
+    """List an HDF5 file, as ``hdf5_process.ask`` does in a fresh process."""
+    import h5py
+
+    from shapeinspect_keras.containers import _hdf5_child, hdf5_process
+
+    def respond() -> str:
+        try:
+            return _hdf5_child.respond(h5py, json.loads(request))
+        except Exception as error:  # noqa: BLE001  # as the child itself does
+            return _hdf5_child.failed(error)
+
+    answer, code = fork(respond)
     if -code in hdf5_process.OVER_TIME:
         last["ended"] = "too long"
     hdf5_process.check(source.label, code)
     return answer
 
 
+def read_ocdbt(words: Any, keys: Any) -> Any:
+    """Read the small values of a store, as ``ocdbt.ask`` does in a fresh process."""
+    import tensorstore
+
+    from shapeinspect.binary.child_process import Answer
+    from shapeinspect_flax import _ocdbt_child
+
+    return Answer(*fork(lambda: _ocdbt_child.respond(tensorstore, words, keys)), late=False)
+
+
 def choose(forked: bool) -> None:
-    """Have HDF5 listed by a fork of this process, or by a fresh one."""
+    """Have HDF5 and OCDBT read by a fork of this process, or by a fresh one."""
+    choose_hdf5(forked)
+    choose_ocdbt(forked)
+
+
+#: How a fresh process is asked.
+fresh: dict[str, Any] = {}
+
+
+def choose_ocdbt(forked: bool) -> None:
+    if not forked and "shapeinspect_flax.ocdbt" not in sys.modules:
+        return
+    from shapeinspect_flax import ocdbt
+
+    if ocdbt.is_available():
+        if forked:
+            import tensorstore  # noqa: F401  # so that every fork has it; it has no threads before its first use
+        fresh.setdefault("ocdbt", ocdbt.ask)
+        ocdbt.ask = read_ocdbt if forked else fresh["ocdbt"]
+
+
+def choose_hdf5(forked: bool) -> None:
     if not forked and "shapeinspect_keras.containers.hdf5" not in sys.modules:
         return
     from shapeinspect_keras.containers import hdf5, hdf5_process
@@ -122,7 +162,7 @@ def choose(forked: bool) -> None:
     os.environ.update(hdf5_process.ENVIRONMENT)
     if forked:
         import h5py  # noqa: F401  # so that every fork has it
-    hdf5.ask = fork if forked else hdf5_process.ask
+    hdf5.ask = list_hdf5 if forked else hdf5_process.ask
 
 
 def run(order: dict, answer: Callable[[object], None]) -> None:
