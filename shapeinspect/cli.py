@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from shapeinspect.commands import output
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.progress_bar import bar
+from shapeinspect.text import one_line
 
 _HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of saved and live models
 of any framework, in one convention.
@@ -25,6 +26,8 @@ python -m shapeinspect SCRIPT.py runs a script, and explains the shape error tha
 
 Exit codes: 0 no finding, 1 a finding, 2 a usage error, 3 an unreadable file."""
 
+#: What typer raises where the words of the command line are wrong: it names this class only by its heirs.
+_WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 #: Each is the function ``run`` of the module of its name, in the order of the help page.
 _COMMANDS = ("show", "adapters", "explain", "fit", "check", "diff", "normalize", "layouts")
 
@@ -74,6 +77,22 @@ def _check_command(words: Sequence[str]) -> None:
         raise UsageError(f'"{word}" is not a command', hint=f"shapeinspect show {word}")
 
 
+def _run(words: Sequence[str]) -> None:
+    """Run the command; what is wrong with the words is said in typer's form, each name on one line."""
+    command = typer.main.get_command(_app(words))
+    try:
+        code = command.main(list(words), prog_name="shapeinspect", standalone_mode=False)
+    except typer.Abort:
+        raise SystemExit(1) from None
+    except _WRONG_WORDS as error:
+        from typer.rich_utils import rich_format_error
+
+        error.message = one_line(error.message)  # a word may be the name of a stranger's file
+        rich_format_error(error)
+        raise SystemExit(error.exit_code) from None
+    raise SystemExit(code or 0)
+
+
 def program() -> None:
     """Run the command line as its own process, which exits without freeing its memory.
 
@@ -119,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with uncollected(), bar():  # the process exits before a collection would pay off
             _check_command(words)
-            _app(words)(words, standalone_mode=True, prog_name="shapeinspect")
+            _run(words)
     except ShapeInspectError as error:
         if "--traceback" in words:
             import traceback
@@ -129,3 +148,9 @@ def main(arguments: list[str] | None = None) -> None:
         if error.__cause__ is not None and "--traceback" not in words:
             sys.stderr.write("  (--traceback shows where it was raised)\n")
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if words and not {"-h", "--help"} & set(words):
+            raise
+        # A page of help is written by typer, which does not ask whether there is room for it.
+        output.write_error(f"error: cannot write the output: {error.strerror or error}")
+        raise SystemExit(UsageError.exit_code) from None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
-from shapeinspect.text import printable, visible
+from shapeinspect.text import one_line, printable, visible
+
+#: A fact on one line, or the lines of one. What a name brings along makes no line of its own.
+Fact: TypeAlias = "str | tuple[str, ...] | None"
 
 
 class ShapeInspectError(Exception):
@@ -12,7 +15,7 @@ class ShapeInspectError(Exception):
 
     Args:
         what: one sentence on what went wrong, which names the object.
-        expected: what was expected.
+        expected: what was expected; several lines are a tuple, here and in the following.
         got: the actual value.
         where: the origin (a file and offset, a weight, a line).
         hint: what the user can do.
@@ -30,16 +33,16 @@ class ShapeInspectError(Exception):
         self,
         what: str,
         *,
-        expected: str | None = None,
-        got: str | None = None,
-        where: str | None = None,
-        hint: str | None = None,
+        expected: Fact = None,
+        got: Fact = None,
+        where: Fact = None,
+        hint: Fact = None,
     ) -> None:
         self.what = what
-        self.expected = expected
-        self.got = got
-        self.where = where
-        self.hint = hint
+        self.expected = _text(expected)
+        self.got = _text(got)
+        self.where = _text(where)
+        self.hint = _text(hint)
         super().__init__(what)
 
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -60,6 +63,13 @@ class ShapeInspectError(Exception):
             lines.append(f"  {label:<9} {printable(first, 2000)}")
             lines.extend(f"  {'':<9} {printable(line, 1000)}" for line in rest)
         return visible("\n".join(lines))
+
+
+def _text(fact: Fact) -> str | None:
+    """Join the lines of a fact."""
+    if fact is None:
+        return None
+    return "\n".join(map(one_line, (fact,) if isinstance(fact, str) else fact))
 
 
 class UsageError(ShapeInspectError):
@@ -90,9 +100,7 @@ class UnreadableFileError(ShapeInspectError):
 
     exit_code: ClassVar[int] = 3
 
-    def __init__(
-        self, path: object, reason: str, *, offset: int | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, path: object, reason: str, *, offset: int | None = None, hint: Fact = None) -> None:
         self.path = str(path)
         self.reason = reason
         self.offset = offset
@@ -191,10 +199,10 @@ class ShapeMismatchError(ShapeInspectError):
         layer: str,
         kind: str,
         *,
-        expected: str | None = None,
-        got: str | None = None,
-        where: str | None = None,
-        hint: str | None = None,
+        expected: Fact = None,
+        got: Fact = None,
+        where: Fact = None,
+        hint: Fact = None,
     ) -> None:
         self.layer = layer
         self.kind = kind

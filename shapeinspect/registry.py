@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from shapeinspect.errors import ShapeInspectError, UnreadableFileError, UsageError
+from shapeinspect.errors import Fact, ShapeInspectError, UnreadableFileError, UsageError
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.not_a_model import foreign, foreign_directory, foreign_object
 from shapeinspect.sources.not_a_model.tools import MODELS
@@ -111,9 +111,8 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
     formats = {text for row in rows if row.adapter for text in row.adapter.formats}
     known = sorted(text for text in formats if text.startswith("a live ") == source.is_live)
     broken = [f"{row.name} ({row.problem})" for row in rows if row.problem]
-    hint = "known formats: " + ", ".join(known)
-    if broken:
-        hint += "\nadapters that failed to load: " + "; ".join(broken)
+    failed = ("adapters that failed to load: " + "; ".join(broken),) if broken else ()
+    hint: Fact = ("known formats: " + ", ".join(known), *failed)
     if source.is_live:
         kind = type(source.target)
         got = f"an object of class {kind.__module__}.{kind.__qualname__}"
@@ -155,7 +154,7 @@ def _in_zip(source: Source) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name.count("/"), name))[:_SHOWN_IN_ZIP])
 
 
-def _no_directory(source: Source, adapters: list[Adapter], hint: str) -> UnreadableFileError:
+def _no_directory(source: Source, adapters: list[Adapter], hint: Fact) -> UnreadableFileError:
     """Return why a directory is not a model, and name the models in it."""
     if not source.entries:
         return UnreadableFileError(source.label, "the directory is empty")

@@ -48,6 +48,19 @@ def visible(text: str) -> str:
     return _ODD.sub(lambda found: _visible(found[0]), text)
 
 
+def one_line(text: str) -> str:
+    r"""Return a text as :func:`visible` does, and spell the ends of lines in it, too: a name makes no line.
+
+    Args:
+        text: what is to stand on one line.
+
+    Example:
+        >>> one_line("conv\nerror: none")
+        'conv\\x0aerror: none'
+    """
+    return visible(text).replace("\n", "\\x0a")
+
+
 def many(count: int, noun: str) -> str:
     """Write a count with its noun.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -117,7 +118,9 @@ def _literal(text: str) -> object:
             pieces.append(match.group())
             position = match.end()
     try:
-        value: object = ast.literal_eval("".join(pieces).strip())
+        with warnings.catch_warnings():  # escapes that mean nothing: Python would print a part of the file
+            warnings.simplefilter("ignore")
+            value: object = ast.literal_eval("".join(pieces).strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
     return value

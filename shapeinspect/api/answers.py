@@ -16,7 +16,7 @@ from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.render.grid import as_text
 from shapeinspect.sources.source import InputSpec
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 SCHEMA = 1
 
@@ -94,7 +94,7 @@ class Explanation:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return visible(f"<Explanation of {self.source}: {len(self.layers)} layers>")
+        return one_line(f"<Explanation of {self.source}: {len(self.layers)} layers>")
 
 
 def explain(source: Any, /, layer: str | None = None, input: Any = None, **settings: Any) -> Explanation:  # noqa: A002  # the field's word for it

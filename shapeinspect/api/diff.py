@@ -12,7 +12,7 @@ from shapeinspect.plugin_api.loader import Refusal
 from shapeinspect.registry import loader, native_table
 from shapeinspect.render import diff as render
 from shapeinspect.render.grid import as_text
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -118,7 +118,7 @@ class Difference:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return visible(f"<Difference: {self.verdict}>")
+        return one_line(f"<Difference: {self.verdict}>")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from shapeinspect.render.styled import styled

@@ -34,7 +34,7 @@ from shapeinspect.solve import (
     variables,
 )
 from shapeinspect.sources.source import InputSpec, Source, with_inputs
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 _REFUSING = re.compile(r'layer "(?P<layer>[^"]*)" \([^)]*\) refuses its input: (?P<why>.*)', re.DOTALL)
 _RAISING = re.compile(r'the forward of .* raises (?P<why>\w+ in "(?P<layer>[^"]*)": .*)', re.DOTALL)
@@ -107,7 +107,7 @@ class Fit:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return visible(f"<Fit of {self.solution.source}: {'; '.join(self.answers)}>")
+        return one_line(f"<Fit of {self.solution.source}: {'; '.join(self.answers)}>")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from shapeinspect.render.totals import Totals, of_model, weigh
 from shapeinspect.sources.imports import from_import_string
 from shapeinspect.sources.remote import from_url, is_url
 from shapeinspect.sources.source import Source, from_object, from_path, is_import_string, with_inputs
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -255,7 +255,7 @@ class Report:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return visible(f"<Report of {self.model.source}: {len(self.model.layers)} layers>")
+        return one_line(f"<Report of {self.model.source}: {len(self.model.layers)} layers>")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from shapeinspect.render.styled import styled
@@ -393,4 +393,4 @@ class LayerReport(LayerSettings):
             text += (
                 f", {shape(self.input.shape, self.input.axes)} → {shape(self.output.shape, self.output.axes)}"
             )
-        return visible(text + ">")
+        return one_line(text + ">")

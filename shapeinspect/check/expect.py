@@ -18,7 +18,7 @@ from shapeinspect.layer_names import matching, similar
 from shapeinspect.render.cells import BATCH, channels
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.totals import Totals, of_model
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -68,11 +68,11 @@ class Failure:
 
     def clause(self) -> str:
         """Return what is wrong, and the call that set the unexpected length on a line of its own."""
-        text = f"{self.about}: {self.problem}" if self.about else self.problem
-        return f"{text}\n  at {self.call}" if self.call else text
+        text = one_line(f"{self.about}: {self.problem}" if self.about else self.problem)
+        return f"{text}\n  at {one_line(self.call)}" if self.call else text
 
     def __str__(self) -> str:
-        return visible(f"{self.line}\n{indent(self.clause(), '  ')}")
+        return f"{one_line(self.line)}\n{indent(self.clause(), '  ')}"
 
 
 def verdict(failures: Sequence[Failure], total: int, of: str = "") -> str:
@@ -99,13 +99,14 @@ def verdict(failures: Sequence[Failure], total: int, of: str = "") -> str:
         clause = Failure(line, _several(layers), problem, call).clause()
         lines.setdefault(line, []).append(indent(clause, "  "))
     verb = "does not hold" if len(lines) == 1 else "do not hold"
-    about = f" of {of}" if of else ""
+    about = one_line(f" of {of}") if of else ""
     head = (
         f"{len(lines)} of {total} expectations{about} {verb}"
         if total != 1
         else f"the expectation{about} {verb}"
     )
-    return "\n".join([head, *(text for line, clauses in lines.items() for text in (line, *clauses))])
+    below = (text for line, clauses in lines.items() for text in (one_line(line), *clauses))
+    return "\n".join([head, *below])
 
 
 def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None) -> tuple[Failure, ...]:

@@ -42,7 +42,7 @@ class Written:
     script: str | None = None
 
 
-def listed(reasons: Mapping[str, str]) -> str:
+def listed(reasons: Mapping[str, str]) -> tuple[str, ...]:
     """Return the first of some weights with the reason for each, a line each.
 
     Args:
@@ -50,9 +50,9 @@ def listed(reasons: Mapping[str, str]) -> str:
 
     Example:
         >>> listed({"conv.weight": "A has no such layer"})
-        'conv.weight: A has no such layer'
+        ('conv.weight: A has no such layer',)
     """
     lines = [f"{name}: {why}" for name, why in list(reasons.items())[:_MOST]]
     if len(reasons) > _MOST:
         lines.append(f"and {len(reasons) - _MOST:,} more")
-    return "\n".join(lines)
+    return tuple(lines)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, Unknown, symbol
-from shapeinspect.errors import ShapeMismatchError, UsageError
+from shapeinspect.errors import Fact, ShapeMismatchError, UsageError
 from shapeinspect.explanation.examples import command, settings_text
 from shapeinspect.explanation.graph import CALCULATOR, FILTERS
 from shapeinspect.infer import infer
@@ -81,7 +81,8 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
             raise _refused(kind, f"{kind} has no setting {name}", name)
     if not inputs:
         takes = settings_text(kind)
-        expected = "--input with a shape" + (f", and of these settings:\n{takes}" if takes else "")
+        asked = "--input with a shape"
+        expected = (f"{asked}, and of these settings:", *takes.split("\n")) if takes else asked
         raise _refused(kind, f"{kind} needs an input", expected=expected)
     for name, value in given.items():
         if isinstance(value, str) and not _takes_words(KINDS[kind].settings[name]):
@@ -121,7 +122,7 @@ def _takes_words(setting: Attribute) -> bool:
     return setting.form in ("str", "mapping") or setting.form.startswith("`") or '`"' in setting.form
 
 
-def _refused(kind: str, text: str, wrong: str = "", expected: str = "") -> UsageError:
+def _refused(kind: str, text: str, wrong: str = "", expected: Fact = "") -> UsageError:
     """Return the error of a request that the calculator cannot answer, with what it takes and an example."""
     settings = sorted(KINDS[kind].settings)
     takes = ", ".join(settings) or "no settings, only inputs"

@@ -86,10 +86,10 @@ def _assign(model: Model, specs: tuple[InputSpec, ...]) -> dict[str, InputSpec]:
     return asked
 
 
-def _listing(model: Model, names: list[str]) -> str:
+def _listing(model: Model, names: list[str]) -> tuple[str, ...]:
     if not names:
-        return "no inputs: the source records none"
-    return "\n".join(f"{name} {_text(model.values[name].shape)}" for name in names)
+        return ("no inputs: the source records none",)
+    return tuple(f"{name} {_text(model.values[name].shape)}" for name in names)
 
 
 def _text(shape: Shape | None) -> str:

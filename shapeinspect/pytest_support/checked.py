@@ -16,7 +16,7 @@ from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Model, Value
 from shapeinspect.pytest_support.scope import Scope, is_result_discarded
 from shapeinspect.render import cells
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 _WIDTH = 72  # what is left of 80 columns beside pytest's margin
 _LABEL = 9
@@ -151,7 +151,7 @@ class Checked:
         stages: list[str] = []
         if mismatch is not None and mismatch.axis is not None:
             stages = self.axis_lines(mismatch.axis, mismatch.wanted)
-        return "\n".join(lines + (stages or self._call_lines()))
+        return "\n".join(map(one_line, lines + (stages or self._call_lines())))
 
     def _call_lines(self) -> list[str]:
         """Return the call that the value belongs to, or the reason why there is none."""
@@ -191,7 +191,7 @@ class Checked:
         return hash(self.value)
 
     def __repr__(self) -> str:
-        return visible(f"<{self.what}: {cells.shape(self.value.shape, self.value.axes)}>")
+        return one_line(f"<{self.what}: {cells.shape(self.value.shape, self.value.axes)}>")
 
 
 def _by_origin(match: Match, scope: Scope, what: str) -> dict[str, str]:
@@ -263,7 +263,7 @@ class CheckedCall:
         return Checked(model.values.get(name, Value(name)), f"{what} of {of}", model, self.scope, self.call)
 
     def __repr__(self) -> str:
-        return visible(f"<{called(self.layer.model, self.call, self.layer.layer)}>")
+        return one_line(f"<{called(self.layer.model, self.call, self.layer.layer)}>")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TypeAlias
 
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 #: A line: pieces of text, each with the name of a style (empty for none).
 Line: TypeAlias = "tuple[tuple[str, str], ...]"
@@ -200,4 +200,4 @@ def as_text(lines: Iterable[Line]) -> str:
         >>> as_text([(("fc", "path"), ("  3→5  ", "")), ()])
         'fc  3→5\n'
     """
-    return visible("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
+    return "\n".join(one_line("".join(text for text, _ in line).rstrip()) for line in lines)

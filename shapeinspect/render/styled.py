@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from shapeinspect.render.grid import Line
-from shapeinspect.text import visible
+from shapeinspect.text import one_line
 
 STYLES: dict[str, Style] = {
     "heading": Style(bold=True),
@@ -36,5 +36,5 @@ def styled(lines: Iterable[Line]) -> Iterator[Text]:
     for line in lines:
         text = Text(no_wrap=True, overflow="crop", end="\n")
         for piece, style in line:
-            text.append(visible(piece), STYLES.get(style))
+            text.append(one_line(piece), STYLES.get(style))
         yield text

@@ -29,8 +29,8 @@ def read_text(path: Path) -> str:
         shapeinspect.errors.UsageError: not a file: "/dev/zero"
     """
     try:
-        # A pipe without a writer would be waited for; a terminal must not become ours.
-        number = os.open(path, os.O_RDONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0))
+        # A pipe without a writer is empty and not waited for; a terminal must not become ours.
+        number = os.open(path, os.O_RDONLY | _sum("O_NOCTTY", "O_BINARY", "O_NONBLOCK"))
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f'no such file: "{path}"') from None
     except (OSError, ValueError) as error:
@@ -39,6 +39,8 @@ def read_text(path: Path) -> str:
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         os.close(number)
         raise UsageError(f'not a file: "{path}"')
+    if stat.S_ISFIFO(mode):
+        os.set_blocking(number, True)
     with os.fdopen(number, "rb") as file:
         try:
             data = file.read(MOST + 1)
@@ -50,3 +52,7 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UnreadableFileError(path, "it is not UTF-8", offset=error.start) from None
+
+
+def _sum(*names: str) -> int:
+    return sum(getattr(os, name, 0) for name in names)

@@ -21,7 +21,7 @@ _DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: The longest names and paths that file systems allow, in bytes.
 _LONGEST_NAME, _LONGEST_PATH = 255, 2048
-#: A model cache stores every file once, under its hash, and links to it.
+#: A model cache stores every file once, under its hash beside its ``snapshots``, and links to it.
 _CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
 #: How many links a path may lead through, as in the Linux kernel.
@@ -323,13 +323,20 @@ def _check_links(folder: Path, name: str, label: str) -> None:
         if links > _LINKS:
             raise UnreadableFileError(label, f"{name!r} is a link to a link, {_LINKS} times over")
         if _CACHE_LINK.fullmatch(target):
-            # A file under its hash, which is no link in its turn.
-            if ahead or _link(path.parent / target, label) is not None:
+            if ahead or not _is_blob(path.parent, target, label):
                 raise _leads_outside(name, label, target)
             return
         if os.path.isabs(target):
             raise _leads_outside(name, label, target)
         ahead += target.split("/")[::-1]
+
+
+def _is_blob(folder: Path, target: str, label: str) -> bool:
+    """Tell whether a link leads to a file under its hash, which is no link in its turn, of the same cache."""
+    real = Path(os.path.realpath(folder))
+    blob = Path(os.path.normpath(real / target))
+    caches = [above.parent for above in real.parents if above.name == "snapshots"]
+    return blob.parent.parent in caches and not any(_link(part, label) for part in (blob.parent, blob))
 
 
 def _link(path: Path, label: str) -> str | None:

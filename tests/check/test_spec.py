@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 from collections.abc import Callable
 from pathlib import Path
@@ -187,6 +188,17 @@ def test_a_specification_is_a_file(check: Run, device: str) -> None:
     code, _, err = check(str(LENET), "--spec", device)
     assert code == 2
     assert f'not a file: "{device}"' in err
+
+
+def test_a_specification_may_be_a_pipe_and_nobody_waits_for_its_writer(check: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert check(str(LENET), "--spec", str(pipe))[0] == 0  # it expects nothing
+    reads, writes = os.pipe()
+    os.write(writes, b'expect = ["params > 3"]')
+    os.close(writes)
+    code, out, err = check(str(LENET), "--spec", f"/dev/fd/{reads}")
+    assert (code, err) == (0, ""), out + err
 
 
 def test_names_of_many_parts_stand_in_texts(held: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shapeinspect import normalize
@@ -22,7 +24,7 @@ LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
     [
         ("", "a directory"), (".", "a directory"), ("..", "a directory"), ("folder", "a directory"),
         ("pipe", "a device"), ("link", "a link"), ("n" * 300, "File name too long"), ("a\0b", "null"),
-        ("none/w", "No such file or directory"), ("/dev/null", "a device"),
+        ("none/w", "No such file or directory"), ("/dev/null", "a device"), ("new/", "a directory"),
     ],
 )  # fmt: skip
 def test_only_a_regular_file_or_a_new_name_is_written(tmp_path: Path, name: str, says: str) -> None:
@@ -30,11 +32,24 @@ def test_only_a_regular_file_or_a_new_name_is_written(tmp_path: Path, name: str,
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("target")
     before = sorted(path.name for path in tmp_path.iterdir())
-    out = name if name in ("", ".", "..") else str(tmp_path / name)
+    out = name if name in ("", ".", "..") else os.path.join(tmp_path, name)
     with pytest.raises(UsageError, match="cannot write") as caught:
         normalize(LENET, out)
     assert says in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_what_no_utf8_holds_is_escaped_in_the_metadata_and_refused_in_a_name(tmp_path: Path) -> None:
+    """A path may hold any bytes, and a pickle's texts may hold halves of characters."""
+    odd = os.fsdecode(bytes(tmp_path) + b"/m\xff.onnx")
+    Path(odd).write_bytes(Path(LENET).read_bytes())
+    normalize(odd, tmp_path / "out")
+    written = (tmp_path / "out").read_bytes()
+    header = json.loads(written[8 : 8 + int.from_bytes(written[:8], "little")])
+    assert header["__metadata__"]["source"] == "m\\udcff.onnx"
+    half = {"a\ud800b": np.zeros((3, 5), np.float32)}
+    with pytest.raises(UsageError, match="halves of characters"):
+        normalize(half, tmp_path / "half", keep_unknown=True)
 
 
 def test_the_mode_of_a_file_stays_and_a_new_one_follows_the_umask(tmp_path: Path) -> None:

@@ -277,9 +277,10 @@ def test_a_process_with_work_in_other_threads_waits_for_it() -> None:
     assert _process(f"{late}\n{PROGRAM}", "--version").stdout.endswith("\nlate\n")
 
 
-def test_a_full_disk_is_said_in_a_line() -> None:
+@pytest.mark.parametrize("words", [("show", LENET), ("--help",), ("show", "--help")])
+def test_a_full_disk_is_said_in_a_line(words: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
-        done = _process(PROGRAM, "show", LENET, out=full.fileno())
+        done = _process(PROGRAM, *words, out=full.fileno())
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["error: cannot write the output: No space left on device"]
 

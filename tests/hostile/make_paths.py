@@ -201,6 +201,23 @@ def false_blob(home: Path) -> None:
     blob.symlink_to(outside(home))
 
 
+def far_blob(home: Path) -> None:
+    """A link to something like a file under its hash, in a directory that is not this cache's."""
+    (home / "blobs").mkdir()
+    (home / "blobs" / ("0" * 64)).write_bytes(ONE)
+    snapshot = home / "cache" / "snapshots" / "main"
+    snapshot.mkdir(parents=True)
+    index("one.safetensors")(snapshot)
+    (snapshot / "one.safetensors").symlink_to(f"../../../blobs/{'0' * 64}")
+
+
+def linked_blobs(home: Path) -> None:
+    """A model cache whose directory of blobs is a link."""
+    cache(home)
+    (home / "blobs").rename(home / "elsewhere")
+    (home / "blobs").symlink_to("elsewhere")
+
+
 def inside(home: Path) -> None:
     """Links to a file in a directory below, and back from there."""
     linked(lambda _: "part/two")(home)
@@ -225,6 +242,9 @@ CASES: dict[str, Case] = {
     "link to a link outside": row(chain, "a link outside", Refused(LINK)),
     "link below a link outside": row(below, "a link outside", Refused(LINK)),
     "link of a model cache to a link": row(false_blob, "a link outside", Refused(LINK), "snapshots/main"),
+    "link to blobs of another directory": row(far_blob, "a link outside", Refused(LINK),
+        "cache/snapshots/main"),
+    "link as the blobs of a cache": row(linked_blobs, "a link outside", Refused(LINK), "snapshots/main"),
     "links inside": row(inside, "nothing: this is ordinary", Read(W)),
     "link to itself": row(loop, "a walk without end", Refused("index")),
     "link as config.json": row(config, "a link outside", Refused(LINK), "."),

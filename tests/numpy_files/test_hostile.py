@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +93,15 @@ def test_headers_are_data_of_one_form(read: Read, text: bytes) -> None:
         read(_npy(text, bytes(24)))
     with pytest.raises(UnreadableFileError):
         read(_zip({"a.npy": _npy(text, bytes(24))}))
+
+
+@pytest.mark.parametrize("descr", ["'\\\x1b[31m'", "'<f4\\q'", "[('\\d', '<f4')]", "'\\777'"])
+def test_python_says_nothing_about_the_escapes_of_a_header(read: Read, descr: str) -> None:
+    """Its warning would quote the file, from Python 3.12 on in every process."""
+    with warnings.catch_warnings(record=True) as said, contextlib.suppress(UnreadableFileError):
+        warnings.simplefilter("always")
+        read(_npy(_header(descr), bytes(24)))
+    assert not said
 
 
 @pytest.mark.parametrize("length", [3000, 2**16, 2**31, 2**32 - 1])

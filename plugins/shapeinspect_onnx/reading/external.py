@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from shapeinspect.errors import UnreadableFileError
@@ -59,6 +60,9 @@ def read(source: Source, location: str, offset: int, length: int) -> bytes:
                 source.label, f"the data file {location!r} is outside the model's directory"
             )
         with real.open("rb") as file:
+            opened = os.fstat(file.fileno())
+            if _inside(folder, location) != real or not os.path.samestat(opened, real.stat()):
+                raise UnreadableFileError(source.label, f"the data file {location!r} was exchanged")
             file.seek(offset)
             data = file.read(length)
     except OSError as error:

@@ -233,7 +233,7 @@ def _refused(source: Source, recorder: Recorder, error: Exception) -> ModelCodeE
     inputs = [f"{name} {recorder.values[name].shape}" for name in recorder.inputs]
     return ModelCodeError(
         what,
-        got="\n".join(shown) or None,
+        got=tuple(shown) or None,
         where=_line(error),
         hint=f"the inputs were {', '.join(inputs)}; `shapeinspect check` explains what does not fit"
         if inputs
