@@ -125,13 +125,22 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     certain = tried and tried[0].claim.level is not Level.FURTHER
     cause = failure.cause or (certain and tried[0].fix.cause) or default_cause(failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()
-    story = Story() if rerun.second is None else rerun.second()
+    story = _second(rerun)
     said = {_rule_of(one) for one in story.because}
     own = [one for one in reasons(replace(failure, model=named), problem) if _rule_of(one) not in said]
     because = (*failure.told, *told, *story.because, *own[: max(_REASONS - len(story.because), 0)])
     said |= {_rule_of(one) for one in own}
     shown = [one for one in (tried[0].fix.why if tried else ()) if _rule_of(one) not in said]
     return Diagnosis(failure, named, problem, cause, tried, budget.runs, (*because, *shown))
+
+
+def _second(rerun: Rerun) -> Story:
+    """Return what the second run of the script tells; a fault in it hides nothing else."""
+    try:
+        return Story() if rerun.second is None else rerun.second()
+    except Exception as problem:  # noqa: BLE001  # whatever is wrong with it, the diagnosis stands without it
+        fault = f"{type(problem).__name__}: {problem}".partition("\n")[0]
+        return Story((f"where the sizes come from is not told: a fault of shapeinspect's own ({fault})",))
 
 
 def _rule_of(sentence: str) -> str:

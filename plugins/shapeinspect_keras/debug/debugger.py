@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -221,13 +221,12 @@ def _followed(item: Rerun | Recorded, error: BaseException) -> Any:
 
         if Program.of(error, _PACKAGES) is None:
             return Story()
-        with suppress(Exception):  # without it a diagnosis says less
-            found = survey(error)
-            if found is not None and is_the_same(found, error):
-                written = evidence(found)
-                told = *(item.sentence for item in written if item.sentence), *because(found, error)
-                return Story(told, evidence=written)
-        return Story()
+        found = survey(error)
+        if found is None or not is_the_same(found, error):
+            return Story()
+        written = evidence(found)
+        told = *(item.sentence for item in written if item.sentence), *because(found, error)
+        return Story(told, evidence=written)
 
     if isinstance(item, Recorded):
         return replace(item, second=second)
