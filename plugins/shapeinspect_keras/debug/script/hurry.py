@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
 from typing import Any
 
 #: What ``fit`` takes by place up to the number of epochs.
@@ -23,11 +24,20 @@ def hurry() -> None:
     one_epoch(keras)
 
 
-def one_epoch(keras: Any) -> None:
+#: Callbacks of Keras that write files.
+_WRITE = frozenset({"ModelCheckpoint", "TensorBoard", "CSVLogger", "BackupAndRestore", "SwapEMAWeights"})
+
+
+def one_epoch(keras: Any, cut: Callable[[], None] | None = None) -> Callable[[], None]:
     """Let a training take one epoch.
 
     Args:
         keras: the package.
+        cut: called where a training is cut short. Nothing is printed and no file written then; None for a
+            training that is otherwise as it was.
+
+    Returns:
+        What ends this.
     """
     fit = keras.Model.fit
 
@@ -37,6 +47,17 @@ def one_epoch(keras: Any) -> None:
         begin, epochs = given.get("initial_epoch", 0), given.get("epochs", 1)
         if len(args) > len(_BEFORE) or not isinstance(epochs, int) or not isinstance(begin, int):
             return fit(self, *args, **kwargs)
+        if cut is not None:
+            given["verbose"] = 0
+            callbacks = given.get("callbacks")
+            if isinstance(callbacks, list | tuple):
+                given["callbacks"] = [item for item in callbacks if type(item).__name__ not in _WRITE]
+            if epochs > begin + 1:
+                cut()
         return fit(self, **{**given, "epochs": min(epochs, begin + 1)})
 
+    def end() -> None:
+        keras.Model.fit = fit
+
     keras.Model.fit = shortened
+    return end

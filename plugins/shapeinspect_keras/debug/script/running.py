@@ -21,6 +21,7 @@ from shapeinspect.plugin_api.isolation.confined import ConfinedError, confined
 from shapeinspect.plugin_api.programs.copies import in_thread
 from shapeinspect.plugin_api.programs.instruments import Wrapping
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
+from shapeinspect_keras.debug.script.hurry import one_epoch
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.tracing.guard import restored
 
@@ -380,38 +381,16 @@ def _tensorflow(eager: bool) -> Iterator[None]:
         tf.random.set_global_generator(random)
 
 
-#: Callbacks of Keras that write files.
-_WRITE = frozenset({"ModelCheckpoint", "TensorBoard", "CSVLogger", "BackupAndRestore", "SwapEMAWeights"})
-
-
 @contextlib.contextmanager
 def _short(cut: list[bool]) -> Iterator[None]:
     """Let a training take one epoch, without the callbacks that write files."""
     import keras
 
-    original = keras.Model.fit
-
-    @functools.wraps(original)
-    def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        names = ("x", "y", "batch_size", "epochs", "verbose", "callbacks")
-        kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
-        more = args[len(names) :]
-        begin, epochs = kwargs.get("initial_epoch", 0), kwargs.get("epochs", 1)
-        if not more and isinstance(epochs, int) and epochs > begin + 1:
-            kwargs["epochs"], cut[0] = begin + 1, True
-        kwargs["verbose"] = 0
-        callbacks = kwargs.get("callbacks")
-        if isinstance(callbacks, list | tuple):
-            kwargs["callbacks"] = [item for item in callbacks if type(item).__name__ not in _WRITE]
-        if more:
-            return original(self, *[kwargs.pop(name) for name in names], *more, **kwargs)
-        return original(self, **kwargs)
-
-    keras.Model.fit = fit
+    end = one_epoch(keras, lambda: cut.__setitem__(0, True))
     try:
         yield
     finally:
-        del keras.Model.fit
+        end()
 
 
 #: Functions that write files in C, which Python does not report.
