@@ -469,6 +469,6 @@ def _looked_up(model: Any, args: tuple[Any, ...], raised: Raised) -> Recorded | 
         return None
     fact = IndexOutside(index, index, size, path)
     fed: dict[str, Shape | None] = {}
-    return Recorded(
-        inner, Frozen(fed), raised.message, raised.where, Speller(data=True, shapes=fed), fact=fact
-    )
+    claim = Claim(Level.UNTRIED, rest="what the other tables are asked for was not looked at")
+    spell = Speller(data=True, shapes=fed)
+    return Recorded(inner, Frozen(fed), raised.message, raised.where, spell, fact=fact, claim=claim)

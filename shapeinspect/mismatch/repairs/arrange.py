@@ -109,7 +109,9 @@ def _unbuilt(layer: Layer, shape: tuple[int, ...], space: int) -> Iterator[Arran
         yield Arrangement("missing-axis", (("unsqueeze", 1),), Rung.UNBUILT_AXIS)
         return
     if len(shape) == space + 1:
-        yield Arrangement("no-channel", (("unsqueeze", space + 1 if last else 1),), Rung.CHANNEL_ADDED)
+        # of two axes nobody knows whether the second one is the steps or the channels
+        cause = "no-channel" if space > 1 else "missing-axis"
+        yield Arrangement(cause, (("unsqueeze", space + 1 if last else 1),), Rung.CHANNEL_ADDED)
         yield Arrangement("no-batch", (("unsqueeze", 0),), Rung.UNBUILT_AXIS)
     if len(shape) > space + 2:
         yield from _too_many(shape, space)

@@ -29,8 +29,35 @@ def of_list(layer: Any, given: Any, frames: list[Place]) -> Surveyed | None:
     shapes = [tuple(map(int, value.shape)) for value in given]
     call = failed_call(frames, _PACKAGES, ("set_weights",))
     if len(given) == len(own):
-        return _turned(layer, given, shapes, call)
+        return _turned(layer, given, shapes, call) or _of_another(layer, shapes, frames)
     return _counted(layer, given, shapes, call)
+
+
+def _of_another(layer: Any, shapes: list[tuple[int, ...]], frames: list[Place]) -> Surveyed | None:
+    """Say which other layers of the same model have the shapes that are given."""
+    import keras
+
+    for frame, _ in reversed(frames):
+        for model in [*frame.f_locals.values()]:
+            layers = model._flatten_layers() if isinstance(model, keras.Model) else ()
+            listed = [item for item in layers if item.weights and not isinstance(item, keras.Model)]
+            if not any(item is layer for item in listed):
+                continue
+            alike = [item for item in listed if [tuple(one.shape) for one in item.weights] == shapes]
+            if not alike:
+                continue
+            names = " and ".join(f'"{item.name}"' for item in alike[:3])
+            own = ", ".join(f"{one.name} {tuple(one.shape)}" for one in layer.weights)
+            why = [
+                f"what is given, {', '.join(map(str, shapes))}, has the shapes of {names}",
+                f'"{layer.name}" has {own}',
+            ]
+            steps = listed.index(alike[0]) - [item is layer for item in listed].index(True)
+            if len(alike) == 1 and abs(steps) == 1:
+                where = "behind" if steps > 0 else "before"
+                why[0] += f', the layer with weights right {where} "{layer.name}"'
+            return Surveyed(KeyedLoad("other-layer", tuple(why)), (), layer, "set_weights")
+    return None
 
 
 def _counted(

@@ -60,6 +60,7 @@ def because(survey: Survey, error: BaseException) -> tuple[str, ...]:
     told = told or [*_sides(flow, survey), *_elsewhere(flow), *_axes(flow, survey), *_targets(flow)]
     told = told or [*_steps_kept(flow)]
     told += _given(error) if survey.clues.ranks or _extra(survey) else []
+    told = [*survey.facts, *told]
     return tuple(dict.fromkeys(told))[:_MOST]
 
 

@@ -138,8 +138,10 @@ def added(scene: Scene) -> Iterator[Candidate]:
         samples = len(shapes[-1].shape) > 2 and scene.clues.rank == 1  # it has a batch already, most likely
         ends = (("[None]", "no-batch", 0.4 * samples), ("[..., None]", "no-channel", 0.2))
         for suffix, cause, more in ends:
-            what = "the batch axis" if suffix == "[None]" else "the last axis"
-            why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} lacks {what}"
+            short = (
+                "has no batch axis" if feeds and suffix == "[None]" else "is an axis short of what is read"
+            )
+            why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} {short}"
             if shapes[-1].kind == "keras":
                 axis = 0 if suffix == "[None]" else -1
                 new = f"keras.ops.expand_dims({scene.program.source(node)}, {axis})"
@@ -149,7 +151,7 @@ def added(scene: Scene) -> Iterator[Candidate]:
                 new = f"{text}{suffix}"
             yield Candidate((Replacement(node, new),), prior + more, cause if feeds else "missing-axis", why)
         if len(shapes[-1].shape) >= 2 and shapes[-1].kind == "tensorflow":
-            why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} lacks an axis"
+            why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} is an axis short of what is read"
             yield Candidate((Replacement(node, f"{text}[:, None]"),), prior + 0.3, "missing-axis", why)
 
 

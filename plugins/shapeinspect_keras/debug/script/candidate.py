@@ -25,6 +25,7 @@ class Candidate:
         cause: what is wrong if it helps, a key of the core's causes; empty where it does not say it.
         why: the same in the words of the script, a sentence without a period; empty for nothing.
         alters: what it changes of the program's meaning; empty for nothing.
+        fact: whether `why` is true and says what is wrong, whatever becomes of the edit.
     """
 
     replacements: tuple[Replacement, ...]
@@ -32,6 +33,7 @@ class Candidate:
     cause: str = ""
     why: str = ""
     alters: str = ""
+    fact: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,14 @@ class Scene:
             node: the expression.
         """
         return next((item.shape for item in reversed(self.values(node)) if isinstance(item, Shaped)), None)
+
+    def kind(self, node: ast.AST) -> str:
+        """Return whose array an expression was; empty where it is none.
+
+        Args:
+            node: the expression.
+        """
+        return next((item.kind for item in reversed(self.values(node)) if isinstance(item, Shaped)), "")
 
     def at(self, node: ast.AST) -> str:
         """Return the line of a node: ``line 12``.

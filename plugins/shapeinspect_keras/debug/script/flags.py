@@ -65,7 +65,8 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             prior = 1.6 + scene.far(node)
             why = f"`{name}={node.value}` at {scene.at(node)}"
             cause = "" if name == "return_sequences" and node.value else _CAUSES.get(name, "")
-            yield Candidate((Replacement(node, str(not node.value)),), prior, cause, why)
+            alters = "what is fed on: the classes of the head" if name == "include_top" else ""
+            yield Candidate((Replacement(node, str(not node.value)),), prior, cause, why, alters)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in texts:
             name = _name(scene, node)
             if name == "padding" and not scene.spatial:

@@ -103,8 +103,7 @@ def batches(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    if not any(word in scene.program.text for word in ("stateful", "batch_shape", "batch_input_shape")):
-        return
+    fixed = any(word in scene.program.text for word in ("stateful", "batch_shape", "batch_input_shape"))
     for node in scene.near:
         if not isinstance(node, ast.Call) or callee_of(node) != "fit" or not node.args:
             continue
@@ -113,6 +112,10 @@ def batches(scene: Scene) -> Iterator[Candidate]:
         if size is None or total is None or size < 2:
             continue
         split = given.get("validation_split")
+        if not fixed and not any({size, total % size} == set(pair) for pair in scene.clues.pairs):
+            continue
+        if split is None and total % size:
+            yield from _divided(scene, given.get("batch_size"), size, total)
         if isinstance(split, ast.Constant) and isinstance(split.value, float):
             kept = math.floor(total * (1 - split.value))
             if kept % size == 0 and (total - kept) % size == 0:
@@ -128,6 +131,27 @@ def batches(scene: Scene) -> Iterator[Candidate]:
             why = f"{total} samples at {scene.at(node)} are no multiple of the batch of {size}"
             alters = f"how many samples are used: {rest} of {total}"
             yield Candidate(edits, 0.9, "fixed-batch", why, alters)
+
+
+def _divided(scene: Scene, node: ast.expr | None, size: int, total: int) -> Iterator[Candidate]:
+    """Make the batch a divisor of the number of samples, where it is written as one number."""
+    name = node.id if isinstance(node, ast.Name) else ""
+    written = [
+        item.value
+        for item in ast.walk(scene.program.tree)
+        if isinstance(item, ast.Assign) and getattr(item.targets[0], "id", "") == name != ""
+    ]
+    if isinstance(node, ast.Constant):
+        written = [node]
+    if len(written) != 1 or not isinstance(written[0], ast.Constant):
+        return
+    near = sorted((n for n in range(2, 2 * size) if total % n == 0), key=lambda n: abs(n - size))
+    why = (
+        f"{total} samples = {total // size}·{size} + {total % size}: the last batch has {total % size}, and "
+    )
+    for place, other in enumerate(near[:1]):
+        told = f"{why}{size} is asked for; {other} divides {total}"
+        yield Candidate((Replacement(written[0], str(other)),), 0.8 + 0.1 * place, "fixed-batch", told)
 
 
 def _number(scene: Scene, node: ast.AST | None) -> int | None:

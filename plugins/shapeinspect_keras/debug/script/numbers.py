@@ -89,11 +89,30 @@ def _in_sum(scene: Scene, node: ast.BinOp, old: int, new: int, prior: float) -> 
             number = part.value - new + old
         elif isinstance(node.op, ast.Mult) and type(rest) is int and rest and new % rest == 0:
             number = new // rest
+            named = _named(scene, number, node)
+            if named:
+                why = f"{old} = `{scene.text(node)}` at {scene.at(node)}, and {new} = {rest}·{number}, "
+                why += f"where {number} is `{named}`"
+                yield Candidate((Replacement(part, f"({named})"),), prior + penalty - 0.5, "", why)
         elif isinstance(node.op, ast.FloorDiv) and part is node.right and type(rest) is int:
             number = rest // new if rest // max(rest // new, 1) == new else None
         if number is not None and number > 0:
             why = f"{old} = `{scene.text(node)}` at {scene.at(node)}; with {new} there the sizes fit"
             yield Candidate((Replacement(part, str(number)),), prior + penalty, "", why)
+
+
+def _named(scene: Scene, number: int, apart: ast.AST) -> str:
+    """Return a sum or product of the script's own names that is a number; empty for none."""
+    inside = {*ast.walk(apart)}
+    for node in ast.walk(scene.program.tree):
+        names = isinstance(node, ast.BinOp) and all(
+            not isinstance(item, ast.Call | ast.Subscript | ast.Attribute) for item in ast.walk(node)
+        )
+        if names and node not in inside and number > 1 and number in scene.values(node):
+            known = [item.id for item in ast.walk(node) if isinstance(item, ast.Name)]
+            if known and all(name.isupper() for name in known):
+                return scene.program.line(node)
+    return ""
 
 
 def _scaled(scene: Scene, old: int, new: int, prior: float) -> Iterator[Candidate]:
@@ -169,7 +188,8 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    firsts = {size for pair in scene.clues.pairs for size in pair}
+    inner = {size for shape in scene.clues.shapes for size in shape[1:]}
+    firsts = {size for pair in scene.clues.pairs for size in pair} - inner
     firsts |= {shape[0] for shape in scene.clues.shapes if shape and shape[0] is not None}
     for node in scene.near:
         if isinstance(node, ast.keyword):
@@ -177,7 +197,7 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
         outer = scene.program.parents.get(node)
         first = isinstance(outer, ast.Tuple | ast.List) and outer.elts and outer.elts[0] is node
         ranges = isinstance(outer, ast.Call) and callee_of(outer) in ("range", "arange")
-        alone = ranges and isinstance(outer, ast.Call) and outer.args[:1] == [node]
+        alone = ranges and isinstance(outer, ast.Call) and outer.args == [node]
         if not (first or alone) or not isinstance(node, ast.expr):
             continue
         numbers = [value for value in scene.values(node) if type(value) is int]
@@ -267,4 +287,65 @@ def reshapes(scene: Scene) -> Iterator[Candidate]:
             yield Candidate((Replacement(item, "-1"),), prior + 0.1 * (place == 0), "reshape", why)
 
 
-OPERATORS = (fixed_batch, numbers, limits, reshapes)
+#: What TensorFlow says of an index outside of a table.
+_INDEX = re.compile(r"indices\[[\d,]*\] = (\d+) is not in \[0, (\d+)\)")
+
+
+def tables(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of tables whose largest index is their number of entries, of one and of all of them.
+
+    Args:
+        scene: the failed run.
+    """
+    match = _INDEX.search(scene.message)
+    if match is None or match[1] != match[2]:
+        return
+    size = int(match[2])
+    rows: list[ast.expr] = []
+    for node in ast.walk(scene.program.tree):
+        if isinstance(node, ast.Call) and callee_of(node) == "Embedding":
+            named = [item.value for item in node.keywords if item.arg == "input_dim"]
+            rows += [*node.args[:1], *named][:1]
+    own = [item for item in rows if (scene.values(item) or [_constant(item)])[-1] == size]
+    why = f"the largest index is {size}, and the {size} entries are numbered from 0 to {size - 1}: "
+    why += "indices that count from one need one entry more"
+    for place, some in enumerate((own, rows)):
+        if own and (place == 0 or len(rows) > len(own)):
+            edits = tuple(Replacement(item, f"{scene.program.source(item)} + 1") for item in some)
+            yield Candidate(edits, 0.3 + 0.05 * place, "index-range", why)
+
+
+def _constant(node: ast.expr) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def places(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of the place of a layer in a model, where the weights that it is given are another's.
+
+    Args:
+        scene: the failed run.
+    """
+    if "weight shape" not in scene.message and "provided weight" not in scene.message:
+        return
+    used = {
+        node.slice.id
+        for node in ast.walk(scene.program.tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name)
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "layers"
+    }
+    for node in scene.near:
+        statement = scene.program.statement(node)
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        outer = scene.program.parents.get(node)
+        inside = isinstance(outer, ast.Subscript) and getattr(outer.value, "attr", "") == "layers"
+        if not (inside or (isinstance(target, ast.Name) and target.id in used)):
+            continue
+        number = node.right if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) else None
+        if isinstance(number, ast.Constant) and type(number.value) is int:
+            for place, other in enumerate((number.value + 1, number.value - 1)):
+                why = f"`{scene.text(node)}` at {scene.at(node)} is the place of another layer"
+                edit = (Replacement(number, str(other)),)
+                yield Candidate(edit, 0.4 + 0.1 * place, "other-layer", why)
+
+
+OPERATORS = (fixed_batch, numbers, limits, reshapes, tables, places)

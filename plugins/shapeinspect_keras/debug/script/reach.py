@@ -23,6 +23,8 @@ class Reach:
 
     def __init__(self, program: Program, lines: Sequence[int]) -> None:
         self._program = program
+        #: The innermost line that was running.
+        self.last = lines[-1] if lines else 0
         self._definitions = self._defined()
         self.distances: dict[ast.stmt, int] = {}
         border: list[tuple[int, ast.stmt]] = []

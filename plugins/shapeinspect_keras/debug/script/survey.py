@@ -12,7 +12,17 @@ from functools import cached_property
 from shapeinspect.plugin_api.programs.copies import available
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.script import axes, feeds, flags, multiples, numbers, structure, treatment
+from shapeinspect_keras.debug.script import (
+    axes,
+    feeds,
+    flags,
+    multiples,
+    numbers,
+    samples,
+    sequences,
+    structure,
+    treatment,
+)
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
@@ -27,7 +37,7 @@ _SECONDS = 10.0
 _MARK = "__shapeinspect_keras_survey__"
 _OPERATORS: tuple[Operator, ...] = (
     *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS, *structure.OPERATORS,
-    *treatment.OPERATORS, *multiples.OPERATORS,
+    *treatment.OPERATORS, *multiples.OPERATORS, *samples.OPERATORS, *sequences.OPERATORS,
 )  # fmt: skip
 
 
@@ -82,6 +92,16 @@ class Survey:
         """The failed run."""
         reach = Reach(self.program, self.lines)
         return Scene(self.program, self.outcome.seen, self.clues, reach, "\n".join(self.messages))
+
+    @cached_property
+    def known_wrong(self) -> Candidate | None:
+        """The likeliest edit of something that is wrong whatever becomes of the edit; None for none."""
+        return next((item for item in self.candidates() if item.fact), None)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What is known to be wrong, a sentence."""
+        return () if self.known_wrong is None else (self.known_wrong.why,)
 
     def candidates(self) -> list[Candidate]:
         """Return the edits that are worth trying, the likeliest first."""

@@ -33,6 +33,7 @@ _EXPECTED = re.compile(
 _NDIM = re.compile(
     r"expected ((?:min_|max_)?ndim)=(\d+), found ndim=(\d+)\. Full shape received: (\([\dNone, ]*\))"
 )
+_RESHAPED = re.compile(r"input_shape=(\([\dNone, ]+\)), target_shape=(\([-\dNone, ]+\))")
 #: What a message about several operands speaks of.
 _COMBINES = re.compile(r"concat|merge|same rank|broadcast|Incompatible shapes", re.IGNORECASE)
 _NOT_OF_SHAPES = (AssertionError, KeyError, AttributeError, NameError, OSError)
@@ -93,6 +94,10 @@ def said_by_keras(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if match is not None:
         least = {"ndim": "", "min_ndim": "at least ", "max_ndim": "at most "}[match[1]]
         return (f"{least}{match[2]} axes",), (f"{match[3]} in {match[4].replace('None', '?')}",)
+    match = _RESHAPED.search(words)
+    if match is not None:
+        given = match[1].replace("None", "?")
+        return (f"as many values for each sample as {match[2]} has",), (f"{given} for each sample",)
     return (), ()
 
 
@@ -151,6 +156,8 @@ def cause_of(words: str, clues: Clues, told: Survey | None) -> str:
             return "missing-axis" if len(other) < len(one) else "extra-axis"
         if one[1:] != other[1:] and _INPUT.search(words):
             return "feed"
+    if told is not None and told.known_wrong is not None and told.known_wrong.cause:
+        return told.known_wrong.cause
     if clues.rank:
         return "missing-axis" if clues.rank > 0 else "extra-axis"
     if "Concatenate" in words and "concatenation axis" in words:

@@ -1,0 +1,200 @@
+"""Edits of sequences and maps: steps that a recurrent layer drops, and maps that nobody pools."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.program import Replacement
+
+_RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "RNN"})
+_AROUND = frozenset({"Bidirectional", "TimeDistributed"})
+_JOINS = frozenset({"concatenate", "Concatenate", "concat"})
+#: So many steps back a tensor is followed.
+_STEPS = 12
+
+
+def kept_steps(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that let all recurrent layers behind a tensor that lacks its steps return them.
+
+    Args:
+        scene: the failed run.
+    """
+    if scene.clues.rank <= 0:
+        return
+    statement = scene.program.covering(scene.reach.last)
+    found: dict[ast.Call, ast.Call] = {}
+    joins: list[ast.Call] = []
+    for node in ast.walk(statement) if statement is not None else ():
+        if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.Name):
+            _follow(scene, node.args[0], found, joins, _STEPS)
+    layers = [node for node in found if len(scene.shape(found[node]) or ()) < len(_given(scene, found[node]))]
+    if not layers or (len(layers) < 2 and not joins):
+        return
+    edits = [Replacement(node, _with(scene, node, "return_sequences=True")) for node in layers]
+    lengths = {_given(scene, found[node])[1:2] for node in layers}
+    lines = ", ".join(sorted({str(node.lineno) for node in layers}))
+    last = show(scene.shape(found[layers[0]]) or ())
+    first = show(_given(scene, found[layers[0]]))
+    why = f"the recurrent layers of lines {lines} return their last step only: {last} of {first}"
+    if len(lengths) > 1 and joins:
+        why += f"; sequences of other lengths are joined along the steps, {scene.at(joins[0])}"
+        edits += _along_steps(scene, joins[0])
+    yield Candidate(tuple(edits), 0.2, "return-sequences", why, fact=True)
+
+
+def _given(scene: Scene, call: ast.Call) -> tuple[int | None, ...]:
+    return (scene.shape(call.args[0]) if call.args else None) or ()
+
+
+def _follow(
+    scene: Scene, node: ast.AST, found: dict[ast.Call, ast.Call], joins: list[ast.Call], left: int
+) -> None:
+    """Collect the recurrent layers whose output a tensor is made of, each with its call."""
+    if left == 0:
+        return
+    if isinstance(node, ast.Name):
+        made = _assigned(scene, node)
+        if made is not None:
+            _follow(scene, made, found, joins, left - 1)
+    elif isinstance(node, ast.List | ast.Tuple):
+        for item in node.elts:
+            _follow(scene, item, found, joins, left - 1)
+    elif isinstance(node, ast.Call):
+        layer = _recurrent(node.func)
+        if layer is not None:
+            if not any(item.arg in ("return_sequences", None) for item in layer.keywords):
+                found[layer] = node
+            return
+        if callee_of(node) in _JOINS or callee_of(node.func) in _JOINS:
+            joins.append(node)
+        for item in node.args:
+            _follow(scene, item, found, joins, left - 1)
+
+
+def _recurrent(node: ast.AST) -> ast.Call | None:
+    """Return the recurrent layer that a call makes, also inside of one around it."""
+    if not isinstance(node, ast.Call):
+        return None
+    if callee_of(node) in _RECURRENT:
+        return node
+    return _recurrent(node.args[0]) if callee_of(node) in _AROUND and node.args else None
+
+
+def _assigned(scene: Scene, name: ast.Name) -> ast.expr | None:
+    """Return what a name was given last before it is read."""
+    scope = scene.program.scope(name)
+    found = [
+        node
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == name.id
+        and node.lineno < name.lineno
+    ]
+    return max(found, key=lambda node: node.lineno).value if found else None
+
+
+def _along_steps(scene: Scene, join: ast.Call) -> Sequence[Replacement]:
+    call = join if callee_of(join) in _JOINS else join.func
+    if not isinstance(call, ast.Call):
+        return ()
+    axis = next((item.value for item in call.keywords if item.arg == "axis"), None)
+    if axis is not None:
+        return (Replacement(axis, "1"),)
+    return (Replacement(call, _with(scene, call, "axis=1")),)
+
+
+def _with(scene: Scene, node: ast.Call, argument: str) -> str:
+    text = scene.program.source(node).rstrip()[:-1].rstrip().rstrip(",")
+    return f"{text}{'' if text.endswith('(') else ', '}{argument})"
+
+
+def pooled(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that pool the maps of a network without its head.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        given = {item.arg: item.value for item in node.keywords} if isinstance(node, ast.Call) else {}
+        top = given.get("include_top")
+        if not isinstance(node, ast.Call) or "pooling" in given or not isinstance(top, ast.Constant):
+            continue
+        if top.value is False:
+            why = f"`{callee_of(node)}` at {scene.at(node)} has no head, and its maps are not pooled"
+            new = _with(scene, node, 'pooling="avg"')
+            yield Candidate((Replacement(node, new),), 0.4, "not-flattened", why)
+
+
+def unpooled(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a reshape that leaves out the places of the maps that it is given.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near if "reshape" in scene.message else ():
+        if not isinstance(node, ast.Call) or callee_of(node) != "reshape":
+            continue
+        subject = node.func.value if isinstance(node.func, ast.Attribute) else None
+        shape = scene.shape(subject) if subject is not None else None
+        target = node.args[0] if node.args else None
+        if not shape or len(shape) != 4 or not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+            continue
+        last = target.elts[1]
+        size = last.value if isinstance(last, ast.Constant) else (scene.values(last) or [None])[-1]
+        if size != shape[-1] or subject is None:
+            continue
+        why = f"`{scene.text(subject)}` at {scene.at(node)} is {show(shape)}: its {shape[1]}·{shape[2]} "
+        why += f"places are not pooled, and {shape[-1]} values a sample are asked for"
+        text = scene.program.source(subject)
+        yield Candidate((Replacement(node, f"{text}.mean((1, 2))"),), 0.4, "not-flattened", why, fact=True)
+
+
+def joined(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that give one of several joined arrays the axis that the others have.
+
+    Args:
+        scene: the failed run.
+    """
+    if not scene.clues.ranks:
+        return
+    for node in scene.near:
+        outer = scene.program.parents.get(node)
+        joins = isinstance(outer, ast.Call) and (
+            callee_of(outer) in _JOINS or callee_of(outer.func) in _JOINS
+        )
+        if not joins or not isinstance(node, ast.List | ast.Tuple) or scene.reach.of(node) > 1:
+            continue
+        shapes = [scene.shape(item) or () for item in node.elts]
+        longest = max(range(len(shapes)), key=lambda at: len(shapes[at]), default=0)
+        for item, shape in zip(node.elts, shapes, strict=True):
+            axis = _lacking(shape, shapes[longest])
+            if axis is None:
+                continue
+            other, length = node.elts[longest], shapes[longest][axis]
+            why = f"`{scene.text(item)}` is {show(shape)} at {scene.at(node)}, an axis less than "
+            why += f"`{scene.text(other)}`, {show(shapes[longest])}, with which it is joined"
+            text = scene.program.source(item)
+            new = f"{'tf' if scene.kind(item) == 'tensorflow' else 'keras.ops'}.expand_dims({text}, {axis})"
+            if length != 1 and len(shape) == 2 and axis == 1:
+                new = f"keras.layers.RepeatVector({length})({text})"
+            yield Candidate((Replacement(item, new),), 0.3, "rank-of-operands", why, fact=True)
+
+
+def _lacking(shape: Sequence[int | None], other: Sequence[int | None]) -> int | None:
+    """Return the axis that a shape lacks to be joined with another one along the last axis.
+
+    Example:
+        >>> _lacking((5, 16), (5, 1, 9)), _lacking((5, 3, 16), (5, 3, 2, 16)), _lacking((5, 16), (7, 5, 16))
+        (1, 2, None)
+    """
+    if len(shape) != len(other) - 1 or not shape:
+        return None
+    places = range(1, len(other) - 1)
+    return next((at for at in places if [*other[:at], *other[at + 1 : -1]] == [*shape[:-1]]), None)
+
+
+OPERATORS = (kept_steps, pooled, unpooled, joined)

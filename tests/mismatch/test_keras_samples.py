@@ -1,0 +1,194 @@
+"""What counts the samples where it should not, and steps and places that are dropped or kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shapeinspect_keras.debug.script.survey import survey
+
+#: Makes a weight with the open number of samples in its shape.
+WEIGHT = """
+import keras
+
+
+class Scaled(keras.layers.Layer):
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=input_shape, name="scale")
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+keras.Sequential([keras.Input((7,)), Scaled()])
+"""
+#: Declares the shape of the whole array.
+WHOLE = """
+import keras
+import numpy as np
+
+data = np.zeros((9, 6, 5), "float32")
+model = keras.Sequential([keras.layers.LSTM(4, input_shape=data.shape)])
+model.predict(data, verbose=0)
+"""
+#: Declares the shape of a table of rows for a layer that reads sequences.
+ROWS = """
+import keras
+import numpy as np
+
+rows, labels = np.zeros((9, 6), "float32"), np.zeros((9, 1), "float32")
+model = keras.Sequential([keras.layers.GRU(4, input_shape=(9, 6)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(rows, labels, verbose=0)
+"""
+#: Multiplies the weights of each sample with the words of all.
+PRODUCT = """
+import keras
+import numpy as np
+from keras import ops
+
+
+class Attended(keras.Model):
+    def call(self, inputs):
+        weights, words = inputs
+        return ops.reshape(ops.dot(weights, words), (-1, 5)) + words[:, 0]
+
+
+Attended()([np.zeros((3, 7), "float32"), np.zeros((3, 7, 5), "float32")])
+"""
+#: Sums over the samples, too.
+SUMMED = """
+import keras
+from keras import layers, ops
+
+left, right = keras.Input((7,)), keras.Input((7,))
+distance = layers.Lambda(lambda pair: ops.sum(ops.square(pair[0] - pair[1])))([left, right])
+layers.Dense(1)(distance)
+"""
+#: Flattens the maps of two classes where the places of one are weighed.
+CLASSES = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+places = tf.constant(np.arange(15), "float32")
+
+
+def weighed(expected, found):
+    return tf.reduce_sum(tf.reshape(expected * found, [-1]) * places)
+
+
+maps = tf.zeros((3, 5, 2))
+keras.ops.sum(weighed(maps, maps))
+"""
+#: Enlarges by another factor than the targets in two places.
+FACTOR = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+side = 6
+small, large = tf.zeros((2, side, side, 1)), tf.zeros((2, 24, 24, 1))
+one = tf.image.resize(small, (side * 3, side * 3))
+loss = tf.abs(one + tf.image.resize(small, [side * 3, side * 3]) - large)
+"""
+#: Joins the last steps of two sentences of different lengths.
+STEPS = """
+import keras
+from keras.layers import LSTM, Bidirectional, Conv1D, Input, concatenate
+
+first, second = Input((6, 4)), Input((9, 4))
+one = Bidirectional(LSTM(3))(first)
+other = Bidirectional(LSTM(3))(second)
+both = concatenate([one, other])
+out = Conv1D(5, 2)(both)
+"""
+#: Keeps the places of the maps of a network without its head.
+PLACES = """
+import keras
+import numpy as np
+
+features = np.zeros((4, 3, 5, 8), "float32")
+features = features.reshape((features.shape[0], 8))
+keras.ops.sum(features)
+"""
+#: Joins a context of each sample with words that have an axis of steps.
+CONTEXT = """
+import keras
+import tensorflow as tf
+
+context, words = tf.zeros((4, 6)), tf.zeros((4, 1, 5))
+both = tf.concat([context, words], axis=-1)
+keras.ops.sum(both)
+"""
+#: Numbers from one what a table numbers from zero, in two tables.
+TABLES = """
+import keras
+import numpy as np
+from keras import layers
+
+users, books = 5, 8
+user, book = keras.Input((1,)), keras.Input((1,))
+both = [layers.Embedding(users, 3)(user), layers.Embedding(books, 3)(book)]
+model = keras.Model([user, book], layers.Dense(1)(layers.Concatenate()(both)))
+model.compile("sgd", "mse")
+model.fit([np.arange(1, 6)[:, None], np.arange(4, 9)[:, None]], np.zeros((5, 1, 1)), verbose=0)
+"""
+#: Gives the weights of each layer to the one before it.
+MOVED = """
+import keras
+from keras import layers
+
+model = keras.Sequential([keras.Input((4,)), layers.Dense(5), layers.Dense(6), layers.Dense(7)])
+for name, place in (("second", 1), ("third", 2)):
+    target = place - 1 + 0
+    model.layers[target].set_weights(model.layers[place].get_weights())
+"""
+#: A loss is made for whole batches, and the last one is smaller.
+LAST = """
+import keras
+import numpy as np
+
+batch = 8
+
+
+def loss(expected, found):
+    return keras.ops.sum(found * np.ones((batch, 1), "float32") * expected)
+
+
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+model.compile("sgd", loss)
+model.fit(np.zeros((36, 3)), np.zeros((36, 1)), batch_size=batch, verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "told"),
+    [
+        (WEIGHT, "shape=input_shape[1:]", "its open axis is the number of samples"),
+        (WHOLE, "input_shape=data.shape[1:]", "is the shape of all 9 samples, (9, 6, 5)"),
+        (ROWS, "model.fit(rows[..., None], labels", "its 9 samples included"),
+        (PRODUCT, 'ops.einsum("bi,bij->bj", weights, words)', "(3, 7) and (3, 7, 5) make (3, 3, 5)"),
+        (SUMMED, "axis=-1, keepdims=True", "(?, 7) becomes a single number"),
+        (CLASSES, "sum(weighed(maps[..., i], maps[..., i]) for i in range(2))", "one map of 3·5 = 15 values"),
+        (FACTOR, "[side * 4, side * 4]", "18 = 6·3 at lines 8 and 9"),
+        (STEPS, "concatenate([one, other], axis=1)", "of lines 6, 7 return their last step only"),
+        (PLACES, "features.mean((1, 2))", "its 3·5 places are not pooled"),
+        (CONTEXT, "[tf.expand_dims(context, 1), words]", "`context` is (4, 6) at line 6, an axis less than"),
+        (TABLES, "Embedding(books + 1, 3)", "the 5 entries are numbered from 0 to 4"),
+        (MOVED, "target = place - 1 + 1", "the place of another layer"),
+        (LAST, "batch = 9", "36 samples = 4·8 + 4"),
+    ],
+)
+def test_the_mistake_is_told_and_an_edit_mends_it(
+    run: Callable[[str], None], text: str, written: str, told: str
+) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # each program raises an error of its own kind
+        run(text)
+    found = survey(caught.value)
+    assert found is not None
+    edits = [(one, found.program.edited(one.replacements).text) for one in found.candidates()[:4]]
+    one, edited = next((one, new) for one, new in edits if written in new)
+    assert told in one.why
+    run(edited)
