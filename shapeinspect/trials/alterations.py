@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of, given_names
@@ -39,7 +39,7 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
         edits: the parts that are replaced.
         node: the smallest expression or statement around them.
     """
-    raw = file.text.encode()
+    raw = file.raw
     for edit in edits:
         old, new = raw[edit.first : edit.last].decode(), edit.new
         if _is_end_of_slice(file, edit, node) and not _is_next(old, new):
@@ -105,7 +105,7 @@ def _condition(file: File, edits: Sequence[Edit], node: Any) -> str:
 
 def _entries(file: File, edits: Sequence[Edit], node: Any) -> str:
     """Say that a length is said by the number of entries of something that has nothing to do with it."""
-    raw = file.text.encode()
+    raw = file.raw
     for edit in edits:
         old = raw[edit.first : edit.last].decode()
         added = {*_ENTRIES.findall(edit.new)} - {*_ENTRIES.findall(old)}
@@ -136,13 +136,8 @@ def _calls_export(file: File, node: Any) -> bool:
     """Tell whether a number is an argument of a function of this file that writes a model to a file."""
     while node is not None and not isinstance(node, ast.Call):
         node = file.parents.get(node)
-    if node is None:
-        return False
-    made = [one for one in ast.walk(file.tree) if isinstance(one, ast.FunctionDef)]
-    called = next((one for one in made if one.name == callee_of(node)), None)
-    return called is not None and any(
-        isinstance(call, ast.Call) and _EXPORTING.fullmatch(callee_of(call)) for call in ast.walk(called)
-    )
+    called = file.functions.get(callee_of(node))
+    return called is not None and any(_writing(file, called, _EXPORTING))
 
 
 def _is_written(file: File, node: Any, writes: re.Pattern[str]) -> bool:
@@ -150,12 +145,16 @@ def _is_written(file: File, node: Any, writes: re.Pattern[str]) -> bool:
     inner = node
     while node is not None and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         node = file.parents.get(node)
-    if node is None:
-        return False
-    calls = [
-        call for call in ast.walk(node) if isinstance(call, ast.Call) and writes.fullmatch(callee_of(call))
-    ]
-    return any(inner.lineno <= (call.end_lineno or call.lineno) for call in calls)
+    return node is not None and any(
+        inner.lineno <= (call.end_lineno or call.lineno) for call in _writing(file, node, writes)
+    )
+
+
+def _writing(file: File, function: Any, writes: re.Pattern[str]) -> Iterator[ast.Call]:
+    """Yield the calls in a function that write to a file."""
+    for name, calls in file.calls.items():
+        if writes.fullmatch(name):
+            yield from (call for call in calls if function.lineno <= call.lineno <= function.end_lineno)
 
 
 def _is_end_of_slice(file: File, edit: Edit, node: Any) -> bool:

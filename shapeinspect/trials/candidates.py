@@ -72,14 +72,8 @@ def suggested(file: File, one: Suggestion) -> Candidate:
         one: the suggestion.
     """
     low, high = min(edit[0] for edit in one.edits), max(edit[1] for edit in one.edits)
-    around: list[tuple[int, ast.AST]] = []
-    for node in ast.walk(file.tree):
-        if isinstance(node, ast.expr | ast.stmt):
-            first, last = file.span(node)
-            if first <= low and high <= last:
-                around.append((last - first, node))
     edits = tuple(Edit(file.path, *edit) for edit in one.edits)
-    node = min(around, key=lambda pair: pair[0])[1] if around else file.tree.body[0]
+    node = file.around(low, high)
     old = getattr(node, "value", None)
     number = (old, int(edits[0].new)) if type(old) is int and edits[0].new.isdigit() else None
     alters = one.alters or altered(file, edits, node)

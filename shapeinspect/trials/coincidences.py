@@ -65,7 +65,7 @@ def is_bare(file: File, one: Candidate) -> bool:
         file: its file.
         one: the change.
     """
-    raw = file.text.encode()
+    raw = file.raw
     before = sorted(raw[edit.first : edit.last].decode() for edit in one.edits)
     if before == sorted(edit.new for edit in one.edits):  # they are exchanged
         return False

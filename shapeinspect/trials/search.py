@@ -422,7 +422,7 @@ def _is_elsewhere(state: _State, result: Result) -> bool:
 
 def _far(file: File, one: Candidate, sizes: Sizes) -> float:
     """Return how far a number stands behind since it is another order of magnitude, or none is left."""
-    raw = file.text.encode()
+    raw = file.raw
     found = [(raw[edit.first : edit.last].decode(), edit.new) for edit in one.edits]
     if not all(old.isdigit() and new.isdigit() for old, new in found) or not found:
         return 0.0

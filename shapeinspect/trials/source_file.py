@@ -62,6 +62,9 @@ class File:
         numbers: the whole numbers that are written in it, by their value.
         choices: the words that it chooses between, each with the others of its choice.
         switches: the names that it compares with whole numbers, and these numbers.
+        raw: its text in bytes.
+        calls: the calls in it, by the last part of what they call.
+        functions: its functions by their name, of several of one name the first.
     """
 
     path: str
@@ -73,6 +76,10 @@ class File:
     numbers: dict[int, list[ast.Constant]] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     switches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    raw: bytes = b""
+    calls: dict[str, list[ast.Call]] = field(default_factory=dict)
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    _spans: list[tuple[int, int, ast.AST]] = field(default_factory=list)
 
     @classmethod
     def parsed(cls, path: str, text: str) -> File:
@@ -88,13 +95,18 @@ class File:
         tree = ast.parse(text)
         parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         starts = [0]
-        for line in text.encode().splitlines(keepends=True):
+        raw = text.encode()
+        for line in raw.splitlines(keepends=True):
             starts.append(starts[-1] + len(line))
-        numbers: dict[int, list[ast.Constant]] = {}
+        found = cls(path, text, tree, units(tree), parents, starts, {}, choices(tree), switches(tree), raw)
         for node in parents:
             if isinstance(node, ast.Constant) and type(node.value) is int:
-                numbers.setdefault(node.value, []).append(node)
-        return cls(path, text, tree, units(tree), parents, starts, numbers, choices(tree), switches(tree))
+                found.numbers.setdefault(node.value, []).append(node)
+            elif isinstance(node, ast.Call):
+                found.calls.setdefault(callee_of(node), []).append(node)
+            elif isinstance(node, ast.FunctionDef):
+                found.functions.setdefault(node.name, node)
+        return found
 
     def source(self, node: Any) -> str:
         """Return the text of a node.
@@ -103,7 +115,7 @@ class File:
             node: a node of the tree.
         """
         first, last = self.span(node)
-        return self.text.encode()[first:last].decode()
+        return self.raw[first:last].decode()
 
     def span(self, node: Any) -> tuple[int, int]:
         """Return the offsets of a node's first byte and of the one behind its last.
@@ -115,6 +127,19 @@ class File:
             self.starts[node.lineno - 1] + node.col_offset,
             self.starts[node.end_lineno - 1] + node.end_col_offset,
         )
+
+    def around(self, first: int, last: int) -> ast.AST:
+        """Return the smallest expression or statement around a part.
+
+        Args:
+            first: the offset of its first byte.
+            last: that of the byte behind its last.
+        """
+        if not self._spans:
+            code = (node for node in self.parents if isinstance(node, ast.expr | ast.stmt))
+            self._spans += ((*self.span(node), node) for node in code)
+        found = [one for one in self._spans if one[0] <= first and last <= one[1]]
+        return min(found, key=lambda one: one[1] - one[0])[2] if found else self.tree.body[0]
 
     def edit(self, node: Any, new: str) -> Edit:
         """Return the edit that replaces a node.

@@ -104,17 +104,17 @@ def _written(file: File, one: Candidate) -> Written:
         node = around
     if alone is not None and len(joined(old)) > _LONGEST:
         first, last = alone
-    raw = file.text.encode()
+    raw = file.raw
     part = old = raw[first:last].decode()
     new = applied(
         part, [replace(edit, first=edit.first - first, last=edit.last - first) for edit in one.edits]
     )
-    return Written(joined(new), joined(old), file.path, file.text.encode()[:first].count(b"\n") + 1)
+    return Written(joined(new), joined(old), file.path, file.raw[:first].count(b"\n") + 1)
 
 
 def _line(file: File, first: int, last: int) -> tuple[int, int, str]:
     start, end = file.starts[first - 1], file.starts[last]
-    text = file.text.encode()[start:end].decode()
+    text = file.raw[start:end].decode()
     bare = text.strip()
     begin = start + len(text[: len(text) - len(text.lstrip())].encode())
     return begin, begin + len(bare.encode()), bare
