@@ -8,11 +8,11 @@ becomes a symbol, so that the next walk finds by how much each round adds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, symbol, symbols
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, substitute, symbol, symbols
 from shapeinspect.infer.sequences import common
 from shapeinspect.ir import Block, Call, Model, Note, enclosing
 
@@ -20,6 +20,9 @@ from shapeinspect.ir import Block, Call, Model, Note, enclosing
 MAX_WALKS = 4
 #: Kinds that hand a single number on, and how many of them are followed.
 _HANDING_ON, _MOST_STEPS = frozenset({"identity", "cast", "squeeze", "unsqueeze", "reshape"}), 8
+
+#: Of more rounds that all do another amount of work it is not added up.
+_MOST_ROUNDS = 1024
 
 
 class Walk(Protocol):
@@ -82,6 +85,8 @@ class Blocks:
         #: How many rounds each loop or scan runs; the branch that each If is known to take.
         self.rounds: dict[str, Dim] = {}
         self._steps: dict[str, Dim] = {}
+        #: Of each loop the lengths that grow: what each is in the first round, and what a round adds.
+        self.growing: dict[str, dict[str, tuple[Dim, Dim]]] = {}
         self.taken: dict[str, int] = {}
         self.blocks = model.blocks
         if not self.blocks:
@@ -150,7 +155,9 @@ class Blocks:
         for name in body.inputs[:2]:
             walk.settle(name, ())
         for index, (outer, inner) in enumerate(zip(block.inputs[2:], body.inputs[2:], strict=False)):
-            walk.settle(inner, self._read(block, index, walk.shape(outer)))
+            kept = inner == body.outputs[1 + index]
+            start = self._read(block, index, walk.shape(outer))
+            walk.settle(inner, start, walk.number(outer) if kept else None)
             walk.hand_on((outer,), inner)
 
     def _leave_loop(self, block: Block, walk: Walk) -> None:
@@ -163,6 +170,7 @@ class Blocks:
                 block, index, walk.shape(body.inputs[2 + index]), walk.shape(body.outputs[1 + index])
             )
             own.update(self._carried[block.layer, index].letters.values())
+            self._note_growth(block, index, walk.shape(block.inputs[2 + index]))
         for index, name in enumerate(block.outputs[:states]):
             start = walk.shape(block.inputs[2 + index])
             walk.settle(
@@ -172,6 +180,15 @@ class Blocks:
         for source, name in zip(body.outputs[1 + states :], block.outputs[states:], strict=False):
             shape = walk.shape(source)
             walk.settle(name, None if shape is None else (rounds, *_without(shape, own)))
+
+    def _note_growth(self, block: Block, index: int, start: Shape | None) -> None:
+        """Keep how the lengths of a state grow, for the work of all rounds."""
+        carried = self._carried[block.layer, index]
+        for axis, letter in carried.letters.items():
+            known = start is not None and axis < len(start)
+            begin = start[axis] if known and start is not None else UNKNOWN
+            growing = self.growing.setdefault(block.layer, {})
+            growing[letter] = (begin, carried.steps.get(axis, UNKNOWN))
 
     def _enter_scan(self, block: Block, walk: Walk) -> None:
         """Give the body of a scan its states, and one entry of each scanned input."""
@@ -387,15 +404,31 @@ def count_rounds(calls: tuple[Call, ...], blocks: Blocks) -> tuple[tuple[Call, .
             notes += _one_branch(counted, block, members, blocks.taken.get(block.layer))
             continue
         rounds = blocks.rounds.get(block.layer, UNKNOWN)
+        growing = blocks.growing.get(block.layer, {})
         for index in members[0]:
-            counted[index] = _times(counted[index], rounds)
+            counted[index] = _times(counted[index], rounds, growing)
     return tuple(counted), tuple(notes)
 
 
-def _times(call: Call, rounds: Dim) -> Call:
+def _times(call: Call, rounds: Dim, growing: Mapping[str, tuple[Dim, Dim]]) -> Call:
     if call.macs is None or call.macs == 0:
         return call
+    if isinstance(call.macs, Expr) and symbols(call.macs) & growing.keys():
+        return replace(call, macs=_of_all_rounds(call.macs, rounds, growing))
     return replace(call, macs=None if isinstance(rounds, Unknown) else call.macs * rounds)
+
+
+def _of_all_rounds(once: Expr, rounds: Dim, growing: Mapping[str, tuple[Dim, Dim]]) -> Dim | None:
+    """Add up the work of a loop's rounds, of which each does another amount."""
+    if not isinstance(rounds, int) or rounds > _MOST_ROUNDS:
+        return None
+    total: Dim = 0
+    for number in range(rounds):
+        lengths = {name: begin + number * step for name, (begin, step) in growing.items()}
+        if any(isinstance(length, Unknown) for length in lengths.values()):
+            return None
+        total = total + substitute(once, lengths)
+    return total
 
 
 def _one_branch(

@@ -185,8 +185,8 @@ class _Walk:
         self.shapes[name] = _decided(value, shape, self._given)
         if self.shapes[name] != value.shape:
             self.values[name] = replace(value, shape=self.shapes[name])
-        if numbers is not None:
-            self._numbers.setdefault(name, numbers)
+        if numbers is not None and name not in self._numbers:
+            self._store(name, numbers)
 
     def hand_on(self, sources: Sequence[str], target: str) -> None:
         """Let a sequence hold what others do, of which it is one."""

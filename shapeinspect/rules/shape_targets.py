@@ -19,7 +19,7 @@ TARGETS: dict[str, dict[int, str]] = {
     "pad": {1: "padding", 3: "axes"},
     "topk": {1: "k"},
     "conv_transpose": {1: "output_shape"},
-    "slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps"},
+    "slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps", 5: "sizes"},
 }
 
 #: The kinds of whose signature an input's number is a letter's length, by the input's index.

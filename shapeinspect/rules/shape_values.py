@@ -136,6 +136,9 @@ def _slice(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     values, starts, ends = given[0], attributes["starts"], attributes["ends"]
     axes = attributes.get("axes") or range(len(starts))
     steps = attributes.get("steps") or (1,) * len(starts)
+    if "sizes" in attributes:
+        pairs = zip(starts, attributes["sizes"], strict=True)
+        ends = tuple(None if size == -1 else start + size for start, size in pairs)
     for axis, *bounds in zip(axes, starts, ends, steps, strict=True):
         if not all(bound is None or isinstance(bound, int) for bound in bounds):
             raise ValueError("the bounds are not known")

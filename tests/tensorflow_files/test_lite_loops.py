@@ -91,6 +91,60 @@ def test_what_grows_with_every_round_is_as_long_as_the_last_one(tmp_path: Path) 
     assert report.totals.macs == 3 * PRODUCT
 
 
+def test_work_that_is_less_in_every_round_is_that_of_all_rounds(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    def make(x: Any, matrix: Any) -> Any:
+        def once(place: Any, value: Any) -> Any:
+            return place + 1, tf.matmul(value[1:], matrix)
+
+        shapes = [tf.TensorShape([]), tf.TensorShape([None, 6])]
+        given = [tf.constant(0), tf.tile(x, [4, 1])]
+        return tf.while_loop(lambda place, _value: place < 3, once, given, shapes)[1]
+
+    path, made = _written(tmp_path / "shrinks.tflite", make)
+    report = inspect(str(path))
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert report.totals.macs == (7 + 6 + 5) * 6 * 6
+
+
+@pytest.mark.filterwarnings("ignore:.*Interpreter is deprecated")
+@pytest.mark.parametrize("rows", [9, 14])
+def test_a_slice_of_a_length_that_the_graph_computes(rows: int, tmp_path: Path) -> None:
+    import numpy as np
+    import tensorflow as tf
+
+    class Net(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix = tf.Variable(tf.random.stateless_normal((6, 6), (3, 5)))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 6), tf.float32)])
+        def run(self, x: Any) -> Any:
+            half = tf.shape(x)[0] // 2
+
+            def once(place: Any, value: Any) -> Any:
+                part = tf.slice(x, tf.stack([place, 0]), tf.stack([half, 6]))
+                return place + 1, value + tf.matmul(part, self.matrix)
+
+            shapes = [tf.TensorShape([]), tf.TensorShape([None, 6])]
+            given = [tf.constant(0), tf.zeros((half, 6))]
+            return tf.while_loop(lambda place, _value: place < 3, once, given, shapes)[1]
+
+    net, path = Net(), tmp_path / "cut.tflite"
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([net.run.get_concrete_function()], net)
+    path.write_bytes(converter.convert())
+    runner = tf.lite.Interpreter(str(path))
+    runner.resize_tensor_input(runner.get_input_details()[0]["index"], (rows, 6))
+    runner.allocate_tensors()
+    runner.set_tensor(runner.get_input_details()[0]["index"], np.ones((rows, 6), np.float32))
+    runner.invoke()
+    made = runner.get_tensor(runner.get_output_details()[0]["index"])
+    report = inspect(str(path), [(rows, 6)])
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert report.totals.macs == 3 * (rows // 2) * 6 * 6
+
+
 def test_a_loop_that_ends_by_its_numbers_is_said_to_be_counted_once(tmp_path: Path) -> None:
     path, made = _written(tmp_path / "ends.tflite", _until_small)
     report = inspect(str(path))

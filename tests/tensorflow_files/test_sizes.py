@@ -18,11 +18,12 @@ import pytest
 from shapeinspect import inspect
 from shapeinspect.api.debugging import fits
 
-from . import more_networks, networks, unseen_networks
+from . import fresh_networks, more_networks, networks, unseen_networks
 
 Shape = tuple[int, ...]
 
-EVERY = {**more_networks.NETWORKS, **unseen_networks.NETWORKS}
+EVERY = {**more_networks.NETWORKS, **unseen_networks.NETWORKS, **fresh_networks.NETWORKS}
+ONLY_TENSORFLOW = networks.ONLY_TENSORFLOW | unseen_networks.ONLY_TENSORFLOW | fresh_networks.ONLY_TENSORFLOW
 FAST = [name for name, one in EVERY.items() if one.fast]
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in EVERY if name not in FAST]
 
@@ -179,7 +180,7 @@ def test_every_tensor_has_the_interpreters_shape_after_resizing(folder: Path, na
     network = networks.NETWORKS[name]
     path = folder / f"{name}.tflite"
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved(folder, name)))
-    if name in networks.ONLY_TENSORFLOW | unseen_networks.ONLY_TENSORFLOW:
+    if name in ONLY_TENSORFLOW:
         with pytest.raises(Exception, match=r"flex|tensor list|Flex"):
             converter.convert()
         return

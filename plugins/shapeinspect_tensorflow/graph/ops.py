@@ -70,8 +70,8 @@ class Op:
 def _is_open(name: str, attributes: Mapping[str, Any]) -> bool:
     """Tell whether a setting, or one of its entries, was not read."""
     if name not in attributes:
-        # A transposed convolution has none where its length is the usual one.
-        return name != "output_shape"
+        # A transposed convolution has none where its length is the usual one, a slice where it has ends.
+        return name not in ("output_shape", "sizes")
     setting = attributes[name]
     entries = setting if isinstance(setting, tuple) else (setting,)
     return any(isinstance(one, Unknown) or (isinstance(one, tuple) and UNKNOWN in one) for one in entries)
@@ -322,7 +322,7 @@ OPS: dict[str, Op] = {
     "Pad": op_row("pad", shape.pad, fixed=(1,), targets={1: 1}),
     "PadV2": op_row("pad", shape.pad, fixed=(1, 2), targets={1: 1}),
     "MirrorPad": op_row("pad", shape.pad, fixed=(1,), targets={1: 1}),
-    "Slice": op_row(shape.slice_kind, shape.slices, fixed=(1, 2), targets={2: 2}),
+    "Slice": op_row(shape.slice_kind, shape.slices, fixed=(1, 2), targets={1: 1, 2: 5}),
     "StridedSlice": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3), targets={1: 1, 2: 2, 3: 4}),
     "Tile": op_row("tile", shape.tile, fixed=(1,), targets={1: 1}),
     "BroadcastTo": op_row("expand", shape.expand, fixed=(1,), targets={1: 1}),

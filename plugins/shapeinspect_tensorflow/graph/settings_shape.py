@@ -13,6 +13,8 @@ from shapeinspect_tensorflow.graph.node_view import View
 from shapeinspect_tensorflow.graph.settings_conv import data_format
 from shapeinspect_tensorflow.vocabulary import dtypes
 
+#: A tensor of more axes is none that runs.
+_MOST_AXES = 64
 Settings = dict[str, Any]
 
 
@@ -126,33 +128,41 @@ def slices(view: View) -> Settings:
     Args:
         view: the node.
     """
-    starts, sizes = view.lengths(1), view.lengths(2)
-    if starts is None or sizes is None or len(starts) != len(sizes):
+    read = _starts_and_sizes(view)
+    if read is None:
         return {}
-    ends = tuple(_end(start, size) for start, size in zip(starts, sizes, strict=True))
-    axes, steps = tuple(range(len(starts))), (1,) * len(starts)
-    return {"starts": _numbers(starts), "ends": ends, "axes": axes, "steps": steps}
+    starts, sizes = read
+    settings = {"starts": starts, "axes": tuple(range(len(starts))), "steps": (1,) * len(starts)}
+    if UNKNOWN in starts or UNKNOWN in sizes:
+        return {**settings, "ends": (UNKNOWN,) * len(starts), "sizes": sizes}
+    return {**settings, "ends": tuple(map(_end, starts, sizes))}
+
+
+def _end(start: Dim, size: Dim) -> Dim:
+    return 2**63 - 1 if size == -1 else start + size
 
 
 def slice_kind(view: View) -> str:
-    """Return ``slice``, or ``unknown`` where an end is the sum of a start and a size from the graph.
+    """Return ``slice``, or ``unknown`` where not even the number of axes is known.
 
     Args:
         view: a Slice.
     """
-    starts, sizes = view.lengths(1), view.lengths(2)
-    if starts is None or sizes is None or len(starts) != len(sizes):
-        return "unknown"
-    # From the first entry on, the size is the end.
-    pairs = zip(starts, sizes, strict=True)
-    plain = all((isinstance(start, int) and (isinstance(size, int) or start == 0)) for start, size in pairs)
-    return "slice" if plain else "unknown"
+    return "slice" if _starts_and_sizes(view) else "unknown"
 
 
-def _end(start: Dim, size: Dim) -> Dim:
-    if size == -1:
-        return 2**63 - 1
-    return start + size if isinstance(start, int) and isinstance(size, int) else UNKNOWN
+def _starts_and_sizes(view: View) -> tuple[tuple[Dim, ...], tuple[Dim, ...]] | None:
+    """Return both, with UNKNOWN for each number that is known at run time only."""
+    found = []
+    for slot in (1, 2):
+        numbers, shape = view.lengths(slot), view.shape(slot)
+        if numbers is None and shape is not None and len(shape) == 1 and isinstance(shape[0], int):
+            numbers = (UNKNOWN,) * min(shape[0], _MOST_AXES)
+        if not numbers:
+            return None
+        found.append(_numbers(numbers))
+    starts, sizes = found
+    return (starts, sizes) if len(starts) == len(sizes) else None
 
 
 def _numbers(lengths: tuple[Dim, ...]) -> tuple[Dim, ...]:

@@ -146,7 +146,7 @@ OPS: dict[str, Op] = {
     "PAD": op_row("pad", shape.pad, fixed=(1,), targets={1: 1}),
     "PADV2": op_row("pad", shape.pad, fixed=(1, 2), targets={1: 1}),
     "MIRROR_PAD": op_row("pad", lite.mirror_pad, fixed=(1,), targets={1: 1}),
-    "SLICE": op_row(shape.slice_kind, shape.slices, fixed=(1, 2), targets={2: 2}),
+    "SLICE": op_row(shape.slice_kind, shape.slices, fixed=(1, 2), targets={1: 1, 2: 5}),
     "STRIDED_SLICE": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3), targets={1: 1, 2: 2, 3: 4}),
     "TILE": op_row("tile", shape.tile, fixed=(1,), targets={1: 1}),
     "BROADCAST_TO": op_row("expand", shape.expand, fixed=(1,), targets={1: 1}),

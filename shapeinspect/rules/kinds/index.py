@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape
 from shapeinspect.rules.attributes import AXIS, REQUIRED
 from shapeinspect.rules.fields import (
     ALL_OF_AXIS,
@@ -125,11 +126,15 @@ def _slice(attributes: Attributes, inputs: Shapes) -> Shapes:
     starts, ends = attributes["starts"], attributes["ends"]
     axes = attributes.get("axes") or tuple(range(len(starts)))
     steps = attributes.get("steps") or (1,) * len(starts)
+    sizes = attributes.get("sizes") or (None,) * len(starts)
     out = list(shape)
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+    for place, (start, end, axis, step) in enumerate(zip(starts, ends, axes, steps, strict=True)):
         index = normalize_axis(axis, len(shape))
         if step == 0:
             raise mismatch("a step other than 0", "0")
+        if sizes[place] is not None:
+            out[index] = _taken(shape[index], start, sizes[place])
+            continue
         out[index] = _length(shape[index], start, end, step) if isinstance(step, int) else UNKNOWN
         if isinstance(start, int) and index in attributes.get("dropped", ()) and unlike(out[index], 1):
             raise mismatch(
@@ -137,6 +142,19 @@ def _slice(attributes: Attributes, inputs: Shapes) -> Shapes:
                 f"{shape[index]} of {show(shape)}",
             )
     return (regrouped(tuple(out), attributes),)
+
+
+def _taken(length: Dim, start: Any, size: Any) -> Dim:
+    """Return how many entries a slice of a given size takes: all that are left for -1."""
+    begin: Dim = start if isinstance(start, int | Expr) else UNKNOWN
+    if size == -1:
+        return length - begin
+    if not isinstance(size, int | Expr):
+        return UNKNOWN
+    end = begin + size
+    if isinstance(end, int) and isinstance(length, int) and end > length:
+        raise mismatch(f"{end} entries or more", str(length))
+    return size
 
 
 def regrouped(shape: Shape, attributes: Attributes) -> Shape:
@@ -301,9 +319,15 @@ def _slice_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Li
     new = attributes.get("inserted", ())
     places = (axis for axis in range(len(shape) + len(new)) if axis not in new)
     place_of = dict(zip(_kept_axes(len(shape), attributes), places, strict=False))
+    sizes = attributes.get("sizes") or (None,) * len(starts)
+    cuts = zip(starts, attributes["ends"], positions, steps, sizes, strict=True)
     return {
-        (0, place_of[axis]): slice_text(shape[axis], start, end, step)
-        for start, end, axis, step in zip(starts, attributes["ends"], positions, steps, strict=True)
+        (0, place_of[axis]): (
+            slice_text(shape[axis], start, end, step)
+            if size is None
+            else literal("size", _taken(shape[axis], start, size))
+        )
+        for start, end, axis, step, size in cuts
         if axis in place_of and isinstance(step, int)
     }
 
@@ -370,6 +394,7 @@ KINDS = (
             Attribute("ends", _PER_CUT, "from the third input", "the entry before which it stops"),
             Attribute("axes", "tuple", "the first ones", "the axes that are cut"),
             Attribute("steps", _PER_CUT, "1", "the step between two entries"),
+            Attribute("sizes", _PER_CUT, "by the ends", "how many are taken; −1 for all that are left"),
             Attribute("dropped", "tuple", "none", "the axes of the input of which one entry is taken"),
             Attribute("inserted", "tuple", "none", "the axes of the output that are new, of length 1"),
         ),
