@@ -335,6 +335,66 @@ _SCRIPTS = {
         """,
         ["7 is columns, line 4"],
     ),
+    "a slice that asks for more than there is": (
+        """
+        table = torch.zeros(7, 3)
+        x = nn.Linear(5, 3)(torch.rand(9, 4, 5))
+        x + table[:x.shape[0], None]
+        """,
+        ["9 are taken at line 6, and 7 are there", "9 is written in torch.rand(9, 4, 5), line 5"],
+    ),
+    "samples of which some have two channels": (
+        """
+        def read(number):
+            audio = torch.rand(40)
+            if number == 2:
+                audio = torch.stack([audio, audio], dim=1)
+            return audio * 3, 16000
+
+        class Audio(torch.utils.data.Dataset):
+            def __len__(self):
+                return 4
+
+            def __getitem__(self, number):
+                audio, _ = read(number)
+                return audio[:30]
+
+        for batch in torch.utils.data.DataLoader(Audio(), batch_size=4):
+            pass
+        """,
+        [
+            "torch.stack([audio, audio], dim=1), line 7, makes (40, 2) of (40,), and does not always run",
+            "audio, which read(number) gives at line 15, is (40,) in one sample and (40, 2) in another",
+        ],
+    ),
+    "an array of NumPy's that is stored": (
+        """
+        import numpy as np
+
+        rows = np.zeros((3, 20))
+        state = np.concatenate([np.ones(20), np.arange(7)])
+        net = nn.Linear(20, 2)(torch.rand(1, 20))
+        rows[0] = state
+        """,
+        ["np.concatenate([np.ones(20), np.arange(7)]), line 7, makes (27,) of (20,) and (7,)"],
+    ),
+    "an array of NumPy's that is taken apart": (
+        """
+        import numpy as np
+
+        names = ["a", "b", "c"]
+        one_hot = np.eye(len(names), dtype="float32")
+        nn.Linear(5, 2)(torch.from_numpy(one_hot[1]))
+        """,
+        ["3 is len(names), line 7"],
+    ),
+    "a sum over one of two equal axes": (
+        """
+        first, second = 6, 6
+        nn.Linear(5, 2)(torch.zeros(first, second).sum(dim=0))
+        """,
+        ["6 is second, line 4"],
+    ),
     "a script that saves before it fails": (
         """
         net = nn.Linear(7, 5)

@@ -54,6 +54,24 @@ def rank_change(trace: Trace, node: ast.expr) -> RankChange | None:
     return None
 
 
+def birth(trace: Trace, node: ast.expr) -> str:
+    """Return where an array got its lengths, of arrays of others; empty for nowhere.
+
+    Args:
+        trace: the script, as it failed.
+        node: an expression that failed.
+    """
+    shape = trace.shape(node)
+    behind = sorted(lineage(trace, [node]).items(), key=lambda pair: pair[1])
+    for one in (one for one, distance in behind if distance and shape is not None):
+        parts = [found for part in _read(one) if (found := trace.shape(part)) is not None]
+        if trace.shape(one) == shape and parts and shape not in parts:
+            line = f"line {one.lineno}{trace.of_file(trace.homes[one])}"
+            several = " and ".join(map(shown, dict.fromkeys(parts[:3])))
+            return f"{_written(trace, one)}, {line}, makes {shown(shape)} of {several}"
+    return ""
+
+
 def _read(node: Any) -> Iterator[ast.expr]:
     """Yield what an expression makes an array of."""
     if isinstance(node, ast.Subscript):
@@ -61,7 +79,8 @@ def _read(node: Any) -> Iterator[ast.expr]:
     elif isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
             yield node.func.value
-        yield from node.args
+        for one in node.args:
+            yield from one.elts if isinstance(one, ast.Tuple | ast.List) else (one,)
 
 
 def _written(trace: Trace, node: ast.expr) -> str:

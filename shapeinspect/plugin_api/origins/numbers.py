@@ -21,7 +21,8 @@ class Origin:
         value: the number.
         kind: ``literal`` of the user's source, ``operation`` of Python, ``axis`` of a tensor, ``added`` axis,
             ``count`` of a call such as ``len``, ``rest`` of all samples for the last batch (its parts are the
-            number of all, and that of a full batch), ``data`` of which nothing more is known.
+            number of all, and that of a full batch), ``short`` of what a slice takes (its parts are what it
+            asks for and what is there), ``data`` of which nothing more is known.
         site: the number of the literal among those of the program.
         symbol: of an operation its sign, else what made the number, such as ``conv2d`` or ``len(vocab)``.
         parts: what it was computed from.

@@ -128,6 +128,10 @@ class Words:
             total, full = root.parts
             told = f"{root.value} of {total.value} samples are left for the last batch"
             return f"{told}, {self.line(root.file, root.line)}; {self.told(full)}"
+        if root.kind == "short" and root.line:
+            asked, there = root.parts
+            told = f"{asked.value} are taken at {self.line(root.file, root.line)}, and {root.value} are there"
+            return "; ".join((told, *filter(None, map(self.told, (asked, there)))))
         if root.kind == "added" and root.line:
             verb = "adds an axis of" if root.value == 1 else "makes a new axis of"
             return f"{root.symbol} {verb} {root.value}, {self.line(root.file, root.line)}"
@@ -143,7 +147,7 @@ class Words:
         text = _infix(origin, 0)
         said: list[str] = []
         for leaf in _leaves(origin):
-            plain = leaf.value in (0, 1) and leaf.kind not in ("count", "axis")
+            plain = leaf.value in (0, 1) and leaf.kind != "count" and not _chain(leaf)[0]
             if plain or (leaf.value == 2 and self._is_part(leaf)):
                 continue
             sentence = self.told(leaf) if leaf.kind != "operation" else ""
@@ -162,7 +166,7 @@ class Words:
 def _chain(origin: Origin) -> tuple[list[Origin], Origin]:
     """Return the steps that led from one number to another, the first one first, and that number."""
     chain = []
-    while origin.parts and origin.kind != "rest":
+    while origin.parts and origin.kind not in ("rest", "short"):
         same = _kept(origin)
         if same is not None:
             origin = same

@@ -70,7 +70,8 @@ def places_of(trace: Trace) -> list[Step]:
 def _unfinished(trace: Trace, statement: ast.stmt) -> ast.AST:
     """Return the operation of a statement that has no value, though all that it reads has one."""
     for node in ast.walk(statement):
-        if isinstance(node, _OPERATION) and not isinstance(node, ast.AugAssign) and not trace.ran(node):
+        stored = isinstance(getattr(node, "ctx", None), ast.Store) or isinstance(node, ast.AugAssign)
+        if isinstance(node, _OPERATION) and not stored and not trace.ran(node):
             called = _object(node)
             parts = [one for one in _read(node) if isinstance(one, (ast.Name, ast.Attribute, *_OPERATION))]
             parts = [one for one in parts if one is not called]  # an object has no value

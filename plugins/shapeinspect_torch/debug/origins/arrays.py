@@ -83,7 +83,21 @@ def _axes(array: Any) -> Axes:
     rank = len(array.shape)
     alive, axes = _held.get(id(array), (None, ()))
     known = alive is not None and alive() is array and len(axes) == rank
-    return axes if known else (None,) * rank
+    return axes if known else _of_view(array)
+
+
+def _of_view(array: Any) -> Axes:
+    """Return where the lengths of a part of an array come from, which shares its numbers."""
+    base: Any = array.base
+    alive, axes = _held.get(id(base), (None, ()))
+    known = alive is not None and alive() is base and len(axes) == len(getattr(base, "shape", ()))
+    if not known:
+        return (None,) * len(array.shape)
+    found: list[Origin | None] = []
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        same = [at for at, n in enumerate(base.shape) if (n, base.strides[at]) == (length, stride)]
+        found.append(axes[same[0]] if len(same) == 1 else None)
+    return tuple(found)
 
 
 def _keep(array: Any, axes: Axes) -> None:

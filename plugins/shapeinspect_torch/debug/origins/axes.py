@@ -30,6 +30,10 @@ _LOCAL = ("conv", "pool", "interpolate", "upsample", "stft")
 _PADDING = ("pad", "constant_pad_nd")
 _CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
 _TRANSPOSED = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
+_REDUCING = frozenset({
+    "mean", "sum", "prod", "amax", "amin", "argmax", "argmin", "max", "min", "any", "all", "std", "var",
+    "logsumexp", "unbind", "select",
+})  # fmt: skip
 _JOINING = ("cat", "concat", "concatenate")
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "__matmul__", "addmm", "baddbmm"})
 
@@ -110,7 +114,7 @@ def after(
         known = axes[axis]
         if known is not None and known.value == length:
             passed_on = any(known is one for _, own in inputs for one in own)
-            made_here = known.kind in ("axis", "added") or (name in _JOINING and not passed_on)
+            made_here = known.kind in ("axis", "added", "short") or (name in _JOINING and not passed_on)
             placed = known.line or not made_here
             axes[axis] = known if placed else replace(known, file=place[0], line=place[1])
         else:
@@ -254,6 +258,18 @@ def _inserted(
     yield from (*own[:axis], Origin(1, "added", symbol="unsqueeze"), *own[axis:])
 
 
+def _reduced(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    """Follow what takes one axis away."""
+    given = [kwargs.get("dim"), kwargs.get("axis"), *args[1:]]
+    dims = [int(one) for one in given if type(one) in (int, Number)]
+    own = list(inputs[0][1])
+    if dims and len(inputs) == 1 and len(shape) == len(own) - 1:
+        del own[dims[0] % len(own)]
+        yield from own
+
+
 def _turned(
     args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
 ) -> Iterator[Origin | None]:
@@ -339,13 +355,40 @@ def _sliced(
     """Follow slices: what stays whole, and what goes from a number to that number and a length."""
     del kwargs, shape
     parts = args[1] if isinstance(args[1], tuple) else (args[1],)
-    if any(not isinstance(one, slice | int) for one in parts):
+    if any(not isinstance(one, slice | int | None) and one is not Ellipsis for one in parts):
         return
-    own = inputs[0][1]
-    for axis, part in enumerate(parts):
+    before, own = inputs[0]
+    axis = 0
+    for part in _spelled_out(parts, len(before)):
         if isinstance(part, slice):
-            yield own[axis] if part == slice(None) else _span(part)
-    yield from own[len(parts) :]
+            whole = part == slice(None)
+            yield own[axis] if whole else _short(part, before[axis], own[axis]) or _span(part)
+        elif part is None:
+            yield Origin(1, "added", symbol="[None]")
+        axis += part is not None
+    yield from own[axis:]
+
+
+def _spelled_out(parts: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
+    """Write three dots as what they stand for.
+
+    Example:
+        >>> _spelled_out((0, ..., 1), 4)
+        (0, slice(None, None, None), slice(None, None, None), 1)
+    """
+    at = next((at for at, one in enumerate(parts) if one is Ellipsis), None)
+    if at is None:
+        return parts
+    taken = len(parts) - 1 - parts.count(None)
+    return (*parts[:at], *(slice(None),) * (rank - taken), *parts[at + 1 :])
+
+
+def _short(part: slice, length: int, own: Origin | None) -> Origin | None:
+    """Return where a length comes from that was to be longer; None where enough was there."""
+    stop = part.stop
+    if not isinstance(stop, Number) or stop <= length or part.start or part.step not in (None, 1):
+        return None
+    return Origin(length, "short", symbol="slice", parts=(stop.origin, own or Origin(length, "data")))
 
 
 def _span(part: slice) -> Origin | None:
@@ -410,6 +453,7 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(_JOINING, _joined),
     "stack": _stacked,
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _swapped),
+    **dict.fromkeys(_REDUCING, _reduced),
     "permute": _turned,
     "unsqueeze": _inserted,
     "unfold": _unfolded,

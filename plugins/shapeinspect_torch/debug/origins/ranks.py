@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from itertools import combinations, zip_longest
 
-from shapeinspect.plugin_api.evidence.rank_changes import RankChange, rank_change
+from shapeinspect.plugin_api.evidence.rank_changes import RankChange, birth, rank_change
+from shapeinspect.plugin_api.evidence.varying import varying
 from shapeinspect.plugin_api.programs.places import operands, places_of
 from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import ALIGNED
 
@@ -22,14 +25,43 @@ def changed_ranks(trace: Trace, found: Found) -> Iterator[str]:
         trace: the script, as it failed.
         found: the failed call.
     """
-    steps = places_of(trace)
-    read = [*operands(trace, steps[0].node)] if steps else []
+    if found.function == "stack" and len({len(one.shape) for one in found.operands}) > 1 and _loads(trace):
+        yield from varying(trace)
+        return
+    read = _operands(trace)
     shapes = [trace.shape(one) or () for one in read]
     for one, shape in zip(read, shapes, strict=True):
         others = [other for other in shapes if len(other) != len(shape)]
         changed = rank_change(trace, one) if others else None
         if changed is not None and _explains(found, changed, others[0]):
             yield changed.sentence
+
+
+def births(trace: Trace) -> Iterator[str]:
+    """Yield where the arrays that a failed expression reads got their lengths, of arrays of others.
+
+    Args:
+        trace: the script, as it failed.
+    """
+    read = _operands(trace)
+    if len({trace.shape(one) for one in read}) > 1:
+        yield from filter(None, (birth(trace, one) for one in read))
+
+
+def _operands(trace: Trace) -> list[ast.expr]:
+    steps = places_of(trace)
+    return [*operands(trace, steps[0].node)] if steps else []
+
+
+def _loads(trace: Trace) -> bool:
+    """Tell whether a loader was making a batch, which it does where a loop asks it for the next one."""
+    file, line = (trace.ended.places or (("", 0),))[-1]
+    nodes = ast.walk(trace.tree(file)) if file in trace.texts else ()
+    return any(
+        (isinstance(one, ast.For) or (isinstance(one, ast.Call) and callee_of(one) == "next"))
+        and one.lineno == line
+        for one in nodes
+    )
 
 
 def _explains(found: Found, changed: RankChange, other: tuple[int, ...]) -> bool:

@@ -26,7 +26,7 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_torch.debug.origins.batches import incomplete, last_batch
 from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
-from shapeinspect_torch.debug.origins.ranks import changed_ranks
+from shapeinspect_torch.debug.origins.ranks import births, changed_ranks
 from shapeinspect_torch.debug.origins.second_run import SecondRun, can_run, second_run
 
 #: At most so many edits are listed, and so many sentences.
@@ -88,7 +88,7 @@ def told(second: SecondRun) -> Story:
     found, evidence = second.found, contradicted(second.trace)
     said = tuple(one.sentence for one in evidence[:1])
     if found is None:
-        return Story(said, evidence=evidence)
+        return Story((*said, *births(second.trace))[:_SENTENCES], evidence=evidence)
     forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in compared(found)])
     evidence, said = (*evidence, *forgotten), (*said, *(one.sentence for one in forgotten[:1]))
     literals = [_named(one) for one in second.literals]
@@ -100,8 +100,9 @@ def told(second: SecondRun) -> Story:
     told_once = [*dict.fromkeys([*said, *(ranks or held)])]  # axes that are apart are compared by no length
     because = [one for one in told_once if not any(one != other and one in other for other in told_once)]
     because = because[:_SENTENCES]
-    suggestions = (*defaults, *_whole_batches(second, pairs))
-    return Story(tuple(because), tuple(_edits(found, pairs, literals)), found, evidence, suggestions)
+    suggestions = (*defaults, *_whole_batches(second, pairs, words))
+    edits = () if ranks else tuple(_edits(found, pairs, literals))
+    return Story(tuple(because), edits, found, evidence, suggestions)
 
 
 def _defaults(second: SecondRun, pairs: Sequence[Pair], literals: Sequence[Literal]) -> list[Suggestion]:
@@ -123,16 +124,17 @@ def _defaults(second: SecondRun, pairs: Sequence[Pair], literals: Sequence[Liter
     return []
 
 
-def _whole_batches(second: SecondRun, pairs: Sequence[Pair]) -> list[Suggestion]:
+def _whole_batches(second: SecondRun, pairs: Sequence[Pair], words: Words) -> list[Suggestion]:
     """Return the edit that leaves out a batch that has fewer samples than the others."""
-    rests = [incomplete(one) for pair in pairs if _of_last_batch(pair) for one in (pair.wanted, pair.had)]
-    trace = second.trace
+    trace, short = second.trace, [pair for pair in pairs if _of_last_batch(pair)]
+    rests = [incomplete(one) for pair in short for one in (pair.wanted, pair.had)]
     places = {(rest.file, rest.line) for rest in rests if rest is not None}
     for node in (one for file in trace.texts for one in ast.walk(trace.tree(file))):
         if isinstance(node, ast.Call) and callee_of(node) == "DataLoader":
             file = trace.homes[node]
             if (file, node.lineno) in places:
-                return [Suggestion(file, (_dropping(trace, node),), _CERTAIN)]
+                why = last_batch(short[0].wanted, short[0].had, words.line)
+                return [Suggestion(file, (_dropping(trace, node),), _CERTAIN, why=why)]
     return []
 
 

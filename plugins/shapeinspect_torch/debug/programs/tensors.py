@@ -143,7 +143,13 @@ def _forms(
     yield from _parts(name, shape, pairs)
     for form in WORDS.wraps["torch.Tensor"]:
         alters = "which entries are read" if form == "{}[0]" else _of_mask(form, dtype)
+        if "argmax" in form and not alters and not _LABELS.search(name):
+            alters = "what is read: the places of the largest entries"
         yield form, 1.3 if "argmax" in form else 0.9, alters
+
+
+#: Names of what may be a class for each sample.
+_LABELS = re.compile(r"label|target|class|truth|true|gold|(^|[_.])(y|gt)([_.]|$)", re.IGNORECASE)
 
 
 def _turned(shape: tuple[int, ...]) -> Iterator[tuple[str, float, str]]:
