@@ -221,3 +221,32 @@ def test_a_last_axis_of_one_that_the_message_leaves_out_is_not_missed(
     words = f"Input 0 of layer is incompatible: expected shape={said}"
     assert cause_of(words, clues_of([words]), None) == cause
     assert said_by_keras(words)[1][0].startswith(got)
+
+
+def test_a_script_that_writes_beside_itself_before_it_fails_is_followed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # it is put back
+    text = """
+import os
+import keras
+
+os.chdir(os.path.dirname(__file__))
+
+os.makedirs("runs", exist_ok=True)
+with open("runs/log.txt", "a") as log:
+    log.write("begun")
+net = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+net.save("net.keras")
+net.save_weights("net.weights.h5")
+print(open("runs/log.txt").read())
+"""
+    error, diagnosis = explained(run, text + JOINED)
+    assert any("`last` is (?, 9)" in sentence for sentence in diagnosis.because)
+    assert DEBUGGER.suggestions(error)
+    folder = tmp_path / "0"
+    assert (folder / "runs" / "log.txt").read_text() == "begun"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "net.keras", "net.weights.h5", "runs", "train.py",
+    ]  # fmt: skip
+    assert Path.cwd() == folder

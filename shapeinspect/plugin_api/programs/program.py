@@ -207,7 +207,7 @@ class Program:
         )
 
         def ran(send: Send) -> None:
-            _enter_mirror(os.path.dirname(os.path.abspath(self.path)))
+            enter_mirror(os.path.dirname(os.path.abspath(self.path)))
             send(pickle.dumps(run(script, follower)))
 
         data, stopped = in_copy(ran, _LONGEST, _LONGEST * _WAITING)
@@ -225,15 +225,24 @@ def _places(frames: Sequence[Place], texts: dict[str, str], path: str) -> tuple[
     return tuple(places[first:])
 
 
-def _enter_mirror(folder: str) -> None:
-    """Go to a copy of the script's folder, in which it can write what it writes beside itself."""
+def enter_mirror(folder: str) -> str:
+    """Go to a copy of a script's folder, in which it can write what it writes beside itself.
+
+    Args:
+        folder: the script's folder; where the script was started elsewhere, this process stays there.
+
+    Returns:
+        The folder of the script in the copy; empty where there is none.
+    """
     here = os.getcwd()
     if here != folder and not here.startswith(folder + os.sep):
-        return
+        return ""
     target = os.path.join(tempfile.mkdtemp(prefix=PREFIX), "files")
     with suppress(OSError), released():
         mirror(folder, target, {}, _began(), (os.path.relpath(here, folder),))
         os.chdir(os.path.join(target, os.path.relpath(here, folder)))
+        return target
+    return ""
 
 
 def _began() -> float:

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import functools
 import linecache
+import os
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ from typing import Any
 from shapeinspect.plugin_api.isolation.confined import ConfinedError, confined
 from shapeinspect.plugin_api.programs.copies import in_thread
 from shapeinspect.plugin_api.programs.instruments import Wrapping
+from shapeinspect.plugin_api.programs.program import enter_mirror
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect_keras.debug.script.hurry import one_epoch
 from shapeinspect_keras.debug.script.program import Program
@@ -168,6 +170,7 @@ def _run(program: Program, failed: int, seconds: float, eager: bool, noting: boo
     rest, cut = "", [False]
     try:
         with _world(module, eager, cut), _limit(seconds):
+            _own_folder(module)
             exec(code, module.__dict__)  # noqa: S102  # the user's own script
     except ConfinedError as problem:
         rest = problem.reason
@@ -339,6 +342,24 @@ def _world(module: types.ModuleType, eager: bool, cut: list[bool]) -> Iterator[N
         sys.argv[:], sys.path[:] = before[1], before[2]
 
 
+#: What Linux calls the folder that threads share.
+_FOLDER = 0x200
+
+
+def _own_folder(module: types.ModuleType) -> None:
+    """Let a script write beside itself, into a copy of its folder; where that cannot be, it writes nothing.
+
+    The threads of TensorFlow stay where they are: what they would write is refused by :func:`_no_files`.
+    """
+    unshare = getattr(ctypes.CDLL(None), "unshare", None)
+    if unshare is None or unshare(_FOLDER) != 0:  # the folder of this thread alone
+        return
+    file = os.path.abspath(str(module.__file__))
+    mirrored = enter_mirror(os.path.dirname(file))
+    if mirrored:
+        module.__file__ = os.path.join(mirrored, os.path.basename(file))
+
+
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
     """Start with Keras's default settings, and put the present ones back."""
@@ -399,8 +420,7 @@ _WRITERS = (
     ("tensorflow", "train.Checkpoint.save"), ("tensorflow", "train.Checkpoint.write"),
     ("tensorflow", "summary.create_file_writer"), ("tensorflow", "io.TFRecordWriter"),
     ("tensorflow", "io.gfile.makedirs"), ("tensorflow", "io.gfile.mkdir"),
-    ("keras", "Model.save"), ("keras", "Model.save_weights"), ("keras", "Model.export"),
-    ("keras", "saving.save_model"), ("keras", "saving.save_weights"), ("keras", "models.save_model"),
+    ("keras", "Model.export"),
 )  # fmt: skip
 
 
@@ -420,23 +440,10 @@ def _no_files() -> Iterator[None]:
             owner = getattr(owner, part, None)
         if owner is not None and hasattr(owner, name):
             kept.append((owner, name, vars(owner).get(name), name in vars(owner)))
-    h5py: Any = sys.modules.get("h5py")
-    opened = None if h5py is None else h5py.File.__init__
-
-    def reading(self: Any, name: Any, mode: str = "r", *args: Any, **kwargs: Any) -> None:
-        if mode != "r" and not hasattr(name, "read"):
-            raise ConfinedError("it writes a file")
-        if opened is not None:
-            opened(self, name, mode, *args, **kwargs)
-
     try:
         for owner, name, _, _ in kept:
             setattr(owner, name, refused)
-        if h5py is not None:
-            h5py.File.__init__ = reading
         yield
     finally:
         for owner, name, value, own in reversed(kept):
             setattr(owner, name, value) if own else delattr(owner, name)
-        if h5py is not None:
-            h5py.File.__init__ = opened
