@@ -122,6 +122,30 @@ context, words = tf.zeros((4, 6)), tf.zeros((4, 1, 5))
 both = tf.concat([context, words], axis=-1)
 keras.ops.sum(both)
 """
+#: Gives an output for each step where there is one target for each sample.
+EACH = """
+import keras
+import numpy as np
+from keras.layers import Dense, LSTM
+
+model = keras.Sequential()
+model.add(keras.Input((7, 3)))
+model.add(LSTM(4, return_sequences=True))
+model.add(Dense(1, activation="sigmoid"))
+model.compile("sgd", "binary_crossentropy")
+model.fit(np.zeros((6, 7, 3)), np.zeros(6), verbose=0)
+"""
+#: Joins maps of unpadded convolutions with maps from before them.
+UNPADDED = """
+import keras
+from keras.layers import Conv2D, Conv2DTranspose, Input, MaxPooling2D, concatenate
+
+pictures = Input((12, 16, 1))
+wide = Conv2D(4, (3, 3), activation="relu")(pictures)
+small = Conv2D(5, (3, 3))(MaxPooling2D()(wide))
+both = concatenate([wide, Conv2DTranspose(6, (2, 2), strides=(2, 2))(small)])
+out = Conv2D(2, 1)(both)
+"""
 #: Numbers from one what a table numbers from zero, in two tables.
 TABLES = """
 import keras
@@ -176,6 +200,8 @@ model.fit(np.zeros((36, 3)), np.zeros((36, 1)), batch_size=batch, verbose=0)
         (STEPS, "concatenate([one, other], axis=1)", "of lines 6, 7 return their last step only"),
         (PLACES, "features.mean((1, 2))", "its 3·5 places are not pooled"),
         (CONTEXT, "[tf.expand_dims(context, 1), words]", "`context` is (4, 6) at line 6, an axis less than"),
+        (EACH, "model.add(keras.layers.GlobalMaxPooling1D()); model.add(Dense(", "each of its steps"),
+        (UNPADDED, 'activation="relu", padding="same")(pictures)', "of lines 6, 7 are not padded"),
         (TABLES, "Embedding(books + 1, 3)", "the 5 entries are numbered from 0 to 4"),
         (MOVED, "target = place - 1 + 1", "the place of another layer"),
         (LAST, "batch = 9", "36 samples = 4·8 + 4"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ _VALUE = re.compile(r"to have value (\d+), but received input with shape [(\[]([
 _TWO = re.compile(r"\b(?:are|has|have|got|dimensions?) (\d+) (?:and|vs\.?|!=) (\d+)")
 _TOTAL = re.compile(r"tensor with (\d+) values, but the requested shape (?:has|requires a multiple of) (\d+)")
 _NDIM = re.compile(r"expected (?:min_|max_)?ndim=(\d+), found ndim=(\d+)")
+_RESHAPED = re.compile(r"input_shape=\(([\d, ]+)\), target_shape=\(([\d, ]+)\)")
 _PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[([\d,]+)\]")
 _LIMIT = re.compile(r"(?:<=?|at most|less than(?: or equal to)?|no (?:more|longer) than) (\d+)")
 #: What says where TensorFlow's operation stands, and the numbers of its operands.
@@ -74,6 +76,9 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
             pairs |= {(last[0], int(value)): None} if last else {}
         for match in (*_TWO.finditer(text), *_TOTAL.finditer(text)):
             pairs[int(match[1]), int(match[2])] = None
+        for given, asked in _RESHAPED.findall(text):
+            totals = [math.prod(int(part) for part in _OTHER.findall(shape)) for shape in (given, asked)]
+            pairs[totals[0], totals[1]] = None
         for wanted, found in _NDIM.findall(text):
             rank, ranks = int(wanted) - int(found), True
         told = [_lengths(item) for item in _SHAPE.findall(text)]

@@ -39,7 +39,7 @@ def one_epoch(keras: Any, cut: Callable[[], None] | None = None) -> Callable[[],
     Returns:
         What ends this.
     """
-    fit = keras.Model.fit
+    fit, own = keras.Model.fit, "fit" in vars(keras.Model)
 
     @functools.wraps(fit)
     def shortened(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -58,6 +58,8 @@ def one_epoch(keras: Any, cut: Callable[[], None] | None = None) -> Callable[[],
 
     def end() -> None:
         keras.Model.fit = fit
+        if not own:  # it is inherited
+            del keras.Model.fit
 
     keras.Model.fit = shortened
     return end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -181,7 +182,16 @@ def joined(scene: Scene) -> Iterator[Candidate]:
             new = f"{'tf' if scene.kind(item) == 'tensorflow' else 'keras.ops'}.expand_dims({text}, {axis})"
             if length != 1 and len(shape) == 2 and axis == 1:
                 new = f"keras.layers.RepeatVector({length})({text})"
-            yield Candidate((Replacement(item, new),), 0.3, "rank-of-operands", why, fact=True)
+            kept: dict[ast.Call, ast.Call] = {}
+            _follow(scene, item, kept, [], _STEPS)
+            if kept:
+                edits = tuple(
+                    Replacement(layer, _with(scene, layer, "return_sequences=True")) for layer in kept
+                )
+                more = f"{why}; `{scene.text(next(iter(kept)))}` returns its last step only"
+                yield Candidate(edits, 0.3, "return-sequences", more, fact=True)
+            prior = 1.2 if kept else 0.3
+            yield Candidate((Replacement(item, new),), prior, "rank-of-operands", why, fact=True)
 
 
 def _lacking(shape: Sequence[int | None], other: Sequence[int | None]) -> int | None:
@@ -197,4 +207,85 @@ def _lacking(shape: Sequence[int | None], other: Sequence[int | None]) -> int | 
     return next((at for at in places if [*other[:at], *other[at + 1 : -1]] == [*shape[:-1]]), None)
 
 
-OPERATORS = (kept_steps, pooled, unpooled, joined)
+_COMPARED = re.compile(r"target\.shape=\(([\d, None]*)\), output\.shape=\(([\d, None]*)\)")
+_POOLS = {3: "GlobalMaxPooling1D", 4: "GlobalAveragePooling2D", 5: "GlobalAveragePooling3D"}
+
+
+def per_sample(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that pool before the last layer, where a network gives several outputs for each sample.
+
+    Args:
+        scene: the failed run.
+    """
+    match = _COMPARED.search(scene.message)
+    if match is None:
+        return
+    target, output = ([part for part in match[at].split(",") if part.strip()] for at in (1, 2))
+    name = _POOLS.get(len(output))
+    if name is None or len(target) > 2 or len(target) >= len(output):
+        return
+    heads = [node for node in scene.near if isinstance(node, ast.Call) and callee_of(node) == "Dense"]
+    head = max(heads, key=lambda node: node.lineno, default=None)
+    outer = None if head is None else scene.program.parents.get(head)
+    if head is None or not isinstance(outer, ast.Call | ast.List):
+        return
+    inner = "steps" if len(output) == 3 else "places"
+    why = f"the network gives {_told(output)}, an output for each of its {inner}, and the targets "
+    why += f"{_told(target)} are one for each sample: nothing pools before "
+    why += f"`{scene.text(head)}` at {scene.at(head)}"
+    layer, text = f"keras.layers.{name}()", scene.program.source(head)
+    if isinstance(outer, ast.List):
+        edit = Replacement(head, f"{layer}, {text}")
+    elif outer.func is head and len(outer.args) == 1:
+        edit = Replacement(outer.args[0], f"{layer}({scene.program.source(outer.args[0])})")
+    elif callee_of(outer) == "add" and isinstance(outer.func, ast.Attribute):
+        owner = scene.program.source(outer.func.value)
+        edit = Replacement(outer, f"{owner}.add({layer}); {scene.program.source(outer)}")
+    else:
+        return
+    yield Candidate((edit,), 0.5, "not-flattened", why, fact=True)
+
+
+def _told(parts: Sequence[str]) -> str:
+    return show(tuple(None if part.strip() == "None" else int(part) for part in parts))
+
+
+_CONVOLUTIONS = frozenset({"Conv1D", "Conv2D", "Conv3D"})
+
+
+def padded(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that pad all convolutions, where none is padded and two maps differ in space.
+
+    Args:
+        scene: the failed run.
+    """
+    shapes = [shape for shape in scene.clues.shapes if len(shape) > 2]
+    apart = any(len(one) == len(other) and one[1:-1] != other[1:-1] for one in shapes for other in shapes)
+    calls = [
+        node
+        for node in ast.walk(scene.program.tree)
+        if isinstance(node, ast.Call) and callee_of(node) in _CONVOLUTIONS and len(node.args) < 4
+    ]
+    open_ = [node for node in calls if not any(item.arg in ("padding", None) for item in node.keywords)]
+    if not apart or not calls or len(open_) < len(calls):
+        return
+    wide = [node for node in calls if _kernel(scene, node) != 1]
+    if not wide:
+        return
+    lines = sorted({node.lineno for node in wide})
+    told = f"{'lines' if len(lines) > 1 else 'line'} {', '.join(map(str, lines))}"
+    why = f"the convolutions of {told} are not padded: each takes its kernel_size - 1 from the lengths"
+    edits = tuple(Replacement(node, _with(scene, node, 'padding="same"')) for node in wide)
+    yield Candidate(edits, 0.8, "space", why, fact=True)
+
+
+def _kernel(scene: Scene, node: ast.Call) -> int | None:
+    """Return the greatest length of a kernel, as far as it is written or known."""
+    given = [item.value for item in node.keywords if item.arg == "kernel_size"]
+    size = next(iter([*given, *node.args[1:2]]), None)
+    known = None if size is None else next(iter(reversed(scene.values(size))), getattr(size, "value", None))
+    parts = known if isinstance(known, tuple) else (known,)
+    return max((part for part in parts if isinstance(part, int)), default=None)
+
+
+OPERATORS = (kept_steps, pooled, unpooled, joined, per_sample, padded)
