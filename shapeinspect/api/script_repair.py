@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import linecache
 import operator
 import os
@@ -14,7 +15,6 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -146,7 +146,7 @@ def repaired(
     if settled:  # only what is known to make the sizes equal may be better
         suggested = [one for one in suggested if one.rank < 1][:_FEW]
     limit = max(_LEAST, _TIMES * used)
-    words = reduce(operator.or_, (debugger.words for debugger in registry.debuggers()), EditWords())
+    words = functools.reduce(operator.or_, (debugger.words for debugger in registry.debuggers()), EditWords())
     hurried = any(debugger.hurries for debugger in registry.debuggers())
 
     def later(changed: Sequence[File], message: str) -> list[Candidate]:
@@ -264,7 +264,24 @@ def _files(path: str, folder: str) -> Iterator[File]:
 
 
 def _own(path: str) -> bool:
-    return path.startswith(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+    """Tell whether a file is one of this package, or of a plug-in."""
+    return any(path.startswith(folder + os.sep) for folder in _own_folders())
+
+
+@functools.cache
+def _own_folders() -> frozenset[str]:
+    found = {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}
+    for debugger in registry.debuggers():
+        package = sys.modules[type(debugger).__module__.partition(".")[0]]
+        found |= {os.path.abspath(folder) for folder in getattr(package, "__path__", ())}
+    return frozenset(found)
+
+
+def _failed(debugger: Debugger, problem: Exception) -> None:
+    """Say that a plug-in did not answer; the search goes on with less."""
+    _progress_ends()
+    name = type(debugger).__name__
+    sys.stderr.write(f"shapeinspect: {name} suggests nothing ({type(problem).__name__}: {problem})\n")
 
 
 def _prepared() -> Callable[[], object] | None:
@@ -323,8 +340,9 @@ def _placed(
     by_path = {os.path.join(folder, file.path): file for file in files}
     for debugger in registry.debuggers():
         try:
-            suggestions = ask(debugger)
-        except Exception:  # noqa: BLE001, S112  # without it the search has less to go by
+            suggestions = [*ask(debugger)]
+        except Exception as problem:  # noqa: BLE001  # without it the search has less to go by
+            _failed(debugger, problem)
             continue
         for one in suggestions:
             file = by_path.get(os.path.abspath(one.file))

@@ -31,6 +31,12 @@ class Effect(Enum):
     DTYPE = "another dtype"
 
 
+#: Arguments that name axes.
+AXIS_ARGUMENTS = frozenset({
+    "dim", "axis", "dims", "axes", "dim0", "dim1", "start_dim", "end_dim", "batch_dims", "perm",
+})  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class EditWords:
     """The words of a framework for edits of a user's source.

@@ -83,7 +83,11 @@ def noted(file: File, edits: Sequence[Edit], node: Any) -> str:
 
 
 def _names(file: File, edits: Sequence[Edit], node: Any) -> list[str]:
-    return [name for one in _replaced(file, edits, node) for name in given_names(one, file.parents)]
+    """Return what the expressions are given to that are replaced."""
+    found = []
+    for one in _replaced(file, edits, node):
+        found += given_names(one, file.parents) or file.parameters(one)
+    return found
 
 
 def _replaced(file: File, edits: Sequence[Edit], node: Any) -> list[ast.AST]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS, EditWords
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of, given_names
 from shapeinspect.trials.alterations import altered
@@ -22,7 +22,6 @@ from shapeinspect.trials.source_file import Edit, File
 EXACT, POWER, RATIO, SETTING, AXIS, LEFT_OUT, SUM, RENAMED, SWAPPED, WRAPPED, NEAR, NAME, DROPPED = (
     0.0, 0.25, 1.0, 1.5, 2.0, 2.0, 2.5, 2.5, 3.0, 3.0, 4.0, 4.5, 6.0,
 )  # fmt: skip
-_AXES = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim", "batch_dims", "perm"})
 #: Calls whose numbers are no sizes.
 _NO_SIZES = frozenset(
     {"round", "print", "format", "manual_seed", "seed", "set_seed", "sleep", "set_num_threads"}
@@ -462,7 +461,7 @@ def is_axis(file: File, node: ast.AST, words: EditWords) -> bool:
     while isinstance(parent, ast.Tuple | ast.List):
         node, parent = parent, file.parents.get(parent)
     if isinstance(parent, ast.keyword):
-        return parent.arg in _AXES
+        return parent.arg in AXIS_ARGUMENTS
     name = callee_of(parent)
     return name in words.plain or (name in words.renamed and name[:1].islower())
 

@@ -150,6 +150,26 @@ class File:
         """
         return Edit(self.path, *self.span(node), new)
 
+    def parameters(self, node: ast.AST) -> list[str]:
+        """Return the parameter of the file's own function or class that an argument by place is for.
+
+        Args:
+            node: the argument.
+        """
+        call = self.parents.get(node)
+        if not isinstance(call, ast.Call) or node not in call.args:
+            return []
+        name, place = callee_of(call), call.args.index(node)
+        function = self.functions.get(name)
+        for owner in self.tree.body if function is None else ():
+            if isinstance(owner, ast.ClassDef) and owner.name == name:
+                made = (
+                    one for one in owner.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"
+                )
+                function, place = next(made, None), place + 1
+        names = [] if function is None else [one.arg for one in function.args.args]
+        return names[place : place + 1]
+
     def equals(self, node: ast.Constant) -> tuple[ast.AST, list[ast.Constant]]:
         """Return the product or the row that a number stands in, and its equals there, in their order.
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from shapeinspect.trials.alterations import altered
+from shapeinspect.trials.alterations import altered, noted
 from shapeinspect.trials.source_file import Edit, File
 
 _ENTRIES_OF = "a length to the number of entries of names"
@@ -53,3 +53,24 @@ def test_what_a_change_alters(source: str, old: str, new: str | tuple[str, str],
     if isinstance(new, tuple) and isinstance(node, ast.Tuple):
         edits = tuple(file.edit(one, text) for one, text in zip(node.elts[:2], new, strict=True))
     assert altered(file, edits, node) == said
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "said"),
+    [
+        ("N_CLASSES = 18", 18, "how many classes there are"),
+        ("def net(width, classes=18): pass", 18, "how many classes there are"),
+        ("def net(width, classes): pass\nnet(5, 18)", 18, "how many classes there are"),
+        (
+            "class Net:\n    def __init__(self, width, classes): pass\nNet(5, 18)",
+            18,
+            "how many classes there are",
+        ),
+        ("class Net:\n    def __init__(self, width, classes): pass\nNet(5, 18)", 5, ""),
+        ("net(5, 18)", 18, ""),
+    ],
+)
+def test_what_a_change_is_besides(source: str, value: int, said: str) -> None:
+    file = File.parsed("a.py", source)
+    (node,) = file.numbers[value]
+    assert noted(file, (file.edit(node, "4"),), node) == said

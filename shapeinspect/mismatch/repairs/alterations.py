@@ -34,6 +34,8 @@ def marked(failure: Failure, fix: Fix) -> Fix:
             altered = _cut(lengths_of(failure, failure.inputs[change.operand]), change)
         elif isinstance(change, OnLayer) and is_loss(failure.layer):
             altered = _outputs(failure, change)
+        if fix.rank == Rung.STRIDED_SHORTCUT and {*failure.inputs} <= {*failure.model.inputs}:
+            altered = "what is computed: by one more convolution"  # of no shortcut, but of what is fed
         if altered:
             return replace(fix, alters=altered)
     return fix

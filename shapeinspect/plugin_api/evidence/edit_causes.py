@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from shapeinspect.plugin_api.edit_words import EditWords, Effect
+from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS, EditWords, Effect
 from shapeinspect.plugin_api.evidence.differences import differences
 from shapeinspect.plugin_api.evidence.edit import Edit, given_to, holds, number_of, place_of, shown, spelled
 from shapeinspect.plugin_api.evidence.edit_choices import choice, follows, switch
@@ -17,7 +17,6 @@ from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 
 #: At most so many sentences.
 _SENTENCES = 2
-_AXIS_WORDS = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim"})
 
 
 def causes(
@@ -139,7 +138,7 @@ def _axis(edit: Edit) -> str:
         call = edit.trace.parents.get(call)
     if None in numbers or not isinstance(call, ast.Call):
         return ""
-    if word not in _AXIS_WORDS and (word is not None or callee_of(call) not in edit.words.axes):
+    if word not in AXIS_ARGUMENTS and (word is not None or callee_of(call) not in edit.words.axes):
         return ""
     shape = edit.trace.shape(call)
     makes = f" and makes {shown(shape)}" if shape is not None else ""

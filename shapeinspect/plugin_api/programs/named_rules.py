@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS
 from shapeinspect.plugin_api.programs.numbers import Pair
 from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.trace import Trace
@@ -118,7 +119,7 @@ def _size(trace: Trace, node: ast.expr) -> int | None:
     if isinstance(node, ast.Constant) and not isinstance(parent, _GIVEN):
         return None
     if isinstance(parent, ast.keyword):
-        if parent.arg in ("dim", "axis"):
+        if parent.arg in AXIS_ARGUMENTS:
             return None
         parent = trace.parents.get(parent)
     if isinstance(parent, ast.Call) and (parent.func is node or callee_of(parent) in _OTHERS):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS
 from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
@@ -20,10 +21,10 @@ from shapeinspect.plugin_api.user_code.source import callee_of, is_named_batch
 Pair: TypeAlias = "tuple[int, int]"
 
 #: Arguments that name an axis or switch something, and are no sizes.
-_NO_SIZES = frozenset({
-    "dim", "axis", "dim0", "dim1", "keepdim", "seed", "manual_seed", "num_workers", "random_state",
-    "start_dim", "end_dim", "diagonal", "epochs", "verbose", "lr", "step_size", "groups", "dilation",
-})  # fmt: skip
+_NO_SIZES = AXIS_ARGUMENTS | {
+    "keepdim", "seed", "manual_seed", "num_workers", "random_state",
+    "diagonal", "epochs", "verbose", "lr", "step_size", "groups", "dilation",
+}  # fmt: skip
 #: Functions and methods whose numbers are axes, or no sizes.
 _OF_AXES = frozenset({
     "size", "unsqueeze", "squeeze", "transpose", "permute", "softmax", "log_softmax", "sum", "mean", "argmax",
