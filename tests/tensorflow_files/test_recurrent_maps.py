@@ -17,6 +17,8 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "two axes": (2, {"padding": "same"}),
     "two axes, backwards": (2, {"return_sequences": True, "go_backwards": True, "kernel_size": (3, 2)}),
     "no bias": (2, {"use_bias": False}),
+    "one axis, dilated": (1, {"dilation_rate": 3, "return_sequences": True}),
+    "two axes, dilated": (2, {"dilation_rate": (2, 1), "padding": "same", "kernel_size": (2, 3)}),
     "three axes": (3, {"return_sequences": True}),
 }
 
@@ -39,8 +41,13 @@ def _check(path: Path, layer: Any, batch: int) -> None:
     (ours,) = [one for one in report.model.layers if one.kind != "unknown"]
     assert ours.kind == "conv_lstm"
     settings = ours.attributes
-    for name, native in (("kernel_size", "kernel_size"), ("stride", "strides"), ("padding", "padding")):
-        assert settings[name] == getattr(layer, native)
+    # A dilated convolution pads by what the graph says, half of what the kernel spans besides one entry.
+    spans = zip(layer.kernel_size, layer.dilation_rate, strict=True)
+    padded = tuple((rate * (size - 1) // 2, rate * (size - 1) // 2) for size, rate in spans)
+    for name in ("kernel_size", "stride"):
+        assert settings[name] == getattr(layer, {"stride": "strides"}.get(name, name))
+    assert settings["padding"] in (layer.padding, padded)
+    assert settings.get("dilation", (1,) * len(layer.dilation_rate)) == layer.dilation_rate
     assert (settings["in_channels"], settings["hidden_size"]) == (2, 3)
     assert (settings["cell_function"], settings["gate_function"]) == ("tanh", "sigmoid")
     assert settings.get("direction", "forward") == ("reverse" if layer.go_backwards else "forward")
@@ -69,6 +76,29 @@ def test_a_loop_is_the_layer_that_keras_exported(case: str, tmp_path: Path) -> N
     path = tmp_path / "network.tflite"
     path.write_bytes(converter.convert())
     _check(path, layer, 7)
+
+
+@pytest.mark.parametrize("space", [1, 2])
+def test_states_that_are_given_are_inputs_of_the_layer(space: int, tmp_path: Path) -> None:
+    import keras
+    import tensorflow as tf
+
+    layer = getattr(keras.layers, f"ConvLSTM{space}D")(3, 3, padding="same")
+    shapes = [(5, *SPACE[space], 2), (*SPACE[space], 3), (*SPACE[space], 3)]
+    data, *states = [keras.Input(shape) for shape in shapes]
+    network = keras.Model([data, *states], layer(data, initial_state=states))
+    for seed, weight in enumerate(network.weights):
+        weight.assign(tf.random.stateless_uniform(weight.shape, (seed, 7)))
+    signature = [[tf.TensorSpec((7, *shape), tf.float32) for shape in shapes]]
+    network.export(str(tmp_path / "export"), verbose=False, input_signature=signature)
+    path = tmp_path / "network.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "export")).convert())
+    for form in (tmp_path / "export", path):
+        report = inspect(str(form))
+        (ours,) = [one for one in report.model.layers if one.kind == "conv_lstm"]
+        assert ours.attributes["initial_states"] == 2
+        assert report.totals.params == network.count_params()
+        assert [report.model.values[name].shape for name in report.model.outputs] == [(7, *shapes[1])]
 
 
 def test_two_layers_above_one_another_in_tflite(tmp_path: Path) -> None:

@@ -225,11 +225,46 @@ def _wrapped(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return ("unknown", {}) if inner is None else describe(*inner)
 
 
+#: The gates of each kind of recurrent layer.
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+#: In what two directions have to agree to be one layer.
+_OF_ONE_KIND = (
+    "hidden_size",
+    "reset_after",
+    "cell_function",
+    "gate_function",
+    "return_sequences",
+    "kernel_size",
+)
+
+
 def _both_directions(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     kind, attributes = _wrapped(settings)
     if kind not in ("rnn", "lstm", "gru", "conv_lstm"):
         return "unknown", {}
-    return kind, attributes | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
+    merge_mode = settings.get("merge_mode", "concat")
+    backward = nested(settings, "backward_layer")
+    other, others = (kind, attributes) if backward is None else describe(*backward)
+    if other != kind or any(attributes.get(name) != others.get(name) for name in _OF_ONE_KIND):
+        return _unequal_directions((kind, attributes), (other, others), merge_mode)
+    return kind, attributes | {"bidirectional": True, "merge_mode": merge_mode}
+
+
+def _unequal_directions(
+    forward: tuple[str, dict[str, Any]], backward: tuple[str, dict[str, Any]], merge_mode: object
+) -> tuple[str, dict[str, Any]]:
+    """Describe two recurrent layers that are not alike by what they make, and the work of each step."""
+    widths, work = [], []
+    for kind, attributes in (forward, backward):
+        width = attributes.get("hidden_size")
+        if kind not in _GATES or not isinstance(width, int):
+            return "unknown", {}
+        widths.append(width)
+        work.append(f"N*T*{_GATES[kind] * width}*(i+{width})")
+    steps = "N T" if forward[1].get("return_sequences") else "N"
+    width = sum(widths) if merge_mode == "concat" else widths[0]
+    out = "; ".join(f"{steps} {one}" for one in (widths if merge_mode is None else [width]))
+    return "operation", {"signature": f"N T i -> {out}", "work": "+".join(work)}
 
 
 def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

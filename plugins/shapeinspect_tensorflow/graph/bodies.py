@@ -139,7 +139,9 @@ class Bodies:
         given = tuple(
             self._state.value(ref) for ref in inputs if ref is not None and ref not in self._state.held
         )
-        self._state.parts.calls.append(Call(step.path, given, tuple(names)))
+        listed = dict(zip(places, names, strict=True))
+        outputs = (listed.get(place, "") for place in range(max(places, default=-1) + 1))
+        self._state.parts.calls.append(Call(step.path, given, tuple(outputs)))
         return tuple(names)
 
     def _body(self, root: str, outputs: Sequence[Ref | None]) -> tuple[str, ...]:

@@ -175,7 +175,8 @@ def conv_transpose(view: View) -> Settings:
         return {}
     settings = {**_window(view, kernel[:-2]), "in_channels": kernel[-1], "out_channels": kernel[-2]}
     sizes = _spatial(view, view.lengths(0))
-    return {**settings, **output_shape(sizes, len(settings["kernel_size"]), settings, view.shape(2))}
+    fixed = output_shape(sizes, len(settings["kernel_size"]), settings, view.shape(2))
+    return {**settings, **fixed, **({"strict": True} if fixed else {})}
 
 
 def output_shape(

@@ -18,7 +18,7 @@ from shapeinspect_tensorflow.graph.recurrence.loops import swapped_axes
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.loop_lists import parted
-from shapeinspect_tensorflow.tflite.steps import Steps, cell_settings, operator_name, pruned
+from shapeinspect_tensorflow.tflite.steps import Steps, cell_settings, flat_bias, operator_name, pruned
 
 #: How many operators are looked at in one file for the sake of loops: each loop looks at its whole graph.
 _MOST_WORK = 5_000_000
@@ -135,7 +135,7 @@ class _Loop:
         for ref in self._steps.weights(unit):
             weights.append(-1 if ref is None else len(tensors))
             if ref is not None:
-                tensors.append(self._body.tensors[int(ref.path)])
+                tensors.append(flat_bias(self._body.tensors[int(ref.path)], len(weights)))
         space = len(self._graph.tensors[initial[0]].shape or ()) - 2
         states = [self._loop.outputs[number] for number in places]
         options: dict[str, Any] = {

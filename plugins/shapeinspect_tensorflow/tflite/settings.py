@@ -134,7 +134,9 @@ def conv_transpose(view: View) -> Settings:
     batch, *sizes = view.lengths(0) or (None,)
     if isinstance(batch, int):  # the kernel compares it with the input's
         settings["batch_size"] = batch
-    return {**settings, **output_shape(tuple(sizes[:-1]), len(space), settings, view.shape(2))}
+    fixed = output_shape(tuple(sizes[:-1]), len(space), settings, view.shape(2))
+    strict = {"strict": True} if fixed and not flat else {}  # over two axes the kernel takes any input
+    return {**settings, **fixed, **strict}
 
 
 def pool(view: View) -> Settings:

@@ -25,6 +25,10 @@ _NAMES = {
 }  # fmt: skip
 
 
+#: The kernels and matrices of a cell of gates, which stand before its biases.
+_MATRICES = 8
+
+
 @dataclass(slots=True)
 class Steps:
     """Returns the steps of one graph.
@@ -136,6 +140,23 @@ class Steps:
             self.zeros[inputs[1]] = inputs[2]
             inputs = inputs[:2]
         return {**given, **settings}, inputs
+
+
+def flat_bias(tensor: Tensor, slot: int) -> Tensor:
+    """Return a weight of a cell, a bias without the axes of length 1 along which it is broadcast.
+
+    Args:
+        tensor: the weight.
+        slot: its place among the inputs of the operator, from 1 on.
+
+    Example:
+        >>> flat_bias(Tensor("b", (1, 1, 1, 3), (), "float32", 0), 9).shape
+        (3,)
+    """
+    shape = tensor.shape or ()
+    if slot <= _MATRICES or len(shape) < 2 or any(length != 1 for length in shape[:-1]):
+        return tensor
+    return replace(tensor, shape=shape[-1:], signature=())
 
 
 def operator_name(unit: Cell, space: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.dims import Dim, Shape, product
+from shapeinspect.dims import Dim, Shape, known, product
 from shapeinspect.rules.attributes import (
     CONV,
     DEPTH_MULTIPLIER,
@@ -23,7 +23,7 @@ from shapeinspect.rules.formula_text import (
 )
 from shapeinspect.rules.kind import Attribute, Kind, Work
 from shapeinspect.rules.lengths import Length
-from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show, unlike
 from shapeinspect.rules.sliding import (
     conv_transpose_lines,
     conv_transpose_same_size,
@@ -119,6 +119,13 @@ def _conv_transpose(attributes: Attributes, inputs: Shapes) -> Shapes:
         raise mismatch(f"a batch of {batch}", f"{shape[0]} samples")
     out = _transpose_space(parts.space, kernel, attributes)
     space_fits(out, parts, (2,) * len(out))
+    if attributes.get("strict") and "output_shape" in attributes and known(out):
+        wanted = window_space(out, kernel, attributes)
+        if any(unlike(there, needed) for there, needed in zip(parts.space, wanted, strict=True)):
+            raise mismatch(
+                f"a space of {show(wanted)}, of which a convolution makes the fixed output {show(out)}",
+                f"{show(parts.space)} in {show(shape)}",
+            )
     return (parts.join(out, attributes["out_channels"]),)
 
 
@@ -397,6 +404,7 @@ KINDS = (
                 "output_shape", "tuple, one entry a spatial axis", "none", "the space, where it is fixed"
             ),
             Attribute("batch_size", "int", "none", "the only number of samples, where it is fixed"),
+            Attribute("strict", "bool", "false", "a fixed space has to be one that this input may come from"),
         ),
         _conv_transpose,
         _conv_axes,
