@@ -111,9 +111,7 @@ def normalize(
         raise _unknown(refused)
     _check([*entries, *kept], model)
     notes = (*_notes(model, units, table), *_tied(units))
-    if os.fspath(output).endswith(os.sep):
-        raise UsageError(f'cannot write "{output}"', expected="the name of a file", got="a directory")
-    _save(Path(output), model, to, entries, kept)
+    _save(output, model, to, entries, kept)
     written = [entry.tensor for entry in (*entries, *kept)]
     return Written(
         str(output),
@@ -274,8 +272,6 @@ def _check(entries: Sequence[_Entry], model: Model) -> None:
             problems[tensor.name] = "its values cannot be read"
         elif times[tensor.name] > 1:
             problems[tensor.name] = "two weights would have this name"
-        elif not tensor.name.isascii() and _spelled(tensor.name) != tensor.name:
-            problems[tensor.name] = "safetensors has no halves of characters in names"
     if problems:
         raise UsageError(
             f"{'1 weight' if len(problems) == 1 else f'{len(problems):,} weights'} cannot be written",
@@ -315,19 +311,18 @@ def _tied(units: Sequence[Unit]) -> Iterator[str]:
             yield f"{' and '.join(names)} are one tensor in the source: the file has a copy for each"
 
 
-def _spelled(text: str) -> str:
-    """Spell what no UTF-8 holds as escapes: halves of characters, and bytes of a path that are no text."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def _save(
-    path: Path, model: Model, to: str | None, entries: Sequence[_Entry], kept: Sequence[_Entry]
+    output: str | os.PathLike[str],
+    model: Model,
+    to: str | None,
+    entries: Sequence[_Entry],
+    kept: Sequence[_Entry],
 ) -> None:
     facts = {entry.tensor.name: entry.facts for entry in (*entries, *kept)}
     metadata = {
         "convention": to or "common",
-        "source": _spelled(Path(model.source).name),
+        "source": Path(model.source).name,
         "framework": model.framework,
         "weights": json.dumps(facts, separators=(",", ":")),
     }
-    write(path, [entry.tensor for entry in (*entries, *kept)], metadata)
+    write(output, [entry.tensor for entry in (*entries, *kept)], metadata)

@@ -60,7 +60,7 @@ def write_like(
             expected=f"a model of one of: {', '.join(_with_scripts())}",
             hint="leave out --loader: the file itself is written",
         )
-    write(Path(output), tensors, metadata)
+    write(output, tensors, metadata)
     return Written(
         str(output),
         {tensor.name: tensor.shape for tensor in tensors},

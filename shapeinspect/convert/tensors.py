@@ -60,11 +60,11 @@ class Tensor:
         return total
 
 
-def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> None:
+def write(output: str | os.PathLike[str], tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors into a file that appears only when it is complete.
 
     Args:
-        path: the file; an existing one is replaced at the end.
+        output: the file; an existing one is replaced at the end.
         tensors: what to write, under unique names; each is read when its turn comes.
         metadata: entries for the header.
 
@@ -72,6 +72,9 @@ def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) ->
         UsageError: if the path is no place for a file, it cannot be written, or a tensor has another shape or
             size than declared.
     """
+    if os.fspath(output).endswith(os.sep):
+        raise UsageError(f'cannot write "{output}"', expected="the name of a file", got="a directory")
+    path = Path(output)
     mode = writable(path)
     header = _header(tensors, metadata)
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
@@ -145,9 +148,12 @@ def writable(path: Path) -> int | None:
 
 
 def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> bytes:
-    entries: dict[str, Any] = {"__metadata__": dict(metadata)}
+    entries: dict[str, Any] = {"__metadata__": {key: _spelled(text) for key, text in metadata.items()}}
     offset = 0
     for tensor in tensors:
+        if _spelled(tensor.name) != tensor.name:
+            reason = "safetensors has no halves of characters in names"
+            raise UsageError(f"the weight {tensor.name!r} cannot be written", got=reason)
         end = offset + tensor.nbytes
         entries[tensor.name] = {
             "dtype": DTYPES[tensor.dtype][0],
@@ -157,6 +163,11 @@ def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> bytes:
         offset = end
     text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     return text + b" " * (-len(text) % _ALIGNMENT)
+
+
+def _spelled(text: str) -> str:
+    """Spell what no UTF-8 holds as escapes: halves of characters, and bytes of a path that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _write_values(file: Any, tensor: Tensor) -> None:
