@@ -17,7 +17,7 @@ import pytest
 _HERE = Path(__file__).parent
 
 
-def _load(name: str) -> ModuleType:
+def load(name: str) -> ModuleType:
     spec = spec_from_file_location(f"safety_{name}", _HERE / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -27,8 +27,8 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-_CHILD = _load("child")
-_SAMPLES = _load("samples")
+_CHILD = load("child")
+_SAMPLES = load("samples")
 #: Every format that the samples hold.
 FORMATS: tuple[str, ...] = tuple(name for family in _SAMPLES.FAMILIES for name in family)
 
@@ -43,7 +43,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
 @pytest.fixture(scope="session")
 def mutated() -> Callable[[bytes, int], bytes]:
     """The seeded damage."""
-    found: Callable[[bytes, int], bytes] = _load("damage").mutated
+    found: Callable[[bytes, int], bytes] = load("damage").mutated
     return found
 
 

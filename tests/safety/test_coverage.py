@@ -1,0 +1,141 @@
+"""Fuzzing of every reader, led by the code that its inputs reach.
+
+``pytest -m slow tests/safety/test_coverage.py``: SHAPEINSPECT_FUZZ_SECONDS says how long each one is (600).
+What may come of an input: a model, or one of two errors, within two seconds of processor time and 512 MiB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shapeinspect.errors import UnreadableFileError, UsageError
+
+from .conftest import load
+
+SECONDS = int(os.environ.get("SHAPEINSPECT_FUZZ_SECONDS", "600"))
+FUZZER = Path(__file__).with_name("fuzzer.py")
+READERS = load("readers")
+
+
+def _seeds(samples: Mapping[str, Any], name: str) -> list[bytes]:
+    """What the reader of a part begins with."""
+
+    def whole(form: str) -> bytes:
+        content: bytes = (samples[form].folder / samples[form].damaged).read_bytes()
+        return content
+
+    def pickled() -> bytes:
+        with zipfile.ZipFile(samples["torch-zip"].folder / samples["torch-zip"].damaged) as archive:
+            return archive.read(next(name for name in archive.namelist() if name.endswith("/data.pkl")))
+
+    made: dict[str, Callable[[], list[bytes]]] = {
+        "window": lambda: [struct.pack("<qq", 0, 4) + b"abcdefgh"],
+        "cursor": lambda: [bytes(range(64))],
+        "json": lambda: [whole("safetensors-index")],
+        "long-json": lambda: [whole("huggingface-config")],
+        "pickle": lambda: [pickled()],
+        "protobuf": lambda: [whole("onnx"), whole("tf-graph")],
+        "flatbuffer": lambda: [whole("tflite")],
+        "zip": lambda: [whole("npz-deflated"), whole("torch-zip")],
+        "numpy-header": lambda: [whole("npy")],
+        "planted": lambda: [b"0123"],
+    }
+    return made[name]()
+
+
+def _fuzz(samples: Mapping[str, Any], name: str, home: Path, seconds: int) -> tuple[dict[str, str], str]:
+    """Fuzz one reader; what was found, and libFuzzer's last words."""
+    asked: dict[str, Any] = {
+        "name": name, "packages": READERS.packages(name), "seconds": seconds,
+        "corpus": str(home / "corpus"), "found": str(home / "found"),
+    }  # fmt: skip
+    (home / "corpus").mkdir()
+    if name in READERS.MODELS:
+        place = READERS.MODELS[name]
+        sample = samples[place.sample]
+        shutil.copytree(sample.folder, home / "model")
+        asked |= {"home": str(home / "model"), "show": sample.show, "damaged": sample.damaged}
+        asked["member"] = place.member
+    else:
+        asked["seeds"] = [seed.hex() for seed in _seeds(samples, name)]
+    words = [sys.executable, str(FUZZER), json.dumps(asked)]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, check=False, env=environment)
+    said = done.stderr.decode(errors="replace")
+    found = home / "found"
+    kinds: dict[str, str] = json.loads(found.read_text()) if found.exists() else {}
+    if done.returncode:
+        kinds["the process"] = said[-2000:]
+    return kinds, said
+
+
+@pytest.fixture
+def models(samples: Mapping[str, Any], tmp_path: Path) -> Iterator[Callable[[str], Any]]:
+    """A sample of its own with the place of the bytes in it."""
+
+    def make(name: str) -> Any:
+        place = READERS.MODELS[name]
+        sample = samples[place.sample]
+        shutil.copytree(sample.folder, tmp_path / "model")
+        return READERS.Model(tmp_path / "model", sample.show, sample.damaged, place.member)
+
+    worker = pytest.importorskip("shapeinspect_onnx.graph.isolated").Worker
+    before = worker.__enter__
+    yield make
+    worker.__enter__ = before
+
+
+@pytest.mark.parametrize("name", READERS.ALL)
+def test_what_a_reader_begins_with_is_read(samples: Mapping[str, Any], models: Any, name: str) -> None:
+    """And something that is nothing is refused, so that both are reached from there."""
+    if name in READERS.PARTS:
+        for seed in _seeds(samples, name):
+            try:
+                READERS.PARTS[name](seed)
+            except UnreadableFileError:
+                assert name in ("window", "cursor"), "these end where the bytes end"
+        return
+    model = models(name)
+    model.read(model.seed())
+    if name == "torchscript-code":  # without code there is no graph, and a note says so
+        model.read(b"\x00\x01\x02")
+        return
+    with pytest.raises((UnreadableFileError, UsageError)):
+        model.read(b"\x00\x01\x02")
+
+
+@pytest.mark.slow
+def test_a_fault_is_found(samples: Mapping[str, Any], tmp_path: Path) -> None:
+    found, said = _fuzz(samples, "planted", tmp_path, 20)
+    assert list(found) == [f"ZeroDivisionError in readers.py:{_line_of_the_fault()}"], said[-2000:]
+
+
+def _line_of_the_fault() -> int:
+    lines = Path(READERS.__file__).read_text().splitlines()
+    return 1 + next(at for at, line in enumerate(lines) if line.strip() == "raise ZeroDivisionError")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS.ALL)
+def test_no_input_is_more_than_refused(
+    samples: Mapping[str, Any], tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, said = _fuzz(samples, name, tmp_path, SECONDS)
+    runs, reached = re.findall(r"Done (\d+) runs", said), re.findall(r"cov: (\d+) ft: (\d+)", said)
+    with capsys.disabled():
+        print(f"\n{name}: {runs[-1:]} runs, {reached[-1:]} edges and features")
+    assert found == {}
+    assert runs
+    assert int(runs[0]) > 100
