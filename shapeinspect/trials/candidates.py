@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -99,6 +100,7 @@ def candidates(
         modules: the names that stand for modules.
         shapes: the shape of such an array, as far as it is known.
     """
+    failed = [*failed]
     lines = set(failed)
     every = [unit for file in files for unit in file.units]
     running = [
@@ -110,7 +112,10 @@ def candidates(
     measure(every, running)
     found: list[Candidate] = []
     for file in files:
+        end = _reached(file, failed)
         for unit in file.units:
+            if getattr(unit.node, "lineno", 0) > end:
+                continue  # the script had not come there
             site = _Site(file, unit, sizes, words, arrays, modules, shapes)
             found += site.candidates()
     seen: set[tuple[Edit, ...]] = set()
@@ -120,6 +125,15 @@ def candidates(
             seen.add(one.edits)
             ordered.append(one)
     return ordered[:_MOST]
+
+
+def _reached(file: File, failed: Sequence[tuple[str, int]]) -> float:
+    """Return the last line of the script's own statement that was running; no bound for another file."""
+    first = failed[0] if failed else ("", 0)
+    found = next((node for node in file.tree.body if first[1] in _lines(node)), None)
+    inside = isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ended = found is not None and first[0] == file.path and not inside
+    return (found.end_lineno or math.inf) if ended and found is not None else math.inf
 
 
 def _lines(node: Any) -> range:

@@ -37,6 +37,18 @@ def changed(source: str, edits: tuple[Edit, ...]) -> str:
     return "; ".join(new for old, new in zip(before, after, strict=True) if new != old)
 
 
+def test_what_the_script_had_not_come_to_is_left_as_it_is() -> None:
+    source = """
+    def made(n):
+        return lib.grown(n, 4)
+    x = made(3)
+    y = lib.moved(x, 4)
+    """
+    found = texts(source, 3, Sizes(((4, 7),)))
+    assert "    return lib.grown(n, 7)" in found
+    assert not any(one.startswith("y =") for one in found)
+
+
 def test_a_number_that_is_one_of_the_sizes_becomes_the_other() -> None:
     found = texts("width = 40\nrun(width)\n", 2, Sizes(((40, 24),)))
     assert found[0] == "width = 24"
