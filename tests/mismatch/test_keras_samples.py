@@ -122,6 +122,15 @@ context, words = tf.zeros((4, 6)), tf.zeros((4, 1, 5))
 both = tf.concat([context, words], axis=-1)
 keras.ops.sum(both)
 """
+#: Numbers the classes where the loss takes a number for each.
+NUMBERED = """
+import keras
+import numpy as np
+
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
+model.compile("sgd", "binary_crossentropy")
+model.fit(np.zeros((6, 3)), np.arange(6) % 4, batch_size=6, verbose=0)
+"""
 #: Gives an output for each step where there is one target for each sample.
 EACH = """
 import keras
@@ -200,6 +209,7 @@ model.fit(np.zeros((36, 3)), np.zeros((36, 1)), batch_size=batch, verbose=0)
         (STEPS, "concatenate([one, other], axis=1)", "of lines 6, 7 return their last step only"),
         (PLACES, "features.mean((1, 2))", "its 3·5 places are not pooled"),
         (CONTEXT, "[tf.expand_dims(context, 1), words]", "`context` is (4, 6) at line 6, an axis less than"),
+        (NUMBERED, '"sgd", "sparse_categorical_crossentropy"', "(6,) are one number for each sample"),
         (EACH, "model.add(keras.layers.GlobalMaxPooling1D()); model.add(Dense(", "each of its steps"),
         (UNPADDED, 'activation="relu", padding="same")(pictures)', "of lines 6, 7 are not padded"),
         (TABLES, "Embedding(books + 1, 3)", "the 5 entries are numbered from 0 to 4"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -77,12 +78,29 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             for place, other in enumerate(texts[node.value]):
                 prior = (1.1 + 0.3 * scene.far(node) if of_loss else 1.8 + scene.far(node)) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
-                yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)
+                numbered = _numbered(scene, node) if of_loss and other.startswith("sparse") else ""
+                cause = "labels-for-classes" if numbered else _CAUSES.get(name, "")
+                edit = (Replacement(node, f'"{other}"'),)
+                yield Candidate(edit, prior, cause, numbered or why, fact=bool(numbered))
         if callee_of(node) in _OTHER_LOSS and OF_LOSSES.search(scene.message):
             text = scene.program.source(node)
             new = text.replace(callee_of(node), _OTHER_LOSS[callee_of(node)], 1)
             why = f"`{scene.text(node)}` at {scene.at(node)} takes other targets than these"
             yield Candidate((Replacement(node, new),), 1.8 + scene.far(node), "targets", why)
+
+
+_COMPARED = re.compile(r"target\.shape=(\([\d, None]*\)), output\.shape=(\([\d, None]*\))")
+
+
+def _numbered(scene: Scene, node: ast.Constant) -> str:
+    """Say that the targets are the number of a class each, and the loss takes a number for each class."""
+    match = _COMPARED.search(scene.message)
+    ranks = [len(re.findall(r"\d+|None", match[at])) for at in (1, 2)] if match is not None else [0, 0]
+    if match is None or ranks != [1, 2] or match[2].endswith(" 1)") or node.value == "mse":
+        return ""
+    target, output = (match[at].replace("None", "?") for at in (1, 2))
+    told = f'"{node.value!s}" at {scene.at(node)} takes targets like the outputs, {output}; '
+    return f"{told}those of {target} are one number for each sample, as a sparse loss takes them"
 
 
 def _name(scene: Scene, node: ast.AST) -> str:

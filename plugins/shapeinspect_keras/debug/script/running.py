@@ -324,6 +324,7 @@ def _world(module: types.ModuleType, eager: bool, cut: list[bool]) -> Iterator[N
     """Give a script the surroundings that it had, and put back what it changes of them."""
     before = sys.modules.get("__main__"), [*sys.argv], [*sys.path]
     sys.modules["__main__"] = module
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # AutoGraph makes modules
     try:
         with (
             confined(),
@@ -340,6 +341,7 @@ def _world(module: types.ModuleType, eager: bool, cut: list[bool]) -> Iterator[N
         if before[0] is not None:
             sys.modules["__main__"] = before[0]
         sys.argv[:], sys.path[:] = before[1], before[2]
+        sys.dont_write_bytecode = bytecode
 
 
 #: What Linux calls the folder that threads share.

@@ -283,7 +283,11 @@ def _kernel(scene: Scene, node: ast.Call) -> int | None:
     """Return the greatest length of a kernel, as far as it is written or known."""
     given = [item.value for item in node.keywords if item.arg == "kernel_size"]
     size = next(iter([*given, *node.args[1:2]]), None)
-    known = None if size is None else next(iter(reversed(scene.values(size))), getattr(size, "value", None))
+    seen = [] if size is None else scene.values(size)
+    try:
+        known = seen[-1] if seen else ast.literal_eval(size) if size is not None else None
+    except ValueError:
+        known = None
     parts = known if isinstance(known, tuple) else (known,)
     return max((part for part in parts if isinstance(part, int)), default=None)
 
