@@ -292,7 +292,7 @@ _INDEX = re.compile(r"indices\[[\d,]*\] = (\d+) is not in \[0, (\d+)\)")
 
 
 def tables(scene: Scene) -> Iterator[Candidate]:
-    """Yield edits of tables whose largest index is their number of entries, of one and of all of them.
+    """Yield edits of tables that are asked for the index behind their last one, of one and of all of them.
 
     Args:
         scene: the failed run.
@@ -307,7 +307,7 @@ def tables(scene: Scene) -> Iterator[Candidate]:
             named = [item.value for item in node.keywords if item.arg == "input_dim"]
             rows += [*node.args[:1], *named][:1]
     own = [item for item in rows if (scene.values(item) or [_constant(item)])[-1] == size]
-    why = f"the largest index is {size}, and the {size} entries are numbered from 0 to {size - 1}: "
+    why = f"an index is {size}, and the {size} entries are numbered from 0 to {size - 1}: "
     why += "indices that count from one need one entry more"
     for place, some in enumerate((own, rows)):
         if own and (place == 0 or len(rows) > len(own)):
