@@ -30,6 +30,8 @@ _HURRIED = 16.0
 _TRIALS = 400
 #: What only gets further is followed where everything else stands so far behind it.
 _FOLLOWED = 4.0
+#: As much nearer is another word of a choice that gets further, which hardly does so by chance.
+_WORD = 3.0
 #: The share of all this after which what only gets further is followed.
 _FIRST = 0.6
 #: So many repairs are looked for; those that stand further behind the first than this are not.
@@ -246,8 +248,7 @@ class Search:
 
     def _bias(self, one: Candidate, wrong: Wrong) -> float:
         """Prefer the data or the model, whichever is known to be the likelier mistake."""
-        word = isinstance(getattr(one.node, "value", None), str)  # of a choice, which is a setting anywhere
-        if wrong.in_data is None or word:
+        if wrong.in_data is None or _is_word(one):  # a choice is a setting anywhere
             return 0.0
         return 0.0 if wrong.in_data == (not one.owner) else 1.0
 
@@ -287,7 +288,8 @@ class Search:
         if result.status != "failed" or result.error in ("SyntaxError", "NameError", "ImportError"):
             return
         if _is_further(state.wrong, result):
-            entry = (attempt.rank, next(self._order), attempt, result)
+            nearer = _WORD if _is_word(one) else 0.0
+            entry = (attempt.rank - nearer, next(self._order), attempt, result)
             heapq.heappush(self._further, entry)
         elif self._is_of_axes(state, one) and not one.alters and _is_elsewhere(state, result):
             rank = attempt.rank - (0.0 if one.number is None else _AXIS)
@@ -411,6 +413,11 @@ class Search:
                     self._push(state, suggestion, suggestion.rank)
         if not alone:
             self._fill(state)
+
+
+def _is_word(one: Candidate) -> bool:
+    """Tell whether a change writes another word."""
+    return isinstance(getattr(one.node, "value", None), str)
 
 
 def _is_elsewhere(state: _State, result: Result) -> bool:

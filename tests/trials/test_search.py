@@ -44,10 +44,13 @@ class Reversed(Generic[T]):
     ) -> Iterator[tuple[Any, Result]]:
         while pair := [*islice(orders, 2)]:
             for order in self.ended(pair):
-                passed = self.passes(order.changed["a.py"])
-                frames = (("a.py", 4),)
-                message = "" if passed else "size 192 is different from 432"
-                yield order.key, Result("passed" if passed else "failed", passed, "", message, frames, 0.01)
+                yield order.key, self.result(order.changed["a.py"])
+
+    def result(self, text: str) -> Result:
+        """Return how a changed script ends."""
+        passed = self.passes(text)
+        message = "" if passed else "size 192 is different from 432"
+        return Result("passed" if passed else "failed", passed, "", message, (("a.py", 4),), 0.01)
 
     def passes(self, text: str) -> bool:
         """Tell whether a changed script passes."""
@@ -66,12 +69,14 @@ class InOrder(Reversed[T]):
         return pair
 
 
-def searched(text: str, line: int, sizes: tuple[int, int]) -> tuple[Repair, ...]:
+def searched(
+    text: str, line: int, sizes: tuple[int, int], tell: Callable[[int], None] = lambda _: None
+) -> tuple[Repair, ...]:
     """Search for repairs of a script that fails in a line, since two sizes differ."""
     wrong = Wrong((("a.py", line),), "ValueError", "", Sizes((sizes,), frozenset()), {}, frozenset({"np"}))
     script = Script("/", "a.py", ".", (), 0.0, 1 << 30)
     files = [File.parsed("a.py", text)]
-    return search.Search(script, files, wrong, Means(1.0), Hints(EditWords()), lambda _: None).repairs()
+    return search.Search(script, files, wrong, Means(1.0), Hints(EditWords()), tell).repairs()
 
 
 @pytest.mark.parametrize("trials", [Reversed, InOrder])
@@ -106,3 +111,32 @@ def test_what_fits_one_length_of_the_batch_only_says_so(monkeypatch: pytest.Monk
     found = searched(BATCHES, 4, (14, 16))
     enlarged = next(one for one in found if one.written[0].new == "pictures = 112")
     assert enlarged.alters == "a size to one that fits this batch of 16; with 17, the script fails"
+
+
+CHOSEN = """
+kind = "short"
+width = 5 if kind == "short" else 7 if kind == "long" else 9
+table = load(width)
+pictures = read(5)
+run(table, pictures)
+""".lstrip()
+
+
+class OfWords(InOrder[T]):
+    """Trials of a script that loads with another word, and then fails where it runs."""
+
+    def result(self, text: str) -> Result:
+        """Return how a changed script ends."""
+        loads, runs = 'kind = "long"' in text, "read(7)" in text
+        if loads and runs:
+            return Result("passed", True, "", "", (), 0.01)
+        line, message = (5, "size 5 is different from 7") if loads else (3, "size 7 is different from 5")
+        return Result("failed", loads, "", message, (("a.py", line),), 0.01)
+
+
+def test_a_word_with_which_more_runs_is_followed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "Trials", OfWords)
+    trials = [0]
+    found = searched(CHOSEN, 3, (7, 5), trials.append)
+    assert trials[-1] < 10
+    assert [one.new for one in found[0].written] == ['kind = "long"', "read(7)"]

@@ -214,6 +214,8 @@ def _exchanged(edit: Edit) -> str:
     if before is None or before == after:
         return ""
     text = f"{edit.code(old)}{given_to(edit)}, {edit.line}, is {spelled(before)}"
+    if isinstance(new, ast.Constant):
+        return f"{text}; the script runs with {ast.unparse(new)}"
     if after is not None and after != -1:
         return f"{text}; {edit.code(new)} is {spelled(after)}"
     makes = edit.makes()
