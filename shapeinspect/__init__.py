@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from shapeinspect.api.answers import Explanation, explain
     from shapeinspect.api.debugging import debug
     from shapeinspect.api.diff import Difference, diff
+    from shapeinspect.api.diverging import Divergence, diverge
     from shapeinspect.api.fitting import Fit, fit
     from shapeinspect.api.report import LayerReport, Report, inspect
     from shapeinspect.convert import Written, normalize
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Difference",
+    "Divergence",
     "Explanation",
     "Fit",
     "LayerIndexError",
@@ -45,6 +47,7 @@ __all__ = [
     "__version__",
     "debug",
     "diff",
+    "diverge",
     "explain",
     "fit",
     "inspect",
@@ -54,6 +57,7 @@ __all__ = [
 
 _HOMES = {
     "Difference": "api.diff",
+    "Divergence": "api.diverging",
     "Explanation": "api.answers",
     "Fit": "api.fitting",
     "LayerReport": "api.report",
@@ -61,6 +65,7 @@ _HOMES = {
     "Written": "convert",
     "debug": "api.debugging",
     "diff": "api.diff",
+    "diverge": "api.diverging",
     "explain": "api.answers",
     "fit": "api.fitting",
     "inspect": "api.report",

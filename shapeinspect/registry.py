@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shapeinspect.plugin_api.loading_script import LoadingScript
     from shapeinspect.plugin_api.native import NativeTable
     from shapeinspect.plugin_api.rerun import Debugger
+    from shapeinspect.plugin_api.runner import Runner
 
 GROUP = "shapeinspect.adapters"
 _MAX_LOOKED_INTO = 32
@@ -258,6 +259,22 @@ def loading_script(framework: str) -> LoadingScript | None:
     names = [adapter.script for adapter in adapters if adapter.framework == framework and adapter.script]
     instance = _import(names[0] if names else None)
     return instance if isinstance(instance, LoadingScript) else None
+
+
+def runner(source: Source) -> Runner | None:
+    """Return what runs a source on numbers; None if its adapter names nothing.
+
+    Args:
+        source: the request.
+
+    Raises:
+        UnreadableFileError: if the source is a file that no adapter recognizes.
+        UsageError: if the source is an object that no adapter recognizes.
+    """
+    from shapeinspect.plugin_api.runner import Runner
+
+    instance = _import(choose(source).runner)
+    return instance if isinstance(instance, Runner) else None
 
 
 def debuggers() -> Iterator[Debugger]:

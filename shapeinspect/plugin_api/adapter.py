@@ -35,6 +35,9 @@ class Adapter(ABC):
     #: Its framework's ``shapeinspect.plugin_api.loading_script.LoadingScript`` as ``package.module:NAME``:
     #: the code that loads what ``normalize`` writes. One adapter of each such framework names it, or None.
     script: str | None = None
+    #: Its ``shapeinspect.plugin_api.runner.Runner`` as ``package.module:NAME``: what runs the models that it
+    #: reads on numbers; None where they cannot be run.
+    runner: str | None = None
     #: Its ``shapeinspect.plugin_api.rerun.Debugger`` as ``package.module:NAME``, imported only when a call
     #: has failed; None where it has none.
     debugger: str | None = None

@@ -27,6 +27,7 @@ class KerasFiles(Adapter):
     framework = "keras"
     native = "shapeinspect_keras.vocabulary.native:NATIVE"
     script = "shapeinspect_keras.vocabulary.loading_code:SCRIPT"
+    runner = "shapeinspect_keras.tracing.runner:RUNNER"
     debugger = "shapeinspect_keras.debug.debugger:DEBUGGER"
     formats = ("Keras archive (.keras)", "Keras HDF5 (.h5, .hdf5)", "sharded set (.weights.json)")
 

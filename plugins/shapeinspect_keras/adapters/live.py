@@ -20,6 +20,7 @@ class KerasLive(Adapter):
     framework = "keras"
     formats = ("a live Keras 3 model or layer",)
     requires = "keras"
+    runner = "shapeinspect_keras.tracing.runner:RUNNER"
     debugger = "shapeinspect_keras.debug.debugger:DEBUGGER"
 
     def match(self, source: Source) -> int:

@@ -6,7 +6,7 @@ from shapeinspect.errors import UsageError
 from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
 
 #: What Keras calls the settings that its layers read at every call.
-_READ_AT_CALLS = {
+READ_AT_CALLS = {
     "eps": "epsilon",
     "momentum": "momentum",
     "negative_slope": "negative_slope",
@@ -63,7 +63,7 @@ class VariablesScript(LoadingScript):
 
 
 def _line(setting: Setting) -> str:
-    name = _READ_AT_CALLS.get(setting.name)
+    name = READ_AT_CALLS.get(setting.name)
     if name is None or setting.value is None:
         return open_setting(setting)
     layers = "".join(f".get_layer({part!r})" for part in setting.layer.split("/"))

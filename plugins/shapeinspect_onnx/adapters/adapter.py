@@ -18,6 +18,7 @@ class OnnxAdapter(Adapter):
     name = "onnx"
     framework = "onnx"
     native = "shapeinspect_onnx.vocabulary.native:NATIVE"
+    runner = "shapeinspect_onnx.adapters.runner:RUNNER"
     script = "shapeinspect_onnx.vocabulary.loading_code:SCRIPT"
     formats = ("ONNX (.onnx)", "a live onnx.ModelProto")
     requires = "onnx"

@@ -23,6 +23,7 @@ class TorchLiveAdapter(Adapter):
     formats = ("a live PyTorch nn.Module",)
     requires = "torch"
     resizes_examples = True
+    runner = "shapeinspect_torch.tracing.runner:RUNNER"
     debugger = "shapeinspect_torch.debug.debugger:DEBUGGER"
     insists = False
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
 
 #: The settings that torch's modules read at every call, so that setting the attribute is enough.
-_READ_AT_CALLS = frozenset(
+READ_AT_CALLS = frozenset(
     {
         *(
             "eps",
@@ -55,7 +55,7 @@ class StateDictScript(LoadingScript):
 
 def _lines(setting: Setting) -> Iterator[str]:
     module = f"model.get_submodule({setting.layer!r})"
-    if setting.name in _READ_AT_CALLS and setting.value is not None:
+    if setting.name in READ_AT_CALLS and setting.value is not None:
         yield f"{module}.{setting.name} = {setting.value!r}"
     elif setting.name == "padding" and setting.kind in _CONV | _POOLS and _pairs(setting.value):
         yield from _padding(module, setting)

@@ -1,0 +1,54 @@
+"""The command ``shapeinspect diverge A B``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
+
+_MODEL = "A model that can be run: package.module:attribute, a Keras archive, an ONNX or a TFLite file."
+
+
+def run(
+    a: Annotated[str, typer.Argument(metavar="A", help=_MODEL, show_default=False)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_MODEL, show_default=False)],
+    shapes: Inputs = None,
+    input_b: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-b",
+            help="The shape of an input of B; by default that of A, in the order that fits.",
+            metavar="SHAPE",
+            show_default=False,
+        ),
+    ] = None,
+    rtol: Annotated[
+        float,
+        typer.Option(help="The difference that counts as none, relative to a layer's largest value.", min=0),
+    ] = 1e-4,
+    seed: Annotated[int, typer.Option(help="Seed of the random input.", min=0)] = 0,
+    everything: Annotated[bool, typer.Option("--all", help="List all layers.")] = False,
+    format: Format = "table",  # noqa: A002  # the option's name
+    width: Width = None,
+    traceback: Traceback = False,
+) -> None:
+    """Run two models on the same random input: the first layer that returns something else, and why.
+
+    This runs both models with their own frameworks. Ends with exit code 1 if they part.
+    """
+    del traceback  # main() has read it
+    check_format(format)
+    from shapeinspect.api.diverging import diverge
+
+    result = diverge(a, b, input_specs(shapes), input_b=input_specs(input_b), rtol=rtol, seed=seed)
+    if format == "json":
+        output.write_json(result.to_dict())
+    else:
+        from shapeinspect.render.divergence import divergence_table
+
+        output.write(divergence_table(result.trace, width or output.width(), everything=everything))
+    if not result.same:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Finds where two models that should be the same part: both are run on the same random input."""

@@ -1,0 +1,107 @@
+"""Compares what two layers returned, whatever the order of their axes and wherever the activation stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.ir import Axes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+def _softmax(x: Array) -> Array:
+    import numpy as np
+
+    powers = np.exp(x - x.max(-1, keepdims=True))
+    result: Array = powers / powers.sum(-1, keepdims=True)
+    return result
+
+
+def _sigmoid(x: Array) -> Array:
+    import numpy as np
+
+    result: Array = 1.0 / (1.0 + np.exp(-x.astype("float64")))
+    return result
+
+
+def _numpy(function: Callable[[Any, Array], Any]) -> Callable[[Array], Array]:
+    def applied(x: Array) -> Array:
+        import numpy as np
+
+        result: Array = function(np, x)
+        return result
+
+    return applied
+
+
+#: The activations that a layer may have inside, without further settings.
+#: Source: https://keras.io/api/layers/activations
+FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
+    "relu": _numpy(lambda np, x: np.maximum(x, 0)),
+    "relu6": _numpy(lambda np, x: np.clip(x, 0, 6)),
+    "tanh": _numpy(lambda np, x: np.tanh(x)),
+    "sigmoid": _sigmoid,
+    "softmax": _softmax,
+    "silu": lambda x: x * _sigmoid(x),
+    "swish": lambda x: x * _sigmoid(x),
+    "softplus": _numpy(lambda np, x: np.logaddexp(x, 0)),
+    "elu": _numpy(lambda np, x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+    "exponential": _numpy(lambda np, x: np.exp(x)),
+}
+
+
+def with_activation(x: Array, name: str) -> Array | None:
+    """Apply an activation that the other side has inside its layer; None if it is not one of the known.
+
+    Args:
+        x: what the layer returned, in any order of axes but with the channels last for a softmax.
+        name: the activation.
+
+    Example:
+        >>> import numpy as np
+        >>> with_activation(np.array([-1.0, 9.0]), "relu6")
+        array([0., 6.])
+    """
+    function = FUNCTIONS.get(name)
+    return None if function is None else function(x)
+
+
+def aligned(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> Array | None:
+    """Bring the second array into the first one's order of axes; None if no order has its lengths.
+
+    Args:
+        a: what the first layer returned.
+        b: what the second one returned.
+        axes_a: the letters of the first one's axes.
+        axes_b: those of the second one's.
+
+    Example:
+        >>> import numpy as np
+        >>> aligned(np.zeros((1, 2, 3, 4)), np.zeros((1, 3, 4, 2)), tuple("NCHW"), tuple("NHWC")).shape
+        (1, 2, 3, 4)
+    """
+    for order in _orders(a, b, axes_a, axes_b):
+        moved: Array = b.transpose(order)
+        if moved.shape == a.shape:
+            return moved
+    left, right = ([length for length in array.shape if length != 1] for array in (a, b))
+    if left == right:  # the one keeps an axis of length 1 that the other drops
+        return b.reshape(a.shape)
+    return None
+
+
+def _orders(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> Sequence[tuple[int, ...]]:
+    if a.ndim != b.ndim:
+        return ()
+    orders: list[tuple[int, ...]] = []
+    if axes_a and axes_b and sorted(axes_a) == sorted(axes_b) and len(set(axes_a)) == len(axes_a) == a.ndim:
+        orders.append(tuple(axes_b.index(axis) for axis in axes_a))
+    stays = tuple(range(a.ndim))
+    orders.append(stays)
+    if a.ndim > 2:
+        orders += [(0, a.ndim - 1, *stays[1:-1]), (0, *stays[2:], 1)]
+    return orders

@@ -1,0 +1,151 @@
+"""Random inputs that suit two models, each in its own order of axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Model, Value
+from shapeinspect.plugin_api.native import NativeTable
+from shapeinspect.registry import native_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+#: Numbers of a vocabulary that no embedding limits.
+_MOST_IDS = 10
+#: An image has a batch, channels and at least two more axes.
+_IMAGE = 4
+
+
+def random_inputs(model: Model, seed: int) -> list[Array]:
+    """Make one array for each input of a model.
+
+    Args:
+        model: a model with a graph.
+        seed: of the random numbers.
+
+    Raises:
+        UsageError: if the model has no graph, or an input's length is not known.
+    """
+    import numpy as np
+
+    if not model.calls or not model.inputs:
+        raise UsageError(
+            "there is no graph that says what the model takes",
+            where=model.source,
+            hint="give the shape of an input with --input (of B with --input-b)",
+        )
+    generator = np.random.default_rng(seed)
+    return [_random(model, name, generator) for name in model.inputs]
+
+
+def _random(model: Model, name: str, generator: Any) -> Array:
+    value = model.values.get(name)
+    shape = value.shape if value is not None else None
+    lengths = [1 if index == 0 and not isinstance(dim, int) else dim for index, dim in enumerate(shape or ())]
+    if value is None or shape is None or not all(isinstance(dim, int) for dim in lengths):
+        raise UsageError(
+            f'the lengths of input "{name}" are not known',
+            got=f"({', '.join(map(str, shape or ()))})",
+            where=model.source,
+            hint="give them with --input (of B with --input-b)",
+        )
+    whole = tuple(int(dim) for dim in lengths)  # type: ignore[arg-type]  # integers, as was seen
+    dtype = value.dtype or "float32"
+    if dtype == "bool":
+        ones: Array = generator.integers(0, 2, whole).astype(dtype)
+        return ones
+    if "int" in dtype:
+        ids: Array = generator.integers(0, _ids(model, name), whole).astype(dtype)
+        return ids
+    numbers: Array = generator.standard_normal(whole).astype("float32" if dtype == "bfloat16" else dtype)
+    return numbers
+
+
+def _ids(model: Model, name: str) -> int:
+    layers = {layer.path: layer for layer in model.layers}
+    sizes = [
+        layers[call.layer].attributes.get("num_embeddings")
+        for call in model.calls
+        if name in call.inputs and call.layer in layers
+    ]
+    known = [size for size in sizes if isinstance(size, int)]
+    return min(known, default=_MOST_IDS)
+
+
+def as_other_takes(arrays: Sequence[Array], a: Model, b: Model) -> list[Array]:
+    """Bring the inputs of one model into the other's order of axes.
+
+    Args:
+        arrays: the first model's inputs.
+        a: the first model.
+        b: the second one.
+
+    Raises:
+        UsageError: if the models have different numbers of inputs, or an input of the second one has other
+            lengths in every order.
+    """
+    if len(a.inputs) != len(b.inputs):
+        raise UsageError(
+            "the models take different numbers of inputs",
+            got=f"{len(a.inputs)} ({', '.join(a.inputs)}) in A, {len(b.inputs)} ({', '.join(b.inputs)}) in B",
+        )
+    names = list(b.inputs)
+    if set(a.inputs) == set(names):
+        names = list(a.inputs)
+    found = {
+        name: _arranged(array, (a.values.get(first), b.values.get(name)), (a, b), name)
+        for array, first, name in zip(arrays, a.inputs, names, strict=True)
+    }
+    return [found[name] for name in b.inputs]
+
+
+def _arranged(
+    array: Array, values: tuple[Value | None, Value | None], models: tuple[Model, Model], name: str
+) -> Array:
+    source, target = values
+    shape = target.shape if target is not None else None
+    table_a, table_b = (native_table(model.framework) for model in models)
+    for order in _orders(array.ndim, source, target, table_a, table_b):
+        lengths = tuple(array.shape[axis] for axis in order)
+        if shape is None or (
+            len(shape) == len(lengths)
+            and all(dim == length for dim, length in zip(shape, lengths, strict=True) if isinstance(dim, int))
+        ):
+            moved: Array = array.transpose(order)
+            dtype = target.dtype if target is not None else None
+            return moved.astype(dtype) if dtype and "float" not in dtype else moved
+    raise UsageError(
+        f'the input of A does not fit "{name}" of B in any order of its axes',
+        expected=f"({', '.join(map(str, shape or ()))})",
+        got=str(array.shape),
+        hint="give both: --input for A, --input-b for B",
+    )
+
+
+def _orders(
+    rank: int,
+    source: Value | None,
+    target: Value | None,
+    table_a: NativeTable | None,
+    table_b: NativeTable | None,
+) -> list[tuple[int, ...]]:
+    """Return the orders to be tried, the likeliest first: by letters, by the frameworks' habits, as it is."""
+    orders: list[tuple[int, ...]] = []
+    axes_a = source.axes if source is not None else None
+    axes_b = target.axes if target is not None else None
+    if axes_a and axes_b and sorted(axes_a) == sorted(axes_b) and len(set(axes_a)) == rank:
+        orders.append(tuple(axes_a.index(axis) for axis in axes_b))
+    stays = tuple(range(rank))
+    to_last, to_first = (0, *stays[2:], 1), (0, rank - 1, *stays[1:-1])
+    if rank >= _IMAGE:
+        last_a, last_b = (table is not None and table.channels_last for table in (table_a, table_b))
+        orders += [to_last if last_b else to_first] if last_a != last_b else []
+    orders.append(stays)
+    if rank >= _IMAGE - 1:
+        orders += [to_last, to_first]
+    return orders

@@ -1,0 +1,235 @@
+"""Runs two models side by side, finds the first layers that part, and tries the likeliest reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.compare import Options, compare
+from shapeinspect.compare.result import LayerPair
+from shapeinspect.divergence.activations import aligned, with_activation
+from shapeinspect.divergence.result import Found, Step, Suspect, Verdict
+from shapeinspect.ir import Layer, Model
+from shapeinspect.plugin_api.loading_script import Setting
+from shapeinspect.plugin_api.native import NativeTable
+from shapeinspect.plugin_api.runner import Recording, Session
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+#: So many reasons are tried for one place, and so many places are looked for.
+_MOST_TRIED, _MOST_PLACES = 8, 6
+OUTPUT = "output"
+
+#: Settings that change nothing at inference.
+_IN_TRAINING = frozenset({"momentum", "p", "dropout", "recurrent_dropout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two models.
+
+    Args:
+        model: what was read of it.
+        session: what runs it.
+        inputs: its inputs, in its own order of axes.
+        table: what its framework stores, and how it means its settings.
+    """
+
+    model: Model
+    session: Session
+    inputs: Sequence[Array]
+    table: NativeTable | None
+
+    def layers(self) -> Mapping[str, Layer]:
+        """Return its layers by path."""
+        return {layer.path: layer for layer in self.model.layers}
+
+
+class Search:
+    """The pairs of two models' layers in the first one's order of execution.
+
+    Args:
+        a: the first model.
+        b: the second one.
+        rtol: the difference that counts as none, as a part of the largest value.
+    """
+
+    def __init__(self, a: Side, b: Side, rtol: float) -> None:
+        self.a, self.b, self._rtol = a, b, rtol
+        self._layers = a.layers(), b.layers()
+        pairs = compare(a.model, b.model, None, (a.table, b.table)).layers
+        order = {call.layer: index for index, call in reversed(list(enumerate(a.model.calls)))}
+        self.pairs = sorted(
+            (pair for pair in pairs if pair.a is not None and pair.b is not None),
+            key=lambda pair: order.get(str(pair.a), len(order)),
+        )
+        self._axes = [
+            {call.layer: side.model.values.get(call.outputs[0]) for call in side.model.calls if call.outputs}
+            for side in (a, b)
+        ]
+
+    def steps(self) -> list[Step]:
+        """Run both models and compare every pair, and the outputs at the end."""
+        seen = self.a.session.run(self.a.inputs), self.b.session.run(self.b.inputs)
+        steps = [self._step(pair, *seen) for pair in self.pairs]
+        return [*steps, *self._outputs(*seen)]
+
+    def _step(self, pair: LayerPair, a: Recording, b: Recording) -> Step:
+        path_a, path_b = str(pair.a), str(pair.b)
+        left, right = a.layers.get(path_a, ()), b.layers.get(path_b, ())
+        if not left or not right:
+            side = "A" if not left else "B"
+            return Step(path_a, path_b, pair.kind, "unseen", why=f"{side} does not show what it returns")
+        if len(left) != len(right):
+            return Step(path_a, path_b, pair.kind, "unseen", why=f"called {len(left)} and {len(right)} times")
+        values = [axes.get(path) for axes, path in zip(self._axes, (path_a, path_b), strict=True)]
+        axes_a, axes_b = (value.axes if value is not None else None for value in values)
+        worst: Step | None = None
+        for x, y in zip(left, right, strict=True):
+            step = self._compared((path_a, path_b, pair.kind), x, y, (axes_a, axes_b))
+            worse = worst is None or (step.relative or 0.0) > (worst.relative or 0.0)
+            worst = step if worse or step.verdict == "unseen" else worst
+        return worst if worst is not None else Step(path_a, path_b, pair.kind, "unseen")
+
+    def _compared(self, names: tuple[str, str, str], x: Array, y: Array, axes: Any) -> Step:
+        x, y, why = self._activated(names, x, y)
+        moved = aligned(x, y, *axes)
+        shape = tuple(int(length) for length in x.shape)
+        letters = tuple(axes[0]) if axes[0] and len(axes[0]) == x.ndim else ()
+        if moved is None:
+            return Step(*names, "unseen", shape, letters, why=f"{x.shape} in A, {y.shape} in B")
+        import numpy as np
+
+        if x.dtype.kind not in "fiub" or moved.dtype.kind not in "fiub":
+            return Step(*names, "unseen", shape, letters, why="no numbers to subtract")
+        left, right = x.astype(np.float64), moved.astype(np.float64)
+        if np.isnan(left).any() != np.isnan(right).any():
+            return Step(*names, "parts", shape, letters, float("nan"), _largest(left), "one of them is NaN")
+        apart = float(np.abs(np.nan_to_num(left) - np.nan_to_num(right)).max(initial=0.0))
+        verdict: Verdict = "same" if apart <= self._rtol * max(_largest(left), _largest(right)) else "parts"
+        return Step(*names, verdict, shape, letters, apart, _largest(left), why)
+
+    def _activated(self, names: tuple[str, str, str], x: Array, y: Array) -> tuple[Array, Array, str]:
+        """Apply the activation that only one of two layers has inside to what the other one returns."""
+        path_a, path_b, kind = names
+        if kind not in ("conv", "linear", "conv_transpose", "separable_conv"):
+            return x, y, ""
+        inside = [
+            layers[path].attributes.get("activation") if path in layers else None
+            for layers, path in zip(self._layers, (path_a, path_b), strict=True)
+        ]
+        first, second = (str(name) if name not in (None, "linear") else "" for name in inside)
+        if bool(first) == bool(second):
+            return x, y, ""
+        if first:
+            applied = with_activation(y, first)
+            return (x, y, "") if applied is None else (x, applied, f"with the {first} that A has inside")
+        applied = with_activation(x, second)
+        return (x, y, "") if applied is None else (applied, y, f"with the {second} that B has inside")
+
+    def _outputs(self, a: Recording, b: Recording) -> Iterator[Step]:
+        names_a, names_b = self.a.model.outputs, self.b.model.outputs
+        for index, (x, y) in enumerate(zip(a.outputs, b.outputs, strict=False)):
+            values = [
+                side.model.values.get(names[index]) if index < len(names) else None
+                for side, names in ((self.a, names_a), (self.b, names_b))
+            ]
+            axes = tuple(value.axes if value is not None else None for value in values)
+            name = OUTPUT if len(a.outputs) == 1 else f"{OUTPUT} {index}"
+            yield self._compared((name, name, ""), x, y, axes)
+
+    def found(self, steps: Sequence[Step]) -> list[Found]:
+        """Name each place where the models part, and change the reason to find the next one.
+
+        Args:
+            steps: the pairs as they were at first.
+        """
+        places: list[Found] = []
+        undo: list[Callable[[], None]] = []
+        try:
+            while len(places) < _MOST_PLACES:
+                first = next((step for step in steps if step.verdict == "parts"), None)
+                if first is None or any(place.step.a == first.a for place in places):
+                    break
+                suspects = list(self._suspects(steps, first, undo))
+                places.append(Found(first, tuple(sorted(suspects, key=lambda one: not one.helps))))
+                if not any(suspect.helps for suspect in suspects):
+                    break
+                steps = self.steps()
+        finally:
+            for back in reversed(undo):
+                back()
+        return places
+
+    def _suspects(
+        self, steps: Sequence[Step], first: Step, undo: list[Callable[[], None]]
+    ) -> Iterator[Suspect]:
+        """Try the settings that differ between the last pair that agrees and the first that parts."""
+        position = next(index for index, step in enumerate(steps) if step is first)
+        agreed = [index for index, step in enumerate(steps[:position]) if step.verdict == "same"]
+        near = self.pairs[max(agreed, default=-1) + 1 : position + 1]
+        tried = 0
+        for pair in reversed(near):
+            yield from self._weights(pair)
+            for name in [setting.name for setting in pair.settings if setting.name not in _IN_TRAINING]:
+                if tried >= _MOST_TRIED:
+                    return
+                tried += 1
+                suspect, back = self._try(pair, name, first)
+                yield suspect
+                if suspect.helps and back is not None:
+                    undo.append(back)
+                    return
+
+    def _weights(self, pair: LayerPair) -> Iterator[Suspect]:
+        """Say that the stored weights of a pair differ, and in which order they would not."""
+        options = Options(values=True, rtol=self._rtol, atol=1e-7)
+        whole = _only(self.a.model, str(pair.a)), _only(self.b.model, str(pair.b))
+        for found in compare(*whole, options, (self.a.table, self.b.table)).layers:
+            for weight in found.weights:
+                if weight.status != "same" and weight.why:
+                    yield Suspect(str(pair.a), f"{weight.slot}: {weight.why[0]}")
+
+    def _try(self, pair: LayerPair, name: str, first: Step) -> tuple[Suspect, Callable[[], None] | None]:
+        setting = next(one for one in pair.settings if one.name == name)
+        text = f"{name} is {setting.a} in A, {setting.b} in B"
+        sides = (
+            (self.b, self.a, str(pair.b), str(pair.a), "B"),
+            (self.a, self.b, str(pair.a), str(pair.b), "A"),
+        )
+        for side, other, path, partner, letter in sides:
+            layer = other.layers().get(partner)
+            value = layer.attributes.get(name) if layer is not None else None
+            back = (
+                side.session.change(Setting(path, pair.kind, name, value, text))
+                if value is not None
+                else None
+            )
+            if back is None:
+                continue
+            steps = self.steps()
+            now = next((step for step in steps if step.a == first.a and step.b == first.b), None)
+            after = next((step for step in steps if step.verdict == "parts"), None)
+            helps = now is not None and now.verdict == "same"
+            tried = f"with {name} {setting.a if letter == 'B' else setting.b} in {letter}"
+            if not helps:
+                back()
+                back = None
+            return Suspect(str(pair.a), text, tried, after.a if after is not None else None, helps), back
+        return Suspect(str(pair.a), text), None
+
+
+def _largest(x: Array) -> float:
+    import numpy as np
+
+    return float(np.abs(np.nan_to_num(x)).max(initial=0.0))
+
+
+def _only(model: Model, path: str) -> Model:
+    from dataclasses import replace
+
+    return replace(model, layers=tuple(layer for layer in model.layers if layer.path == path), calls=())
