@@ -277,6 +277,17 @@ def runner(source: Source) -> Runner | None:
     return instance if isinstance(instance, Runner) else None
 
 
+def runnable() -> tuple[str, ...]:
+    """Return what can be run on numbers, in words: one short text a format.
+
+    Example:
+        >>> [text for text in runnable() if "TFLite" in text]
+        ['TFLite (.tflite, .lite)']
+    """
+    adapters = [row.adapter for row in installed() if row.adapter is not None]
+    return tuple(text for adapter in adapters if adapter.runner is not None for text in adapter.formats)
+
+
 def debuggers() -> Iterator[Debugger]:
     """Yield the debuggers of the frameworks that are imported, each once."""
     for name in _debugger_names():

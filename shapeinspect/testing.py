@@ -1,4 +1,4 @@
-"""For tests: the type of the ``shapes`` fixture, and the contract that every adapter passes.
+"""For tests: the type of the ``shapes`` fixture, equal outputs, and the contract that every adapter passes.
 
 ``Shapes`` is the type of the pytest fixture ``shapes``; annotate a test's argument with it. Its
 call returns a ``CheckedReport``, whose layers are ``CheckedLayer`` and whose values are ``Checked``.
@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from shapeinspect import layout
 from shapeinspect.dims import Expr, Shape, Unknown
@@ -43,6 +44,7 @@ __all__ = [
     "CheckedLayer",
     "CheckedReport",
     "Shapes",
+    "assert_same_outputs",
 ]
 
 #: None of these may be imported by matching anything, or by reading a file.
@@ -224,6 +226,38 @@ class AdapterContract(ABC):
                 source = from_path(cut)
                 if adapter.match(source):
                     _read_or_refuse(adapter, source)
+
+
+def assert_same_outputs(
+    a: Any,
+    b: Any,
+    input: Any = None,  # noqa: A002  # as in diverge()
+    *,
+    input_b: Any = None,
+    rtol: float = 1e-4,
+    seed: int = 0,
+) -> None:
+    """Assert that two models return the same on one random input; both are run with their own frameworks.
+
+    Args:
+        a: a model that can be run, of any framework; see :func:`shapeinspect.diverge`.
+        b: another one.
+        input: the shapes of the first model's inputs.
+        input_b: those of the second one's.
+        rtol: the difference that counts as none, as a part of the largest value that a layer returns.
+        seed: of the random numbers.
+
+    Raises:
+        AssertionError: if they part; it names the first layer that does.
+
+    Example:
+        >>> assert_same_outputs("tests/data/lenet.onnx", "tests/data/lenet.onnx")
+    """
+    from shapeinspect.api.diverging import diverge
+
+    found = diverge(a, b, input, input_b=input_b, rtol=rtol, seed=seed)
+    if not found.same:
+        raise AssertionError(found.to_text())
 
 
 def check_vocabulary(model: Model) -> None:

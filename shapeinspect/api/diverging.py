@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect import registry
 from shapeinspect.api.report import Report, locate
-from shapeinspect.convert.sides import both
+from shapeinspect.api.two_models import both
 from shapeinspect.divergence.numbers import as_other_takes, random_inputs
 from shapeinspect.divergence.result import Found, Step, Trace
 from shapeinspect.divergence.search import Search, Side
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Model
-from shapeinspect.plugin_api.runner import Session
+from shapeinspect.plugin_api.runner import Runner
 from shapeinspect.render import divergence as render
 from shapeinspect.render.grid import as_text
+from shapeinspect.sources.source import Source
 from shapeinspect.text import visible
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def diverge(
     which they differ there are changed one after another, to see which is the reason.
 
     Args:
-        a: a model that can be run: a live one, a Keras archive, an ONNX or a TFLite file.
+        a: a model that can be run: a live one, or a file that holds its graph.
         b: another one, of any framework.
         input: the shapes of the first model's inputs, as for :func:`shapeinspect.inspect`.
         input_b: those of the second one's; by default the first one's, in the order that fits.
@@ -53,8 +53,9 @@ def diverge(
         >>> diverge("tests/data/lenet.onnx", "tests/data/lenet.onnx").same
         True
     """
+    runners = _runner(a), _runner(b)
     models = both(a, b, input, input_b)
-    sessions = _session(a, models[0]), _session(b, models[1])
+    sessions = [runner.open(request, model) for (runner, request), model in zip(runners, models, strict=True)]
     arrays = random_inputs(models[0], seed)
     others = as_other_takes(arrays, *models)
     sides = [
@@ -70,7 +71,7 @@ def diverge(
     return Divergence(Trace(*models, shapes, tuple(steps), tuple(search.found(steps)), rtol))
 
 
-def _session(source: Any, model: Model) -> Session:
+def _runner(source: Any) -> tuple[Runner, Source]:
     if isinstance(source, Report):
         raise UsageError("a report cannot be run", hint="name the model itself")
     request = locate(source)
@@ -78,10 +79,10 @@ def _session(source: Any, model: Model) -> Session:
     if runner is None:
         raise UsageError(
             "a model of this format cannot be run",
-            where=f"{model.source}, {model.format}",
-            expected="a live PyTorch or Keras model, a Keras archive, an ONNX or a TFLite file",
+            where=request.label,
+            expected=", ".join(registry.runnable()),
         )
-    return runner.open(request, model)
+    return runner, request
 
 
 @dataclass(frozen=True)

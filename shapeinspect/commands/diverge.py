@@ -9,7 +9,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
 
-_MODEL = "A model that can be run: package.module:attribute, a Keras archive, an ONNX or a TFLite file."
+_MODEL = "A model that can be run: package.module:attribute, or a file that holds its graph."
 
 
 def run(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect import registry
 from shapeinspect.api.report import Report, inspect
+from shapeinspect.api.two_models import both
 from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
-from shapeinspect.convert.sides import both
 from shapeinspect.convert.target import SourceSlot, TargetWeight, plan
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.convert.written import Written, listed

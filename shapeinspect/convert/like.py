@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.compare.folding import Folds, find_folds
 from shapeinspect.compare.match import Matching
 from shapeinspect.compare.pairing import matched, seen
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
-from shapeinspect.convert.folding import Folds, find_folds
 from shapeinspect.convert.input_order import arranged
 from shapeinspect.convert.target import sources_of
 from shapeinspect.dims import Shape

@@ -90,7 +90,8 @@ def aligned(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> Arr
             return moved
     left, right = ([length for length in array.shape if length != 1] for array in (a, b))
     if left == right:  # the one keeps an axis of length 1 that the other drops
-        return b.reshape(a.shape)
+        flat: Array = b.reshape(a.shape)
+        return flat
     return None
 
 
@@ -98,7 +99,7 @@ def _orders(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> Seq
     if a.ndim != b.ndim:
         return ()
     orders: list[tuple[int, ...]] = []
-    if axes_a and axes_b and sorted(axes_a) == sorted(axes_b) and len(set(axes_a)) == len(axes_a) == a.ndim:
+    if axes_a and axes_b and set(axes_a) == set(axes_b) and len(set(axes_a)) == len(axes_b) == a.ndim:
         orders.append(tuple(axes_b.index(axis) for axis in axes_a))
     stays = tuple(range(a.ndim))
     orders.append(stays)

@@ -138,7 +138,7 @@ def _orders(
     orders: list[tuple[int, ...]] = []
     axes_a = source.axes if source is not None else None
     axes_b = target.axes if target is not None else None
-    if axes_a and axes_b and sorted(axes_a) == sorted(axes_b) and len(set(axes_a)) == rank:
+    if axes_a and axes_b and set(axes_a) == set(axes_b) and len(set(axes_a)) == len(axes_b) == rank:
         orders.append(tuple(axes_a.index(axis) for axis in axes_b))
     stays = tuple(range(rank))
     to_last, to_first = (0, *stays[2:], 1), (0, rank - 1, *stays[1:-1])

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.compare import Options, compare
+from shapeinspect.compare.folding import find_folds
+from shapeinspect.compare.pairing import matched
 from shapeinspect.compare.result import LayerPair
 from shapeinspect.divergence.activations import aligned, with_activation
 from shapeinspect.divergence.result import Found, Step, Suspect, Verdict
@@ -67,6 +69,7 @@ class Search:
             (pair for pair in pairs if pair.a is not None and pair.b is not None),
             key=lambda pair: order.get(str(pair.a), len(order)),
         )
+        self._shown = _shown(a.model, b.model)
         self._axes = [
             {call.layer: side.model.values.get(call.outputs[0]) for call in side.model.calls if call.outputs}
             for side in (a, b)
@@ -80,13 +83,14 @@ class Search:
 
     def _step(self, pair: LayerPair, a: Recording, b: Recording) -> Step:
         path_a, path_b = str(pair.a), str(pair.b)
-        left, right = a.layers.get(path_a, ()), b.layers.get(path_b, ())
+        whole_a, whole_b = self._whole(path_a, 0, a), self._whole(path_b, 1, b)
+        left, right = a.layers.get(whole_a, ()), b.layers.get(whole_b, ())
         if not left or not right:
             side = "A" if not left else "B"
             return Step(path_a, path_b, pair.kind, "unseen", why=f"{side} does not show what it returns")
         if len(left) != len(right):
             return Step(path_a, path_b, pair.kind, "unseen", why=f"called {len(left)} and {len(right)} times")
-        values = [axes.get(path) for axes, path in zip(self._axes, (path_a, path_b), strict=True)]
+        values = [axes.get(path) for axes, path in zip(self._axes, (whole_a, whole_b), strict=True)]
         axes_a, axes_b = (value.axes if value is not None else None for value in values)
         worst: Step | None = None
         for x, y in zip(left, right, strict=True):
@@ -94,6 +98,16 @@ class Search:
             worse = worst is None or (step.relative or 0.0) > (worst.relative or 0.0)
             worst = step if worse or step.verdict == "unseen" else worst
         return worst if worst is not None else Step(path_a, path_b, pair.kind, "unseen")
+
+    def _whole(self, path: str, side: int, seen: Recording) -> str:
+        """Return the layer whose output is that of a pair: the last part's, or that of an op behind it."""
+        path = self._shown[side].get(path, path)
+        above = path.rpartition(".")[0]
+        if path in seen.layers or above not in self._layers[side]:
+            return path
+        parts = [str((pair.a, pair.b)[side]) for pair in self.pairs]
+        last = max((one for one in parts if one.startswith(f"{above}.")), key=parts.index, default="")
+        return above if path == last else path
 
     def _compared(self, names: tuple[str, str, str], x: Array, y: Array, axes: Any) -> Step:
         x, y, why = self._activated(names, x, y)
@@ -171,10 +185,13 @@ class Search:
         """Try the settings that differ between the last pair that agrees and the first that parts."""
         position = next(index for index, step in enumerate(steps) if step is first)
         agreed = [index for index, step in enumerate(steps[:position]) if step.verdict == "same"]
-        near = self.pairs[max(agreed, default=-1) + 1 : position + 1]
+        last = max(agreed, default=-1)
+        # The activation behind the last pair that agrees is not seen by itself.
+        near = self.pairs[max(last, 0) : position + 1]
         tried = 0
         for pair in reversed(near):
-            yield from self._weights(pair)
+            if last < 0 or pair is not self.pairs[last]:
+                yield from self._weights(pair)
             for name in [setting.name for setting in pair.settings if setting.name not in _IN_TRAINING]:
                 if tried >= _MOST_TRIED:
                     return
@@ -221,6 +238,31 @@ class Search:
                 back = None
             return Suspect(str(pair.a), text, tried, after.a if after is not None else None, helps), back
         return Suspect(str(pair.a), text), None
+
+
+def _shown(a: Model, b: Model) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the layers whose output another one shows: what adds its bias, or a folded batch norm."""
+    matching = matched(a, b)
+    folds = find_folds(matching, a, b)
+    shown: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    for side, units, model in ((0, matching.a, a), (1, matching.b, b)):
+        owners = {weight.name: layer.path for layer in model.layers for weight in layer.weights}
+        own = {layer.path: {weight.name for weight in layer.weights} for layer in model.layers}
+        for unit in units:
+            held = own.get(unit.layer.path)
+            names = [name for slot in unit.slots.values() for name in slot.names]
+            other = [
+                owners[name] for name in names if held is not None and name in owners and name not in held
+            ]
+            if other and not unit.paths:
+                shown[side][unit.layer.path] = other[-1]
+    for index, norm in folds.merged.items():
+        shown[0][matching.a[index].layer.path] = norm.layer.path
+    for index in folds.identities:
+        (before,) = matching.b[index].sources
+        if isinstance(before, int):
+            shown[1][matching.b[before].layer.path] = matching.b[index].layer.path
+    return shown
 
 
 def _largest(x: Array) -> float:

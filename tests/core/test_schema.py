@@ -225,6 +225,15 @@ def test_differences(reports: dict[str, shapeinspect.Report], held: Held) -> Non
     held("diff", shapeinspect.diff(LENET, LENET).to_dict())
 
 
+def test_divergences(held: Held) -> None:
+    torch.manual_seed(2)
+    one, other = nn.BatchNorm2d(3), nn.BatchNorm2d(3, eps=0.5)
+    found = shapeinspect.diverge(one, other, (2, 3, 5, 7), input_b=(2, 3, 5, 7)).to_dict()
+    assert found["found"][0]["suspects"][0]["helps"]
+    held("diverge", found)
+    held("diverge", shapeinspect.diverge(LENET, LENET).to_dict())
+
+
 SPEC = """
 input = "image=1,1,32,32"
 expect = '''
@@ -343,6 +352,7 @@ def test_the_versions_are_those_of_the_output(held: Held) -> None:
         "explain": shapeinspect.explain(LENET).to_dict(),
         "fit": shapeinspect.fit(LENET).to_dict(),
         "diff": shapeinspect.diff(LENET, LENET).to_dict(),
+        "diverge": shapeinspect.diverge(LENET, LENET).to_dict(),
     }
     for name, data in printed.items():
         assert schema.load(name)["properties"]["schema"]["const"] == data["schema"]

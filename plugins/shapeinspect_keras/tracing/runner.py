@@ -97,7 +97,9 @@ class _LayerSession(Session):
 
 
 def _layers(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield the layers inside a model by the paths that the table shows; each once."""
+    """Yield the layers inside a model, or the one layer, by the paths that the table shows; each once."""
+    if not model._layers:
+        yield model.name, model
     seen: set[int] = {id(model)}
     waiting = [(prefix, layer) for layer in model._layers]
     while waiting:

@@ -74,7 +74,7 @@ class _ModuleSession(Session):
         first = next((weight for weight in self._module.parameters()), None)
         device = first.device if first is not None else torch.device("cpu")
         tensors = [torch.from_numpy(array.copy()).to(device) for array in inputs]
-        handles = [module.register_forward_hook(keep(path)) for path, module in self._module.named_modules()]
+        handles = [module.register_forward_hook(keep(path)) for path, module in self._named()]
         try:
             with _as_at_inference(self._module):
                 output = self._module(*tensors)
@@ -85,6 +85,11 @@ class _ModuleSession(Session):
                 handle.remove()
         return Recording(layers, [_numbers(tensor) for tensor in _tensors(output)])
 
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        """Yield the modules by the paths that the table shows: one that is alone has its class's name."""
+        for path, module in self._module.named_modules():
+            yield path or type(module).__name__, module
+
     def change(self, setting: Setting) -> Callable[[], None] | None:
         """Set an attribute that its module reads at every call.
 
@@ -93,10 +98,7 @@ class _ModuleSession(Session):
         """
         from shapeinspect_torch.checkpoints.loading_code import READ_AT_CALLS
 
-        try:
-            module = self._module.get_submodule(setting.layer)
-        except AttributeError:
-            return None
+        module = dict(self._named()).get(setting.layer)
         if setting.name not in READ_AT_CALLS or setting.value is None or not hasattr(module, setting.name):
             return None
         old = getattr(module, setting.name)

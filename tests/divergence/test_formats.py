@@ -1,0 +1,105 @@
+"""Models of every format that can be run, against the framework that they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from torch import nn
+
+import shapeinspect
+from shapeinspect.errors import UsageError
+from shapeinspect.testing import assert_same_outputs
+
+
+class Net(nn.Module):
+    """C3 H9 W8: convolution and batch norm, which an exporter folds; two LSTMs over the columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, padding=1)
+        self.norm = nn.BatchNorm2d(6)
+        self.rnn = nn.LSTM(54, 5, num_layers=2, batch_first=True)
+        self.out = nn.Linear(5, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.norm(self.conv(x)))
+        return self.out(self.rnn(x.permute(0, 3, 1, 2).flatten(2))[0])
+
+
+def keras_net() -> keras.Model:
+    layers = keras.layers
+    x = inputs = keras.Input((9, 8, 3))
+    x = layers.Conv2D(6, 3, padding="same", activation="relu", name="conv")(x)
+    x = layers.DepthwiseConv2D((2, 3), name="depth")(x)
+    return keras.Model(inputs, layers.Dense(4, name="out")(layers.GlobalAveragePooling2D()(x)))
+
+
+@pytest.fixture
+def module() -> nn.Module:
+    torch.manual_seed(1)
+    made = Net().eval()
+    with torch.no_grad():
+        made.norm.running_mean.uniform_(-0.3, 0.3)
+        made.norm.running_var.uniform_(0.4, 0.9)
+    return made
+
+
+def test_an_onnx_export_agrees_with_its_module(module: nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    torch.onnx.export(module, (torch.rand(1, 3, 9, 8),), str(path), dynamo=False, input_names=["picture"])
+    found = shapeinspect.diverge(path, module)
+    assert found.same, str(found)
+    assert {step.kind for step in found.steps if step.verdict == "same"} >= {"conv", "linear"}
+
+
+def test_a_changed_initializer_is_found_in_its_layer(module: nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    torch.onnx.export(module, (torch.rand(1, 3, 9, 8),), str(path), dynamo=False)
+    with torch.no_grad():
+        module.out.bias[2] += 0.5
+    found = shapeinspect.diverge(module, path)
+    assert found.found[0].step.a == "out"
+    assert found.found[0].step.apart == pytest.approx(0.5, rel=1e-4)
+
+
+def test_a_tflite_file_agrees_with_its_keras_model(tmp_path: Path) -> None:
+    model = keras_net()
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    found = shapeinspect.diverge(model, path)
+    assert found.same, str(found)
+    assert {step.a for step in found.steps if step.verdict == "same"} >= {"conv", "depth", "out", "output"}
+
+
+def test_an_archive_agrees_with_the_model_that_it_was_saved_from(tmp_path: Path) -> None:
+    model = keras_net()
+    model.save(tmp_path / "net.keras")
+    assert_same_outputs(model, tmp_path / "net.keras")
+    kernel = model.get_layer("depth").kernel
+    kernel.assign(kernel.numpy()[::-1])
+    with pytest.raises(AssertionError) as caught:
+        assert_same_outputs(model, tmp_path / "net.keras")
+    assert 'they part at "depth"' in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["net.weights.h5", "net.pt"])
+def test_weights_alone_are_refused(module: nn.Module, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    keras_net().save_weights(path) if name.endswith("h5") else torch.save(module.state_dict(), path)
+    with pytest.raises(UsageError) as caught:
+        shapeinspect.diverge(path, module, input_b=(1, 3, 9, 8))
+    assert "run" in str(caught.value)
+
+
+def test_inputs_that_fit_in_no_order_are_refused(module: nn.Module) -> None:
+    other: Any = keras.Sequential([keras.Input((9, 7, 3)), keras.layers.Conv2D(6, 3)])
+    with pytest.raises(UsageError) as caught:
+        shapeinspect.diverge(other, module, input_b=(1, 3, 9, 8))
+    assert "in any order of its axes" in str(caught.value)
+    assert not np.isnan(float(module(torch.zeros(1, 3, 9, 8)).sum()))
