@@ -1,7 +1,7 @@
 """What the JSON output holds, field by field: a JSON Schema (draft 2020-12) for each command that prints it.
 
-``report.schema.json`` describes what ``show`` prints; those of ``explain``, ``fit``, ``diff``, ``diverge`` and
-``check`` are named after them. The field ``schema`` of an output is the version of its schema.
+``report.schema.json`` describes what ``show`` prints; those of ``explain``, ``fit``, ``diff``, ``diverge``
+and ``check`` are named after them. The field ``schema`` of an output is the version of its schema.
 """
 
 from __future__ import annotations
