@@ -225,6 +225,39 @@ def native_table(framework: str) -> NativeTable | None:
     return table if isinstance(table, NativeTable) else None
 
 
+def kinds_named(name: str) -> tuple[str, ...]:
+    """Return the kinds of the layers that frameworks call by a name, each once.
+
+    Args:
+        name: a class or an operator, with or without its module: ``Conv2D``, ``nn.LSTM``, ``Gemm``. Where no
+            framework spells it so, upper and lower case are not told apart.
+
+    Example:
+        >>> kinds_named("nn.MultiheadAttention"), kinds_named("depthwiseconv2d"), kinds_named("Mine")
+        (('attention',), ('conv',), ())
+    """
+    last = name.rpartition(".")[2]
+    tables = [
+        table for framework in sorted(native_tables()) if (table := native_table(framework)) is not None
+    ]
+    exact = [table.classes[last] for table in tables if last in table.classes]
+    folded = [kind for table in tables for key, kind in table.classes.items() if key.lower() == last.lower()]
+    return tuple(dict.fromkeys(exact or folded))
+
+
+def class_names() -> tuple[str, ...]:
+    """Return every name by which a framework calls a layer, each once.
+
+    Example:
+        >>> {"Conv2d", "Conv2D", "Gemm"} <= set(class_names())
+        True
+    """
+    tables = [
+        table for framework in sorted(native_tables()) if (table := native_table(framework)) is not None
+    ]
+    return tuple(dict.fromkeys(name for table in tables for name in table.classes))
+
+
 def loader(framework: str) -> Loader | None:
     """Return the predictor of a framework's loading by key; None if no adapter names one.
 

@@ -100,7 +100,7 @@ def run(
     check_format(format)
     from shapeinspect.api.answers import explain
 
-    _known(model)
+    model = _known(model)
     features = model in ("linear", "bilinear", "attention")
     given = {
         "kernel_size": kernel,
@@ -157,15 +157,23 @@ def help_text() -> str:
     return (run.__doc__ or "").replace("{kinds}", ", ".join(calculated()))
 
 
-def _known(name: str) -> None:
-    """Refuse a word that names neither a kind nor anything on the disk, with the kinds there are."""
+def _known(name: str) -> str:
+    """Return the kind that a framework calls by a name, else the name itself.
+
+    A word that names neither a kind nor anything on the disk is refused, with the kinds there are.
+    """
     from shapeinspect.explanation.examples import command
     from shapeinspect.rules.registry import calculated
 
     kinds = calculated()
-    if not name.isidentifier() or name in kinds or os.path.lexists(name):
-        return
-    close = get_close_matches(name, kinds, 3, 0.5)
+    if not name.replace(".", "").isidentifier() or name in kinds or os.path.lexists(name):
+        return name  # a path, an address, an import string, or the kind itself
+    from shapeinspect.registry import class_names, kinds_named
+
+    named = [kind for kind in kinds_named(name) if kind in kinds]
+    if named or not name.isidentifier():
+        return named[0] if named else name
+    close = get_close_matches(name, [*kinds, *class_names()], 3, 0.5)
     raise UsageError(
         f'"{name}" is neither a file nor a kind of layer',
         expected=f"a model's path, package.module:attribute, or a kind: {', '.join(kinds)}",

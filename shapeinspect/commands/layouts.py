@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -13,21 +14,32 @@ from shapeinspect.errors import UsageError
 
 def run(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="A kind of layer, such as conv; all by default.")
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="A kind of layer, such as conv, or what a framework calls it, such as Dense; all by default.",
+        ),
     ] = None,
     format: Annotated[str, typer.Option("--format", "-f", help="table, markdown or json.")] = "table",  # noqa: A002  # the option's name
     width: Width = None,
 ) -> None:
     """Show how each framework stores the weights of each kind of layer."""
     check_format(format, "table", "markdown", "json")
-    from shapeinspect.registry import native_table, native_tables
+    from shapeinspect.registry import class_names, kinds_named, native_table, native_tables
     from shapeinspect.render.reference import reference, reference_page, reference_table
 
     tables = [table for name in sorted(native_tables()) if (table := native_table(name)) is not None]
     rows = reference(tables, kind)
+    if not rows and kind is not None:
+        rows = [row for named in kinds_named(kind) for row in reference(tables, named)]
     if not rows:
         known = ", ".join(dict.fromkeys(row["kind"] for row in reference(tables)))
-        raise UsageError(f"no layout table has the kind {kind!r}", expected=f"one of: {known}")
+        close = get_close_matches(str(kind), [*known.split(", "), *class_names()], 3, 0.6)
+        raise UsageError(
+            f"no layout table has the kind {kind!r}",
+            expected=f"one of: {known}; or what a framework calls one, such as Conv2D",
+            hint=f"did you mean {' or '.join(close)}?" if close else None,
+        )
     if format == "json":
         output.write_json(rows)
     elif format == "markdown":

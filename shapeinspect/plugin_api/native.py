@@ -51,6 +51,7 @@ class NativeTable:
             value.
         momentum_of_new: whether a batch norm's momentum is the weight of the new batch's statistics; else
             it is that of the running average.
+        classes: the framework's names of its layers, and the kind of each.
 
     Example:
         >>> NativeTable("f", ".", (), lambda *_: None, lambda *_: "").find("conv", {}) is None
@@ -65,6 +66,7 @@ class NativeTable:
     channels_last: bool = False
     implied: tuple[tuple[str, str, Any], ...] = ()
     momentum_of_new: bool = False
+    classes: Mapping[str, str] = Frozen()
 
     def find(self, kind: str, attributes: Mapping[str, Any]) -> NativeRow | None:
         """Return the row of a kind, or None if the framework has no such layer.

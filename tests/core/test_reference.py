@@ -70,3 +70,36 @@ def test_every_einops_line_can_be_pasted(line: str) -> None:
     moved = rearrange(np.zeros(shape, np.int8), line, **inner)
     wanted = [part.strip("()").split() for part in re.findall(r"\([^)]*\)|\S+", common)]
     assert moved.shape == tuple(int(np.prod([primes.get(name, 1) for name in axis])) for axis in wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "row"),
+    [
+        ("LSTM", "lstm", "torch  LSTM"),
+        ("nn.MultiheadAttention", "attention", "torch  MultiheadAttention"),
+        ("keras.layers.Dense", "linear", "keras  Dense"),
+        ("gemm", "linear", "onnx  Gemm"),
+        ("DepthwiseConv2D", "conv", "kh kw c m  (c m) 1 kh kw"),
+        ("ConvLSTM2D", "conv_lstm", "kh kw i (gate o)"),
+    ],
+)
+def test_the_names_of_the_frameworks_are_taken_for_their_kinds(
+    capsys: pytest.CaptureFixture[str], name: str, kind: str, row: str
+) -> None:
+    printed = _printed(capsys, "layouts", name, "--width", "80")
+    assert kind in printed.splitlines()
+    assert row in printed
+
+
+def test_a_name_that_is_nearly_one_gets_it_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["layouts", "DepthwiseConv2"])
+    assert stop.value.code == 2
+    assert "did you mean DepthwiseConv2D" in capsys.readouterr().err
+
+
+def test_the_calculator_takes_the_names_of_the_frameworks(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("-i", "2,3,32,24", "-k", "7", "--out", "8")
+    named = _printed(capsys, "explain", "nn.Conv2d", *words)
+    assert named == _printed(capsys, "explain", "conv", *words)
+    assert "(2, 8, 26, 18)" in named

@@ -117,6 +117,11 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
 }  # fmt: skip
 
 #: The modes of Keras 1's ``Merge``.
+#: The kind of each class that has one whatever its settings.
+CLASSES: Mapping[str, str] = Frozen(
+    {name: kind for name, (kind, _, _) in _LAYERS.items() if kind != "module"}
+)
+
 _MERGE = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate",
           "dot": "Dot", "cos": "Dot"}  # fmt: skip
 

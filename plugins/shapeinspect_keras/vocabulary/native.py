@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from shapeinspect.ir import Frozen, Layout
 from shapeinspect.layout.canonical import at
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
+from shapeinspect_keras.vocabulary.kinds import CLASSES
 from shapeinspect_keras.vocabulary.layouts import TABLE
 
 _FEATURES = "gamma:n beta:n moving_mean:n moving_variance:n"
@@ -45,8 +46,11 @@ NATIVE = NativeTable(
     (
         NativeRow("linear", "Dense", "kernel:2 bias:1"),
         NativeRow("conv", "Conv{k}D", "kernel:k+2 bias:1"),
+        # What Keras has besides: the row above is the one that is written.
+        NativeRow("conv", "DepthwiseConv{k}D", "kernel:k+2 bias:1"),
         NativeRow("conv_transpose", "Conv{k}DTranspose", "kernel:k+2 bias:1", only=(("groups", 1, _GROUPS),)),
         NativeRow("separable_conv", "SeparableConv{k}D", "depthwise_kernel:k+2 pointwise_kernel:k+2 bias:1"),
+        NativeRow("conv_lstm", "ConvLSTM{k}D", "kernel:k+2 recurrent_kernel:k+2 bias:1"),
         NativeRow("embedding", "Embedding", "embeddings:2"),
         NativeRow("batch_norm", "BatchNormalization", _FEATURES),
         NativeRow("group_norm", "GroupNormalization", "gamma:1 beta:1"),
@@ -71,4 +75,5 @@ NATIVE = NativeTable(
     _bind,
     _at,
     channels_last=True,
+    classes=CLASSES,
 )

@@ -12,6 +12,7 @@ from shapeinspect.ir import Frozen, Layout
 from shapeinspect.layout.canonical import at
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
+from shapeinspect_onnx.vocabulary.ops import STANDARD
 
 _STACK = "{layer}W:3 {layer}R:3 {layer}B:2 {layer}P:2"
 _BOTH = Frozen(bidirectional=True)
@@ -56,4 +57,5 @@ NATIVE = NativeTable(
     ),
     _bind,
     _at,
+    classes=Frozen({name: op.kind for name, op in STANDARD.items() if isinstance(op.kind, str)}),
 )

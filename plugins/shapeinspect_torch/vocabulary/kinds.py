@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from shapeinspect.ir import Frozen
+
 _Attributes: TypeAlias = "dict[str, Any]"
 #: Reads a module's plain attributes, given the number of spatial axes (0 if the name gives none).
 _Reader: TypeAlias = "Callable[[Mapping[str, Any], int], _Attributes]"
@@ -439,3 +441,6 @@ _TABLE: dict[str, _Row] = {
     **_rows("QuantStub DeQuantStub FakeQuantize FusedMovingAvgObsFakeQuantize", _IDENTITY),
     **_rows("FloatFunctional QFunctional FXFloatFunctional QuantWrapper", _MODULE),
 }
+
+#: The kind of each class that is one layer.
+CLASSES: Mapping[str, str] = Frozen({name: row[0] for name, row in _TABLE.items() if row[0] != "module"})
