@@ -17,7 +17,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="A kind of layer, such as conv, or what a framework calls it, such as Dense; all by default.",
+            help="A kind of layer, such as conv, or what a framework calls it: nn.LSTM, Dense; all by default.",
         ),
     ] = None,
     format: Annotated[str, typer.Option("--format", "-f", help="table, markdown or json.")] = "table",  # noqa: A002  # the option's name
@@ -31,7 +31,9 @@ def run(
     tables = [table for name in sorted(native_tables()) if (table := native_table(name)) is not None]
     rows = reference(tables, kind)
     if not rows and kind is not None:
-        rows = [row for named in kinds_named(kind) for row in reference(tables, named)]
+        last = kind.rpartition(".")[2].lower()
+        named = dict.fromkeys(row["kind"] for row in reference(tables) if row["type"].lower() == last)
+        rows = [row for name in named or kinds_named(kind) for row in reference(tables, name)]
     if not rows:
         known = ", ".join(dict.fromkeys(row["kind"] for row in reference(tables)))
         close = get_close_matches(str(kind), [*known.split(", "), *class_names()], 3, 0.6)
