@@ -12,7 +12,7 @@ from shapeinspect.ir import Block, Body, Call, Layer, Note, Value
 from shapeinspect_tensorflow.graph.evaluate import Numbers
 from shapeinspect_tensorflow.graph.flow import Branch, Loop, Ref, Step
 from shapeinspect_tensorflow.graph.ops import SETTINGS
-from shapeinspect_tensorflow.graph.rounds import Rounds, rounds
+from shapeinspect_tensorflow.graph.rounds import UNCOUNTED, Rounds, rounds
 from shapeinspect_tensorflow.graph.state import State
 
 _CASES = frozenset({"Case", "StatelessCase"})
@@ -74,8 +74,7 @@ class Bodies:
             ends = self._body(shown.root, shown.outputs)
             blocks.insert(first, Block(step.path, "map", (Body(shown.root, (), ends),), (), ()))
         if count is None:
-            text = "how often this loop runs depends on its numbers, so its work is not known"
-            self._state.parts.notes.append(Note(text, step.path))
+            self._state.parts.notes.append(Note(UNCOUNTED, step.path))
         return True
 
     def _choice(self, step: Step) -> bool:

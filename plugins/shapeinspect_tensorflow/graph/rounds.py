@@ -17,6 +17,8 @@ from shapeinspect_tensorflow.graph.flow import Branch, Loop, Ref, Step
 #: For each comparison, whether the counter is on its left where a loop counts up, and whether the end counts.
 _ENDS = {"Less": (True, 0), "LessEqual": (True, 1), "Greater": (False, 0), "GreaterEqual": (False, 1)}
 _MOST_PARTS = 16
+#: What is said of a loop whose rounds are not counted.
+UNCOUNTED = "how often this loop runs depends on its numbers, so its work is not known"
 _ADDS = frozenset({"Add", "AddV2"})
 #: A comparison of two numbers that no round changes.
 _HOLDS: dict[str, Callable[[int, int], bool]] = {

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from shapeinspect.binary.window import Window
-from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Block, Body, Call, Frozen, Layer, Model, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
@@ -20,6 +20,7 @@ from shapeinspect_tensorflow.graph.evaluate import Evaluator
 from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
+from shapeinspect_tensorflow.graph.rounds import UNCOUNTED
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
@@ -250,6 +251,7 @@ class _Builder:
         self._external: set[str] = set()
         self._sparse = 0
         self._left_out = 0
+        self._uncounted: list[str] = []
         self.layers: list[Layer] = []
         self.calls: list[Call] = []
         self.values: dict[str, Value] = {}
@@ -364,6 +366,7 @@ class _Builder:
         numbers = [(operator.options or {}).get(name) for name in names]
         graphs = [one for one in numbers if isinstance(one, int) and 0 <= one < len(self._file.subgraphs)]
         fresh = len({*graphs}) == 2 and self._added.keys().isdisjoint(graphs)
+        first = len(self.blocks)  # a block stands before those inside of it
         for number in graphs:
             self.add(number, part.prefix)
         inputs = tuple(part.names[index] if index >= 0 else "" for index in operator.inputs)
@@ -372,17 +375,20 @@ class _Builder:
             return False
         bodies = [self._added[number] for number in graphs]
         if operator.op == "IF":
-            self.blocks.append(Block(path, "if", tuple(bodies), inputs, outputs))
+            self.blocks.insert(first, Block(path, "if", tuple(bodies), inputs, outputs))
             return True
         condition, body = (self._file.subgraphs[number] for number in graphs)
         count = rounds(operator, condition, body, lambda index: _one_number(part.evaluator.numbers(index)))
+        name = "" if count is None else f"{path} (rounds)"
         if count is None:
-            return False
-        name = f"{path} (rounds)"
-        self.values[name] = Value(name, (), "int32", constant=count)
+            self._uncounted.append(path)
+        else:
+            self.values[name] = Value(name, (), "int32", constant=count)
         inner = replace(bodies[1], inputs=("", "", *bodies[1].inputs), outputs=("", *bodies[1].outputs))
         given = (name, "", *inputs)
-        self.blocks.append(Block(path, "loop", (inner,), given, outputs, len(inputs), counted=True))
+        self.blocks.append(
+            Block(path, "loop", (inner,), given, outputs, len(inputs), counted=count is not None)
+        )
         return True
 
     def _weight(
@@ -411,11 +417,10 @@ class _Builder:
         if others:
             shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
             texts.append(Note(f"operators without a kind here: {shown}"))
-        counted = {block.layer for block in self.blocks}
-        if any(layer.type in _LOOPS and layer.path not in counted for layer in self.layers):
-            texts.append(
-                Note("the work inside loops is counted once where the number of rounds is not known")
-            )
+        opened = {block.layer for block in self.blocks}
+        texts += [Note(UNCOUNTED, path) for path in self._uncounted]
+        if any(layer.type in _LOOPS and layer.path not in opened for layer in self.layers):
+            texts.append(Note("the work of a graph that several loops or branches run is counted once"))
         if self._left_out:
             texts.append(Note(f"left out: {many(self._left_out, 'operator')} that only compute shapes"))
         if self._external:
@@ -435,9 +440,9 @@ def _constant(tensor: Tensor) -> tuple[int, ...] | int | None:
     return numbers if tensor.shape else numbers[0]
 
 
-def _one_number(numbers: tuple[Dim, ...] | None) -> int | None:
+def _one_number(numbers: tuple[Dim, ...] | None) -> Dim | None:
     one = numbers[0] if numbers is not None and len(numbers) == 1 else None
-    return one if isinstance(one, int) else None
+    return None if isinstance(one, Unknown) else one
 
 
 def _op(operator: Operator) -> Op:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
+from shapeinspect.dims import Dim
+from shapeinspect.rules.lengths import ceil_div, larger, smaller
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph
 
 #: For each comparison, whether the counter is on its left where a loop counts up, and whether the end counts.
@@ -27,8 +30,8 @@ class _Counter:
 
 
 def rounds(
-    loop: Operator, condition: Subgraph, body: Subgraph, number: Callable[[int], int | None]
-) -> int | None:
+    loop: Operator, condition: Subgraph, body: Subgraph, number: Callable[[int], Dim | None]
+) -> Dim | None:
     """Return how often a loop runs; None where that is not known.
 
     Args:
@@ -43,18 +46,18 @@ def rounds(
         or len(condition.outputs) != 1
     ):
         return None
-    counts: list[int] = []
+    counts: list[Dim] = []
     for counter in _counters(condition):
         if counter is None:
             return None
         step, begin = _step(body, counter.place), number(loop.inputs[counter.place])
-        end = counter.constant
+        end: Dim | None = counter.constant
         if counter.end is not None and body.inputs[counter.end] == body.outputs[counter.end]:
             end = number(loop.inputs[counter.end])
         if begin is None or end is None or step is None or step < 1:
             return None
-        counts.append(max(0, -(-(end + counter.included - begin) // step)))
-    return min(counts, default=None)
+        counts.append(larger(ceil_div(end + counter.included - begin, step), 0))
+    return reduce(smaller, counts) if counts else None
 
 
 def _counters(condition: Subgraph) -> list[_Counter | None]:
