@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect_tensorflow.graph.flow import Ref, Step
-from shapeinspect_tensorflow.graph.nodes import Node
 from shapeinspect_tensorflow.graph.recurrence.chains import (
     MOST_LAYERS,
     Chain,
@@ -20,6 +19,7 @@ from shapeinspect_tensorflow.graph.recurrence.chains import (
     Work,
     chain,
     common_scope,
+    stand_in,
 )
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell
 from shapeinspect_tensorflow.graph.recurrence.loops import swapped_axes
@@ -92,13 +92,12 @@ class _Finder:
 
     def _step(self, ref: Ref) -> Step:
         """Return the step of a value, in which equal stored tensors are one."""
-        row = self._row(ref)
-        if row is not None:
-            return Step(ref.path, Node("", "TensorListGetItem", (), {}), (row.data,))
-        step = self._steps.step(ref)
         tensor = self._tensor(ref)
-        if tensor is not None and len(tensor.shape or ()) > 1 and self._zero(tensor):
-            return Step(ref.path, Node("", "ZerosLike", (), {}), ())
+        zeros = tensor is not None and len(tensor.shape or ()) > 1 and self._zero(tensor)
+        found = stand_in(ref, self._row(ref), zeros=zeros)
+        if found is not None:
+            return found
+        step = self._steps.step(ref)
         return replace(step, inputs=tuple(None if one is None else self._same(one) for one in step.inputs))
 
     def _same(self, ref: Ref) -> Ref:

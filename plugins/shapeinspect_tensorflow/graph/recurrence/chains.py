@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect_tensorflow.graph.flow import Ref, Step
+from shapeinspect_tensorflow.graph.nodes import Node
 from shapeinspect_tensorflow.graph.recurrence.cells import cell
 from shapeinspect_tensorflow.graph.recurrence.first_step import begins_with_zeros
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_gates_apart, value_of
@@ -124,6 +125,24 @@ class Work:
     """
 
     left: int = _MOST_WORK
+
+
+def stand_in(ref: Ref, row: Row | None, *, zeros: bool) -> Step | None:
+    """Return the step of which a term is made in the place of the graph's own; None for that one itself.
+
+    Args:
+        ref: the value.
+        row: the row of a tensor that it is, which is an element of the data.
+        zeros: whether it is a stored tensor of zeros, which a converter may hold in several shapes.
+
+    Example:
+        >>> step = stand_in(Ref("h"), None, zeros=True)
+        >>> (step.path, step.node.op) if step else None
+        ('h', 'ZerosLike')
+    """
+    if row is not None:
+        return Step(ref.path, Node("", "TensorListGetItem", (), {}), (row.data,))
+    return Step(ref.path, Node("", "ZerosLike", (), {}), ()) if zeros else None
 
 
 def chain(net: Net, work: Work) -> Chain | None:

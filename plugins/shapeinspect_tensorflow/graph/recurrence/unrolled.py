@@ -20,6 +20,7 @@ from shapeinspect_tensorflow.graph.recurrence.chains import (
     Work,
     chain,
     common_scope,
+    stand_in,
 )
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_parts
 from shapeinspect_tensorflow.graph.recurrence.loops import Unrolled, is_zero, swapped_axes
@@ -88,13 +89,9 @@ class _Finder:
         return Row(step.path, step.inputs[0], ref.index, count, axis)
 
     def _step(self, ref: Ref) -> Step:
-        row = self._row(ref)
-        if row is not None:
-            return Step(ref.path, Node("", "TensorListGetItem", (), {}), (row.data,))
         tensor = self._constant(ref)
-        if tensor is not None and len(tensor.shape) > 1 and self._zero(tensor):
-            return Step(ref.path, Node("", "ZerosLike", (), {}), ())
-        return self._at(ref)
+        zeros = tensor is not None and len(tensor.shape) > 1 and self._zero(tensor)
+        return stand_in(ref, self._row(ref), zeros=zeros) or self._at(ref)
 
     def _is_zero(self, ref: Ref) -> bool:
         return is_zero(ref, self._at, self._zero)
