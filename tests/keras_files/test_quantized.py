@@ -112,3 +112,37 @@ def test_the_state_of_8_bit_floats_is_no_parameter(keras: Any, tmp_path: Path) -
     model.save(tmp_path / "model.keras")
     for source in (model, tmp_path / "model.keras"):
         assert shapeinspect.inspect(source).totals.params == count
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_matrices_of_several_axes_are_counted_and_read(keras: Any, tmp_path: Path, mode: str) -> None:
+    """Projections without biases, two axes that are summed over, and outputs whose lengths prove no order."""
+    import numpy as np
+
+    layers = keras.layers
+    x = ids = keras.Input((7, 6))
+    x = layers.MultiHeadAttention(3, 5, use_bias=False, name="heads")(x, x)
+    x = layers.Reshape((7, 2, 3))(x)
+    x = layers.EinsumDense("abcd,cde->abe", (None, 10), name="merged")(x)
+    model = keras.Model(ids, layers.EinsumDense("abc,cde->abde", (None, 4, 4), name="equal")(x))
+    count = model.count_params()
+    model.quantize(mode)
+    heads, merged = model.get_layer("heads"), model.get_layer("merged")
+    query = keras.ops.convert_to_numpy(heads._query_dense(np.eye(6, dtype="float32")[None]))[0]
+    units = np.eye(6, dtype="float32").reshape(1, 6, 2, 3)
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    for source in (model, tmp_path / "model.keras", tmp_path / "model.weights.h5"):
+        report = shapeinspect.inspect(source)
+        assert report.totals.params == count
+        found = quantized(report)
+        wanted = {"merged/kernel": keras.ops.convert_to_numpy(merged(units))[0].reshape(2, 3, 10)}
+        if str(source).endswith(".h5") and mode == "int4":
+            wanted = {"heads/query/kernel": query.reshape(6, 15)}
+        elif not str(source).endswith(".h5"):
+            wanted |= {"heads/query/kernel": query}
+        for name, numbers in wanted.items():
+            read = found[name].values
+            assert read is not None
+            assert found[name].shape == numbers.shape
+            np.testing.assert_allclose(read(), numbers, atol=1e-5)

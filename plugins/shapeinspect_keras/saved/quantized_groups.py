@@ -52,7 +52,20 @@ def quantized(group: str, arrays: Sequence[Dataset]) -> Structure | None:
     ]
     told = [structure for structure in found if _SNAKE[structure[0]] == named]
     chosen = told or found
-    return chosen[0] if len(chosen) == 1 else None
+    if len(chosen) > 1 and {structure[0] for structure in chosen} <= {"Dense", "EinsumDense"}:
+        # A Dense is an EinsumDense of a matrix.
+        chosen = [structure for structure in chosen if structure[0] == "EinsumDense"]
+    return chosen[0] if len(chosen) == 1 else _open(mode, bias, scale)
+
+
+def _open(mode: str, bias: _Shape | None, scale: _Shape) -> Structure | None:
+    """Return the layer of which nothing says along which of its kernel's axes the scales stand.
+
+    Only the scales of an ``EinsumDense`` of 8-bit integers have more than one axis.
+    """
+    if mode != "int8" or len(scale) < 2:
+        return None
+    return "EinsumDense", {"equation": "", "bias_axes": "o" if bias else None, "dtype": "int8_from_float32"}
 
 
 #: The types of the arrays of an embedding whose reverse has a table of its own.
@@ -142,18 +155,19 @@ def _einsum(mode: str, kernel: _Shape, bias: _Shape | None, scale: _Shape) -> It
 
 
 def _flat(kernel: _Shape, bias: _Shape | None, scale: _Shape) -> Iterator[Structure]:
-    """A packed kernel is stored as a matrix; a bias says which axes its columns stand for."""
+    """A packed kernel is stored as a matrix, and nothing says which axes its rows and columns stand for.
+
+    A bias has the axes of the output, which may have another order than those of the kernel.
+    """
     columns = scale[-1] if scale else 0
-    outputs = bias or (columns,)
-    if len(kernel) != 2 or (columns + 1) // 2 != kernel[1] or math.prod(outputs) != columns:
+    if len(kernel) != 2 or (columns + 1) // 2 != kernel[1] or (bias and columns % math.prod(bias)):
         return
-    letters = _LETTERS[1 : len(outputs) + 1]
     yield (
         "EinsumDense",
         {
-            "equation": f"za,a{letters}->z{letters}",
-            "output_shape": list(outputs),
-            "bias_axes": letters if bias else None,
+            "equation": "za,ab->zb",
+            "output_shape": [columns],
+            "bias_axes": "b" if bias else None,
             "dtype": "int4_from_float32",
         },
     )

@@ -155,7 +155,8 @@ class _Assembly:
         shapes = tuple(self.graph.values.shape(name) for name in inputs if name)
         weights = tuple(self.weight(path, item, node) for item in stored)
         if node.own:
-            weights = folded(weights, node.class_name, node.config)
+            built = node.build.get("input_shape") or (shapes[0] if len(shapes) == 1 else None)
+            weights = folded(weights, node.class_name, node.config, built)
             weights = updated(weights, node.class_name, node.config)
         roles = {weight.role: weight.shape for weight in weights}
         try:

@@ -96,7 +96,8 @@ def weights(
     """
     listed = tuple(_weight(path, layer, config, item) for item in result)
     name = keras_class(layer)
-    listed = folded(listed, name, config or {}) if name else listed
+    built = layer.get_build_config() if name else None
+    listed = folded(listed, name, config or {}, (built or {}).get("input_shape")) if name else listed
     return tuple((weight, id(item.variable)) for weight, item in zip(listed, result, strict=True))
 
 

@@ -8,6 +8,7 @@ integer divided by its scale; with them it is the integer less the zero point of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -45,6 +46,7 @@ class _Stored:
         groups: the group of each entry of the axis that is cut into groups.
         part: the layer that holds it.
         mode: how it is quantized, where the settings say so.
+        inputs: the shape of what the layer reads, where it is known.
     """
 
     main: Weight
@@ -53,6 +55,7 @@ class _Stored:
     groups: Weight | None
     part: Part
     mode: str
+    inputs: Shape | None = None
 
     @property
     def tail(self) -> str:
@@ -94,13 +97,16 @@ class _Stored:
         return tuple(lengths)
 
 
-def folded(weights: Sequence[Weight], class_name: str, config: Mapping[str, Any]) -> tuple[Weight, ...]:
+def folded(
+    weights: Sequence[Weight], class_name: str, config: Mapping[str, Any], inputs: object = None
+) -> tuple[Weight, ...]:
     """Describe the quantized weights of a layer by what they stand for.
 
     Args:
         weights: the layer's weights, as they are stored.
         class_name: its class.
         config: its settings.
+        inputs: the shape of what it reads, as it was built; None where that is not known.
 
     Returns:
         The same weights: a quantized one with its logical shape and its dequantized values, its scales and
@@ -125,7 +131,9 @@ def folded(weights: Sequence[Weight], class_name: str, config: Mapping[str, Any]
             continue
         zero, groups = roles.get(f"{start}{stem}_zero"), roles.get(f"{start}g_idx")
         beside = [scale, zero, groups, roles.get(f"{start}awq_scales")]
-        found = _Stored(weight, scale, zero, groups, part, quantization_mode(part.config, whole=True) or "")
+        mode = quantization_mode(part.config, whole=True) or ""
+        read = tuple(inputs) if isinstance(inputs, list | tuple) else None
+        found = _Stored(weight, scale, zero, groups, part, mode, read)
         changed |= {
             other.role: replace(other, buffer=True, trainable=False) for other in beside if other is not None
         }
@@ -193,7 +201,7 @@ def _block(stored: _Stored, rank: int) -> tuple[int | None, ...] | None:
 
 
 def _kernel_shape(stored: _Stored, flat: tuple[int, ...], config: Mapping[str, Any]) -> Shape | None:
-    """Return the axes of a kernel that is stored as a matrix of inputs and outputs."""
+    """Return the axes of a kernel that is stored as a matrix of inputs and outputs, else the matrix's."""
     if stored.part.class_name != "EinsumDense" or stored.packed_axis is None or len(flat) != 2:
         return flat
     rows, columns = flat
@@ -213,17 +221,14 @@ def _kernel_shape(stored: _Stored, flat: tuple[int, ...], config: Mapping[str, A
     letters = equation_axes(str(stored.part.config.get("equation", "")))
     sizes = stored.part.config.get("output_shape")
     if letters is None or not isinstance(sizes, list | tuple):
-        return None
-    kernel, output, _ = letters
-    known = dict(zip(reversed(output), reversed(sizes), strict=False))
+        return flat
+    kernel, output, read = letters
+    known = dict(zip(reversed(read), reversed(stored.inputs or ()), strict=False))
+    known |= dict(zip(reversed(output), reversed(sizes), strict=False))
     inner = [letter for letter in kernel if letter not in output]
-    lengths = [rows if letter in inner else known.get(letter) for letter in kernel]
-    total = 1
-    for length in lengths:
-        total *= length if isinstance(length, int) else 0
-    if len(inner) != 1 or total != rows * columns:
-        return None
-    return tuple(length for length in lengths if isinstance(length, int))
+    known |= {inner[0]: rows} if len(inner) == 1 else {}
+    lengths = tuple(length for letter in kernel if isinstance(length := known.get(letter), int))
+    return lengths if len(lengths) == len(kernel) and math.prod(lengths) == rows * columns else flat
 
 
 def _dequantized(stored: _Stored, shape: Shape) -> _Values | None:
@@ -232,6 +237,8 @@ def _dequantized(stored: _Stored, shape: Shape) -> _Values | None:
     read, scales = main.values, scale.values
     if read is None or scales is None or plain is None or stored.mode.startswith("awq"):
         return None
+    if axis is None and stored.part.class_name == "EinsumDense" and equation_axes(_equation(stored)) is None:
+        return None  # along which axes the scales stand is not known
     zeros, group_of = (zero.values if zero else None), (groups.values if groups else None)
     lengths = tuple(length for length in shape if isinstance(length, int))
 
