@@ -20,7 +20,7 @@ _STRING, _ARRAY = 8, 9
 _PLAIN = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 #: Longest name, most tensors, most metadata fields: far above what any model has.
-_MOST_NAME, _MOST_TENSORS, _MOST_FIELDS = 65_535, 1_000_000, 100_000
+_MOST_NAME, _MOST_TENSORS, _MOST_FIELDS = 65_535, 200_000, 100_000
 #: How much of a value is kept: bytes of a text, numbers of an array. The rest is skipped.
 _KEPT_TEXT, _KEPT_ITEMS = 1000, 1024
 _MOST_NESTED, _MOST_STRINGS = 4, 5_000_000

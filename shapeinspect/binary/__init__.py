@@ -16,7 +16,7 @@ tensor data between names                          skipped, not read            
 **JSON**
 a key twice                                        refused                                      ``json_text``
 another encoding than UTF-8                        refused                                      ``json_text``
-over 256 MiB, 4,000,000 containers or 12,000,000   refused before it is parsed                  ``json_text``
+over 256 MiB, 1,200,000 containers or 5,000,000    refused before it is parsed                  ``json_text``
 commas
 over 200 levels                                    refused                                      ``json_text``
 an integer of over 64 bits                         refused; kept in a ``config.json``, where    ``json_text``
@@ -42,8 +42,9 @@ over 4 MiB, and over 100 times what is stored      refused before it is inflated
 two root directories in a torch archive            refused                                      ``zip_reader``
 **pickle**
 imports, calls, state                              recorded, never executed                     ``pickles``
-over 20,000,000 opcodes, 2,000,000 objects,        refused                                      ``pickles``
-5,000,000 entries of the memo, 100,000 names
+over 4,000,000 opcodes and one for each three      refused                                      ``pickles``
+bytes, or 15,000,000; 2,000,000 objects, 5,000,000
+entries of the memo, 100,000 names
 over 1,000 open marks                              refused                                      ``pickles``
 an integer of over 64 bytes                        refused                                      ``pickles``
 long bytes and texts                               left in the file; their offset is kept       ``pickles``
@@ -59,7 +60,8 @@ messages in messages                               no recursion here; a reader o
 more fields or entries than any model has          each reader's :class:`~.protobuf.Budget`     ``protobuf``
 **flatbuffer**
 a table, field or list outside the file            refused                                      ``flatbuffer``
-over 5,000,000 entries in all, a name of over      refused                                      ``flatbuffer``
-64 KiB
+over 5,000,000 entries in all, 400,000 tables in   refused                                      ``flatbuffer``
+lists or more than the file can hold, a name of
+over 64 KiB
 =================================================  ===========================================  ==============
 """

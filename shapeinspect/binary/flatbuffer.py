@@ -17,6 +17,9 @@ from shapeinspect.errors import UnreadableFileError
 
 #: The most list entries, characters and tables that are read.
 MAX_ENTRIES = 5_000_000
+#: The most tables in lists, and the bytes of the file that each takes at least: several entries may name one
+#: table, so that a small file could expand to very many.
+MAX_TABLES, _BYTES_A_TABLE = 400_000, 16
 #: The longest name in bytes.
 MAX_TEXT = 1 << 16
 _SIZES = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8}
@@ -63,7 +66,7 @@ class Buffer:
 
     def __init__(self, window: Bytes) -> None:
         self.window = window
-        self._entries = 0
+        self._entries = self._tables = 0
         self._vtables: dict[int, tuple[int, ...]] = {}
 
     def root(self) -> Table:
@@ -126,6 +129,21 @@ class Buffer:
         self._entries += count
         if self._entries > MAX_ENTRIES:
             raise self.window.fail(f"it holds more than {MAX_ENTRIES:,} entries in its lists", offset)
+
+    def spend_tables(self, count: int, offset: int) -> None:
+        """Count the tables of lists, and refuse more than any model has.
+
+        Args:
+            count: how many tables are added.
+            offset: the offset of their list, for the error.
+
+        Raises:
+            UnreadableFileError: if the file cannot hold as many.
+        """
+        self._tables += count
+        most = min(self.window.size // _BYTES_A_TABLE, MAX_TABLES)
+        if self._tables > most:
+            raise self.window.fail(f"it lists more than {most:,} tables", offset)
 
     def text(self, start: int, count: int) -> str:
         """Read one text.
@@ -279,7 +297,9 @@ class Table:
         Args:
             slot: the field's index in the table's definition.
         """
-        return [Table(self._buffer, offset) for offset in self._targets(slot)]
+        targets = self._targets(slot)
+        self._buffer.spend_tables(len(targets), self._offset)
+        return [Table(self._buffer, offset) for offset in targets]
 
     def _targets(self, slot: int) -> list[int]:
         """Return the offset of each table or text in a list."""

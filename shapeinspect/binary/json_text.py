@@ -18,8 +18,8 @@ MAX_BYTES = 256 << 20
 #: Levels of nesting; a nested model takes about four.
 MAX_DEPTH = 200
 # Parsed JSON takes more memory than its text: the most containers and commas of one text.
-_MAX_CONTAINERS = 4_000_000
-_MAX_COMMAS = 12_000_000
+_MAX_CONTAINERS = 1_200_000
+_MAX_COMMAS = 5_000_000
 _MAX_BITS = 64
 #: An integer of more bits than that has at least this many digits.
 _LONG = b"0" * 20

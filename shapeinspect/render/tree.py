@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -10,8 +9,11 @@ from shapeinspect.ir import Call, Layer, Model, Value, Weight
 
 #: A longer run of digits is not a layer's number.
 _DIGITS = 18
-#: How many parts of a path become nodes; the rest of a longer path stays one part.
-_DEEPEST = 100
+#: How many parts of a path become nodes, fewer where that would be too many nodes; the rest of a longer path
+#: stays one part.
+_DEEPEST, _DEEPEST_AT_LEAST, _NODES = 100, 12, 400_000
+#: A container of more children remembers them by name.
+_FEW = 8
 #: How many equal neighbors are folded: blocks from two on, single layers from three on.
 _FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
 
@@ -56,37 +58,51 @@ def build(model: Model) -> Node:
         >>> [node.name for node in build(Model("m", "f", "f", "a", layers)).walk()]
         ['', 'b', '0', '1']
     """
-    calls: dict[str, list[Call]] = defaultdict(list)
+    calls: dict[str, list[Call]] = {}
     for call in model.calls:
-        calls[call.layer].append(call)
+        calls.setdefault(call.layer, []).append(call)
     root = Node("")
-    inside: dict[tuple[int, str], Node] = {}
+    inside: _Named = {}
+    deepest = min(max(_NODES // max(len(model.layers), 1), _DEEPEST_AT_LEAST), _DEEPEST)
     for layer in model.layers:
-        *around, last = _shortened(layer.parts or (layer.path,))
+        *around, last = _shortened(layer.parts or (layer.path,), deepest)
         outer = root
         for part in around:
-            outer = _child(inside, outer, part)
-        node = inside.get((id(outer), last))
+            outer = _found(inside, outer, part) or _added(inside, outer, part)
+        node = _found(inside, outer, last)
         if node is None or node.layer is not None:
-            inside.pop((id(outer), last), None)
-            node = _child(inside, outer, last)
+            node = _added(inside, outer, last)
         node.layer = layer
-        node.calls = calls.get(layer.path, [])
+        if layer.path in calls:
+            node.calls = calls[layer.path]
     return root
 
 
-def _shortened(parts: tuple[str, ...]) -> tuple[str, ...]:
-    if len(parts) <= _DEEPEST:
+def _shortened(parts: tuple[str, ...], deepest: int) -> tuple[str, ...]:
+    if len(parts) <= deepest:
         return parts
-    return (*parts[: _DEEPEST - 1], ".".join(parts[_DEEPEST - 1 :]))
+    return (*parts[: deepest - 1], ".".join(parts[deepest - 1 :]))
 
 
-def _child(inside: dict[tuple[int, str], Node], outer: Node, name: str) -> Node:
-    """Return the child of a name, creating it if it does not exist."""
-    child = inside.get((id(outer), name))
-    if child is None:
-        child = inside[id(outer), name] = Node(name)
-        outer.children.append(child)
+#: The latest child of each name, of the nodes that have more than a few; most have one or two.
+_Named = dict[int, dict[str, Node]]
+
+
+def _found(inside: _Named, outer: Node, name: str) -> Node | None:
+    """Return the latest child of a name."""
+    if len(outer.children) > _FEW:
+        return inside[id(outer)].get(name)
+    return next((child for child in reversed(outer.children) if child.name == name), None)
+
+
+def _added(inside: _Named, outer: Node, name: str) -> Node:
+    """Add a child of a name."""
+    child = Node(name)
+    outer.children.append(child)
+    if len(outer.children) == _FEW + 1:
+        inside[id(outer)] = {child.name: child for child in outer.children}
+    elif len(outer.children) > _FEW:
+        inside[id(outer)][name] = child
     return child
 
 

@@ -231,6 +231,41 @@ def test_an_answer_that_never_ends(server, monkeypatch: pytest.MonkeyPatch) -> N
         from_url(f"{server.url}/m.onnx")
 
 
+def test_all_requests_together_have_a_limit(server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends every range, but each of them slowly."""
+    sparse_safetensors(server.root / "m.safetensors", 20_000, 20_000 << 12)
+    monkeypatch.setattr(http, "Budget", lambda: Budget(left=0.5))
+
+    def drip(handler) -> int:
+        import time
+
+        time.sleep(0.2)
+        handler.serve()
+        return 0
+
+    server.answer = drip
+    with pytest.raises(UnreadableFileError, match="the requests for it took over"):
+        inspect(f"{server.url}/m.safetensors")
+    assert server.requests <= 4
+
+
+def test_one_slow_answer_ends_with_the_limit_of_all(server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "Budget", lambda: Budget(left=0.3))
+
+    def drip(handler) -> None:
+        import time
+
+        handler.send_response(206)
+        handler.flush_headers()
+        for number in range(1000):
+            handler.wfile.write(f"X-{number}: drip\r\n".encode())
+            time.sleep(0.05)
+
+    server.odd["/m.onnx"] = drip
+    with pytest.raises(UnreadableFileError, match="the requests for it took over"):
+        from_url(f"{server.url}/m.onnx")
+
+
 @pytest.mark.parametrize("url", ["http://", "http://[::1/m", "https://host:99999/m", "http://host:x/m"])
 def test_no_address(url: str) -> None:
     with pytest.raises(UsageError):

@@ -25,7 +25,7 @@ from shapeinspect_keras.saved.node_kinds import Described, described
 from shapeinspect_keras.saved.weight_lists import Path
 
 #: The most calls that repeated nested models may expand to: repeats multiply.
-_REPEATS = 100_000
+_REPEATS = 20_000
 #: The most characters of the path that prefixes all names in a model.
 _LONGEST_PATH = 8192
 

@@ -20,8 +20,8 @@ from shapeinspect_onnx.reading.messages import folder
 
 #: On a busy machine the child's computing takes up to this many times as long by the wall clock.
 _PATIENCE = 10
-#: The bytes of its answer, and those for each byte of the model: what it adds are shapes.
-_ANSWER, _ANSWER_EACH_BYTE = 16 << 20, 8
+#: The bytes of its answer, those for each byte of the model, and the most in all: what it adds are shapes.
+_ANSWER, _ANSWER_EACH_BYTE, _ANSWER_AT_MOST = 16 << 20, 8, 128 << 20
 
 
 class Worker:
@@ -82,7 +82,7 @@ class Worker:
         process = self._process
         if process is None:
             return None, "it could not be started"
-        most = _ANSWER + _ANSWER_EACH_BYTE * len(model)
+        most = min(_ANSWER + _ANSWER_EACH_BYTE * len(model), _ANSWER_AT_MOST)
         answer, code, late = answer_of(process, _PATIENCE * _child.seconds(len(model)), most, model)
         if late:
             return None, "it took too long"

@@ -20,7 +20,10 @@ from shapeinspect.sources.source import Source
 from shapeinspect_onnx.dtypes import INTEGERS
 from shapeinspect_onnx.dtypes import nbytes as nbytes_of
 
-MAX_FIELDS = 5_000_000
+#: Fields that are walked; the fields of a node that is copied are counted by its bytes.
+MAX_FIELDS, _BYTES_A_FIELD = 1_200_000, 16
+#: Nodes, and tensors, of all graphs and functions.
+MAX_NODES = MAX_TENSORS = 100_000
 MAX_KEPT = 256 << 20
 #: Tensors of up to this many values keep them, because shape inference reads some.
 KEEP_INTEGERS = 1024
@@ -187,6 +190,10 @@ class _Walk:
         self.window = window
         self.stored: dict[str, Stored] = {}
         self.fields = Budget(window, "fields", MAX_FIELDS)
+        self.counted = {
+            "NodeProto": Budget(window, "nodes", MAX_NODES),
+            "TensorProto": Budget(window, "tensors", MAX_TENSORS),
+        }
         self.kept = 0
         # A mark that no file can know, so that none of its own doc_strings is mistaken for ours.
         self.mark = os.urandom(8).hex()
@@ -211,7 +218,10 @@ class _Walk:
             if numbers is not None:
                 numbers.add(number)
             action = row[1] if row else _DROP
+            if action in self.counted:
+                self.counted[action].spend()
             if action == _KEEP or (action == "NodeProto" and position - value_start <= _SMALL_NODE):
+                self.fields.spend((position - value_start) // _BYTES_A_FIELD if action == "NodeProto" else 0)
                 continue
             if run < key_start:
                 out += self.copy(run, key_start)

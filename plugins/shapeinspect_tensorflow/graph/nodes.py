@@ -28,8 +28,8 @@ from shapeinspect.dims import Shape, Unknown
 from shapeinspect_tensorflow.tables.shapes import shape
 from shapeinspect_tensorflow.vocabulary import dtypes
 
-_MAX_NODES = 1_000_000
-_MAX_ATTRIBUTES = 5_000_000
+_MAX_NODES = 200_000
+_MAX_ATTRIBUTES = 800_000
 #: A list of more entries does not concern shapes.
 _MAX_LIST = 100_000
 #: Integer tensors of up to this many elements may be settings; their values are read.

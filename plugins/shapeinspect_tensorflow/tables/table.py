@@ -20,8 +20,9 @@ _PLAIN, _SNAPPY = 0, 1
 #: TensorFlow writes blocks of 256 KiB.
 _MAX_BLOCK = 16 << 20
 _MAX_ENTRIES = 2_000_000
-#: The most bytes of all keys: they share prefixes, so a small file could expand to very many.
-_MAX_KEYS = 512 << 20
+#: The most bytes of one key, and of all, also for each byte of the file: they share prefixes, so a small file
+#: could expand to very many. TensorFlow's own expand to three times the file.
+_MAX_KEY, _MAX_KEYS, _KEYS_AT_LEAST, _KEYS_A_BYTE = 4096, 128 << 20, 4 << 20, 8
 #: The index of 200,000 variables has about 10 MiB.
 _MAX_INFLATED = 256 << 20
 
@@ -56,7 +57,8 @@ def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
         raise window.fail("it does not end like a checkpoint's index", window.size - 8)
     _, _, position = _handle(window, footer, 0, footer_start)
     offset, size, _ = _handle(window, footer, position, footer_start)
-    count, keys = Budget(window, "entries", _MAX_ENTRIES), Budget(window, "bytes of names", _MAX_KEYS)
+    count = Budget(window, "entries", _MAX_ENTRIES)
+    keys = Budget(window, "bytes of names", min(_KEYS_AT_LEAST + _KEYS_A_BYTE * window.size, _MAX_KEYS))
     inflated = Budget(window, "bytes in compressed blocks", _MAX_INFLATED)
     last_end, last = 0, b""
     for _, handle in _block(window, offset, size, keys, inflated):
@@ -117,6 +119,8 @@ def _block(
         length, position = _varint(window, data, position)
         if shared > len(key) or fresh + length > end - position:
             raise window.fail("an entry reaches beyond its block", offset)
+        if shared + fresh > _MAX_KEY:
+            raise window.fail(f"a name has {shared + fresh:,} bytes", offset)
         key = key[:shared] + data[position : position + fresh]
         position += fresh
         keys.spend(len(key))

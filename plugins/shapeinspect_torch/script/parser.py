@@ -19,6 +19,8 @@ _TOKEN = re.compile(
 #: What parts a list of parameters; a mark inside a text is none.
 _MARK = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[\[\](),]")
 _MAX_LINE = 200_000
+#: Lines that are parsed of all functions of an archive; a scripted network has a few thousand.
+MAX_LINES = 60_000
 _MAX_DEPTH = 60
 _SIMPLE = {"pass", "break", "continue"}
 
@@ -72,11 +74,13 @@ class Function:
         parameters: the names of its parameters, and whether each is a tensor.
         body: its statements.
         defaults: the defaults of its parameters that are literals.
+        lines: the lines of its body.
     """
 
     parameters: list[tuple[str, bool]] = field(default_factory=list)
     body: tuple[Statement, ...] = ()
     defaults: dict[str, object] = field(default_factory=dict)
+    lines: int = 0
 
 
 def starts(text: str, indent: int) -> dict[str, int]:
@@ -106,6 +110,7 @@ class Functions:
         self._code = code
         self._functions: dict[tuple[str, str], Function | None] = {}
         self._starts: dict[tuple[str, int], Mapping[str, int]] = {}
+        self._left = MAX_LINES
 
     def find(self, class_name: str, name: str, indent: int) -> Function | None:
         """Return a method of a class, or a function of the file that defines it; None if there is none.
@@ -123,12 +128,14 @@ class Functions:
             text = self._code.text(class_name) if indent else self._code.module(class_name)
             if (class_name, indent) not in self._starts:
                 self._starts[class_name, indent] = starts(text, indent)
-            self._functions[key] = find_function(text, name, indent, self._starts[class_name, indent])
+            function = find_function(text, name, indent, self._starts[class_name, indent], self._left)
+            self._left -= 0 if function is None else function.lines
+            self._functions[key] = function
         return self._functions[key]
 
 
 def find_function(
-    text: str, name: str, indent: int, known: Mapping[str, int] | None = None
+    text: str, name: str, indent: int, known: Mapping[str, int] | None = None, most: int = MAX_LINES
 ) -> Function | None:
     r"""Parse one function of a class or file.
 
@@ -137,6 +144,7 @@ def find_function(
         name: the function's name.
         indent: the indentation of its ``def``.
         known: the result of :func:`starts` for the text, where it was called before.
+        most: how many lines it may have.
 
     Raises:
         CodeError: if it cannot be parsed.
@@ -158,7 +166,10 @@ def find_function(
     rest = re.compile(rf"^(?!{space}  )(?=.*\S)", re.MULTILINE).search(text, end + 2)
     body = text[end + 2 : rest.start() if rest is not None else len(text)]
     lines = [line for line in reversed(body.split("\n")) if line.strip()]
-    return Function(parameters, _block(lines, indent + 2, 0), defaults)
+    count = len(lines)
+    if count > most:
+        raise CodeError
+    return Function(parameters, _block(lines, indent + 2, 0), defaults, count)
 
 
 def _parameters(text: str) -> tuple[list[tuple[str, bool]], dict[str, object]]:

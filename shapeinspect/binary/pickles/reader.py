@@ -7,12 +7,14 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812  # an exception class, whatever struct calls it
 
 from shapeinspect.binary.pickles.machine import (
+    BYTES_AN_OPCODE,
     MAX_BYTES_KEPT,
     MAX_MARKS,
     MAX_MEMO,
     MAX_OBJECTS,
     MAX_OPCODES,
     MAX_TEXT_KEPT,
+    OPCODES_AT_LEAST,
     Machine,
     TruncatedPickleError,
 )
@@ -113,6 +115,7 @@ def names_in(data: bytes, *, opcodes: int = MAX_OPCODES) -> tuple[tuple[Global, 
 
 
 def _interpret(machine: Machine, opcodes: int) -> Pickle:
+    opcodes = min(opcodes, OPCODES_AT_LEAST + (machine.end - machine.pos) // BYTES_AN_OPCODE)
     try:
         value = _run(machine, opcodes)
     except IndexError:
@@ -131,7 +134,8 @@ def _interpret(machine: Machine, opcodes: int) -> Pickle:
 
 
 def _run(machine: Machine, opcodes: int) -> Node:
-    for _ in range(opcodes // _CHUNK):
+    chunks = opcodes // _CHUNK
+    while chunks > 0:
         try:
             ended = _advance(machine)
         except (IndexError, StructError, TruncatedPickleError) as error:
@@ -139,6 +143,7 @@ def _run(machine: Machine, opcodes: int) -> Node:
             if underflow or not machine.refill():
                 raise
             continue
+        chunks -= 1
         if machine.object_count > MAX_OBJECTS:
             machine.fail(f"the pickle builds more than {MAX_OBJECTS:,} objects")
         if len(machine.memo) > MAX_MEMO:

@@ -88,11 +88,14 @@ class Connection:
         self._late = False
 
     @contextmanager
-    def deadline(self) -> Iterator[None]:
+    def deadline(self, left: float) -> Iterator[None]:
         """End a request that takes too long, however busy the server seems.
 
+        Args:
+            left: the seconds that all requests may still take.
+
         Raises:
-            TimeoutError: if it took longer than ``DEADLINE`` seconds.
+            TimeoutError: if it took longer than that, or than ``DEADLINE`` seconds.
         """
 
         def end() -> None:
@@ -102,7 +105,7 @@ class Connection:
                 with suppress(OSError):
                     held.sock.shutdown(socket.SHUT_RDWR)
 
-        timer = threading.Timer(DEADLINE, end)
+        timer = threading.Timer(min(DEADLINE, left), end)
         timer.daemon = True
         timer.start()
         try:

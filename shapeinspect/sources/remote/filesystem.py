@@ -176,12 +176,15 @@ class _Remote:
 
     def _fetch(self, start: int, end: int) -> bytes:
         try:
-            if getattr(self.system, "async_impl", False):  # it requests just this range
-                return bytes(self.system.cat_file(self.path, start=start, end=end))
-            # Without a cache of its own it reads just this range.
-            with self.system.open(self.path, "rb", cache_type="none") as file:
-                file.seek(start)
-                return bytes(file.read(end - start))
+            with self.budget.clock(self.label):
+                if getattr(self.system, "async_impl", False):  # it requests just this range
+                    return bytes(self.system.cat_file(self.path, start=start, end=end))
+                # Without a cache of its own it reads just this range.
+                with self.system.open(self.path, "rb", cache_type="none") as file:
+                    file.seek(start)
+                    return bytes(file.read(end - start))
+        except ShapeInspectError:
+            raise
         except Exception as error:  # noqa: BLE001  # as above
             raise _unreadable(self.label, error) from None
 

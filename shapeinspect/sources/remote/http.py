@@ -168,7 +168,7 @@ class WebFile:
             return self.whole[start:end]
         complete = False
         try:
-            with self.connection.deadline():
+            with self.budget.clock(self.label), self.connection.deadline(self.budget.left):
                 response = self._ask(start, end)
                 data = self._body(response, start, end)
             complete = response.isclosed()  # nothing is left to read

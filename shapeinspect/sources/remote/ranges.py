@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import BinaryIO
 
 from shapeinspect.errors import UnreadableFileError
@@ -20,19 +22,45 @@ AHEAD = 1 << 20
 CACHE = 64 << 20
 #: What reading one model may cost, all its files together.
 MAX_REQUESTS, MAX_BYTES = 10_000, 1 << 30
+#: And how many seconds its requests may take together, by the clock.
+MAX_SECONDS = 300.0
 
 
 @dataclass(slots=True)
 class Budget:
-    """The requests and bytes that one model may still cost, shared by all its files.
+    """The requests, bytes and time that one model may still cost, shared by all its files.
 
     Args:
         requests: how many more requests.
         bytes: how many more bytes.
+        left: how many more seconds.
     """
 
     requests: int = MAX_REQUESTS
     bytes: int = MAX_BYTES
+    left: float = MAX_SECONDS
+
+    @contextmanager
+    def clock(self, label: str) -> Iterator[None]:
+        """Spend the seconds of one request.
+
+        Args:
+            label: the file, for the error.
+
+        Raises:
+            UnreadableFileError: if that is too much.
+        """
+        begin = monotonic()
+        try:
+            yield
+        finally:
+            self.left -= monotonic() - begin
+            if self.left < 0:
+                raise UnreadableFileError(
+                    label,
+                    f"the requests for it took over {MAX_SECONDS:.0f} s",
+                    hint="copy it to this machine first",
+                ) from None
 
     def spend(self, label: str, count: int) -> None:
         """Spend one request, and the bytes that it requests.
