@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeAlias
 
-from shapeinspect.text import one_line, printable, visible
+from shapeinspect.text import one_line, printable
 
 #: A fact on one line, or the lines of one. What a name brings along makes no line of its own.
 Fact: TypeAlias = "str | tuple[str, ...] | None"
@@ -62,7 +62,7 @@ class ShapeInspectError(Exception):
             first, *rest = text.split("\n")
             lines.append(f"  {label:<9} {printable(first, 2000)}")
             lines.extend(f"  {'':<9} {printable(line, 1000)}" for line in rest)
-        return visible("\n".join(lines))
+        return "\n".join(lines)
 
 
 def _text(fact: Fact) -> str | None:

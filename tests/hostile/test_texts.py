@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from shapeinspect.check.expect import expect
 from shapeinspect.check.snapshot import text as snapshot
 from shapeinspect.cli import main
 
+#: How each format holds names; the tables of this directory are loaded with it.
+NAMES: Any = sys.modules["make_names"]
 #: An error that a name would bring along on a line of its own.
 FORGED = "\nerror: forged"
 #: A color, a direction, ends of lines, a separator, a terminal's title, a zero-width character, C1.
@@ -85,6 +89,77 @@ def test_no_command_writes_a_raw_character(
     assert "Traceback" not in err
     clean(out)
     clean(err)
+
+
+#: Every string of a model of each format: what acts on a terminal, half of a character, ten thousand letters.
+ODD = [f"{EVIL}{at}" for at in range(3)] + ["n" * 10_000]
+HALF = ["a\ud800b"]
+HOLDS: dict[str, list[str]] = {
+    "torch": ODD + HALF, "safetensors": ODD, "gguf": [name[:60] for name in ODD], "msgpack": ODD,
+    "numpy": ODD, "onnx": ODD, "keras": ODD + HALF, "tensorflow": [name.replace(":", ";") for name in ODD],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOLDS)
+def test_no_command_writes_a_raw_character_of_any_format(
+    files: dict[str, str], kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build, called, _ = NAMES.FORMATS[kind]
+    path = tmp_path / called
+    path.write_bytes(build(HOLDS[kind]))
+    for words in ("show X", "show X --format json", "explain X", "explain X none", "fit X", "check X",
+                  "check X --spec SPEC", "diff X A --all", "normalize X -o OUT --keep-unknown"):  # fmt: skip
+        with contextlib.suppress(SystemExit):
+            main([{**files, "X": str(path)}.get(word, word) for word in words.split(" ")])
+        out, err = capsys.readouterr()
+        assert out + err, words
+        clean(out)
+        clean(err)
+
+
+def test_no_file_beside_a_model_is_named_in_raw_characters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (f"model{EVIL}.onnx", f"modle.onnx{EVIL}", f"{EVIL}.safetensors", f"{EVIL}.pt"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / os.fsdecode(b"model\xff.onnx")).write_bytes(b"")
+    for words in (
+        ["show", "model.onnx"],
+        ["show", "."],
+        ["explain", "modle.onnx"],
+        ["diff", "model.pt", "modl.pt"],
+    ):
+        with contextlib.suppress(SystemExit):
+            main([words[0], *(str(tmp_path / word) for word in words[1:])])
+        out, err = capsys.readouterr()
+        assert out + err, words
+        clean(out)
+        clean(err)
+
+
+def test_no_drawing_and_no_answer_of_a_layer_holds_a_raw_character(
+    files: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.suppress(SystemExit):
+        main(["explain", files["A"], f"{EVIL}conv", "--svg", str(tmp_path / "out.svg")])
+    out, err = capsys.readouterr()
+    assert out + err
+    clean(out)
+    clean(err)
+    clean((tmp_path / "out.svg").read_text())
+
+
+def test_no_diagnosis_holds_a_raw_character() -> None:
+    """Keys of a checkpoint, names of modules, and what a call is given."""
+    net = torch.nn.Module()
+    net.add_module(f"{EVIL}fc".replace(".", ""), torch.nn.Linear(3, 4))
+    odd = {f"{EVIL}{key}": value for key, value in net.state_dict().items()}
+    with pytest.raises(RuntimeError) as caught, shapeinspect.debug(net):
+        net.load_state_dict(odd)
+    notes = "\n".join(getattr(caught.value, "__notes__", ()))  # Python 3.10 has none
+    told = notes or str(caught.value).partition("shapeinspect:")[2]
+    assert "checkpoint" in told
+    clean(told)
 
 
 def of_an_error(call: Callable[[], object]) -> str:
