@@ -86,6 +86,8 @@ def unexplained(where: str, fixes: Sequence[Tried]) -> str:
         fixes: what was run.
     """
     lines = ["a statement of this script fails, and runs with this change"]
+    for index, text in enumerate(fixes[0].fix.why if fixes else ()):
+        lines += _wrapped("because" if index == 0 else "", text)
     lines += _wrapped("at", where)
     for index, text in enumerate(_fixes(fixes)):
         lines += _wrapped("fix" if index == 0 else "", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,15 +54,16 @@ def rank_change(trace: Trace, node: ast.expr) -> RankChange | None:
     return None
 
 
-def birth(trace: Trace, node: ast.expr) -> str:
+def birth(trace: Trace, node: ast.expr, failed: Iterable[ast.expr]) -> str:
     """Return where an array got its lengths, of arrays of others; empty for nowhere.
 
     Args:
         trace: the script, as it failed.
-        node: an expression that failed.
+        node: the array.
+        failed: all that the expression reads that failed.
     """
     shape = trace.shape(node)
-    behind = sorted(lineage(trace, [node]).items(), key=lambda pair: pair[1])
+    behind = sorted(lineage(trace, failed).items(), key=lambda pair: pair[1])
     for one in (one for one, distance in behind if distance and shape is not None):
         parts = [found for part in _read(one) if (found := trace.shape(part)) is not None]
         if trace.shape(one) == shape and parts and shape not in parts:

@@ -45,7 +45,7 @@ def births(trace: Trace) -> Iterator[str]:
     """
     read = _operands(trace)
     if len({trace.shape(one) for one in read}) > 1:
-        yield from filter(None, (birth(trace, one) for one in read))
+        yield from filter(None, (birth(trace, one, read) for one in read))
 
 
 def _operands(trace: Trace) -> list[ast.expr]:
