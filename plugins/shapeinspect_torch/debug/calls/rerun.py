@@ -10,13 +10,9 @@ from typing import Any
 from shapeinspect.ir import Layer
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import (
-    Around,
     Change,
     Evaluating,
-    Exchanged,
-    OnCall,
     OnLayer,
-    OnOperand,
     Recounted,
     Remade,
     Wording,
@@ -27,9 +23,10 @@ from shapeinspect.plugin_api.regions import Region
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.plugin_api.user_code.frames import Place, traceback_frames, user_line, user_place
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.calls.anchors import Anchor, Placed, of_kind
+from shapeinspect_torch.debug.calls import edited_calls
+from shapeinspect_torch.debug.calls.anchors import Anchor, Placed
 from shapeinspect_torch.debug.calls.conditions import Conditions, is_grad_enabled
-from shapeinspect_torch.debug.calls.edits import rebuild_layer, stepped
+from shapeinspect_torch.debug.calls.edits import rebuild_layer
 from shapeinspect_torch.debug.calls.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
 from shapeinspect_torch.debug.calls.recorded import failure_of, full_path, model_of
 from shapeinspect_torch.debug.calls.trial import FAILED, Trial, fed, retried, roles_of
@@ -42,9 +39,8 @@ from shapeinspect_torch.tracing.inputs import prepare
 from shapeinspect_torch.tracing.meta_checks import refuse_types
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
-from shapeinspect_torch.tracing.pytree import rebuild
 from shapeinspect_torch.tracing.real_run import LimitError, unwritten
-from shapeinspect_torch.tracing.recorder import PACKAGES, Recorder
+from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.tracing.reporting import new_recorder, wrap_copies
 from shapeinspect_torch.tracing.trace import limit_text
 from shapeinspect_torch.tracing.ways import Way, WithNumbers, WithoutNumbers, has_numbers
@@ -369,8 +365,8 @@ class TorchRerun(Rerun):
                 return forward(*args, **kwargs)
             position = len(recorder.calls)
             self._entered[position] = path
-            args, kwargs = self._operands(position, path, args, kwargs, recorder, changes)
-            args, turn = self._turned(position, path, args, recorder, changes)
+            args, kwargs = edited_calls.operands(position, path, args, kwargs, recorder, changes)
+            args, turn = edited_calls.turned(position, path, args, recorder, changes)
             try:
                 if node.draft.kind in ("batch_norm", "instance_norm"):
                     refuse_one_value(node.draft.kind, module, args)
@@ -379,7 +375,7 @@ class TorchRerun(Rerun):
                     refuse_places(trial.pooled, args, outputs)
                 return outputs
             except Exception:
-                edited = self._again(position, path, args, kwargs, trial, changes)
+                edited = edited_calls.again(position, path, args, kwargs, recorder, changes)
                 outputs = retried(trial, edited, lambda args, kwargs: forward(*args, **kwargs))
                 if outputs is not FAILED:
                     return outputs
@@ -402,15 +398,17 @@ class TorchRerun(Rerun):
                 return recorder.function(func, args, kwargs, run)
             position, name = len(recorder.calls), function_name(func)
             self._entered[position] = name
-            new_args, new_kwargs = self._operands(position, name, args, kwargs, recorder, changes)
-            new_args, new_kwargs = self._settings(position, name, new_args, new_kwargs, recorder, changes)
+            new_args, new_kwargs = edited_calls.operands(position, name, args, kwargs, recorder, changes)
+            new_args, new_kwargs = edited_calls.settings(
+                position, name, new_args, new_kwargs, recorder, changes
+            )
             if new_args is not args or new_kwargs is not kwargs:
                 args, kwargs = new_args, new_kwargs
                 run = lambda: func(*args, **kwargs)  # noqa: E731  # a name of its own would say no more
             try:
                 return recorder.function(func, args, kwargs, self._checked(name, args, kwargs, run))
             except Exception:
-                edited = self._again(position, name, args, kwargs, trial, changes)
+                edited = edited_calls.again(position, name, args, kwargs, recorder, changes)
                 outputs = retried(
                     trial,
                     edited,
@@ -434,84 +432,6 @@ class TorchRerun(Rerun):
             return run()
 
         return checked
-
-    def _operands(
-        self,
-        position: int,
-        name: str,
-        args: Any,
-        kwargs: Any,
-        recorder: Recorder,
-        changes: tuple[Placed, ...],
-    ) -> tuple[Any, Any]:
-        edits = [
-            change for change, place in of_kind(changes, OnOperand) if place.is_at(position, name, recorder)
-        ]
-        return self._edited(edits, name, args, kwargs, recorder) if edits else (args, kwargs)
-
-    def _turned(
-        self, position: int, name: str, args: Any, recorder: Recorder, changes: tuple[Placed, ...]
-    ) -> tuple[Any, Callable[[Any], Any]]:
-        """Permute the input of a layer; return it and the inverse permutation of the output."""
-        asked = next(
-            (
-                item.change
-                for item in changes
-                if isinstance(item.change, Around | Exchanged) and item.is_at(position, name, recorder)
-            ),
-            None,
-        )
-        if asked is None or not args:
-            return args, lambda outputs: outputs
-        if isinstance(asked, Exchanged):
-            return (args[1], args[0], *args[2:]), lambda outputs: outputs
-        turned, back = stepped(args[0], (("permute", asked.axes),)), asked.back
-        return (turned, *args[1:]), lambda outputs: stepped(outputs, (("permute", back),))
-
-    def _again(
-        self, position: int, name: str, args: Any, kwargs: Any, trial: Trial, changes: tuple[Placed, ...]
-    ) -> tuple[Any, Any] | None:
-        """Edit what fails at the line that failed first, in another layer of the same code."""
-        recorder = trial.recorder
-        edits = [
-            change
-            for change, place in of_kind(changes, OnOperand)
-            if change.call is None and place.anchor.is_like(position, name, recorder)
-        ]
-        return self._edited(edits, name, args, kwargs, recorder) if edits else None
-
-    def _edited(
-        self, edits: list[OnOperand], name: str, args: Any, kwargs: Any, recorder: Recorder
-    ) -> tuple[Any, Any]:
-        for edit in edits:
-            for step, item in edit.steps:
-                if step == "item":  # a layer got all outputs of another
-                    return tuple(
-                        argument[item] if isinstance(argument, tuple) else argument for argument in args
-                    ), kwargs
-        operands = recorder.operands(name, args, kwargs)
-        new = {id(operands[edit.operand]): stepped(operands[edit.operand], edit.steps) for edit in edits}
-        return (
-            rebuild(tuple(args), lambda tensor: new.get(id(tensor), tensor)),
-            rebuild(dict(kwargs), lambda tensor: new.get(id(tensor), tensor)),
-        )
-
-    def _settings(
-        self,
-        position: int,
-        name: str,
-        args: Any,
-        kwargs: Any,
-        recorder: Recorder,
-        changes: tuple[Placed, ...],
-    ) -> tuple[Any, Any]:
-        for change, place in of_kind(changes, OnCall):
-            if place.is_at(position, name, recorder):
-                if "axis" in change.attributes:
-                    return args[:1], {**kwargs, "dim": change.attributes["axis"]}
-                if "shape" in change.attributes:
-                    return (args[0], change.attributes["shape"]), {}
-        return args, kwargs
 
     def fails_at(self, call: int) -> None:
         """Set the failed call, where a run on meta tensors does not fail.
