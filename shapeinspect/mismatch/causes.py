@@ -75,7 +75,7 @@ CAUSES: dict[str, str] = {
     "rank-of-operands": "what is combined has different numbers of axes",
     "ragged": "the samples of the batch have different shapes",
     "one-input": "the model takes one array but got several",
-    "open-weight": "a weight is made with a length that is not known, the number of samples",
+    "open-weight": "a weight is made with a length that is not known",
     "open-size": "a layer needs its number of input features, and an axis before the Flatten is open",
     "labels-for-classes": "the targets are class indices, and the loss takes one number for each class",
     "samples-in-shape": "the declared input shape includes the number of samples",

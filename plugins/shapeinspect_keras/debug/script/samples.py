@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import math
+import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -22,6 +23,8 @@ _REDUCES = frozenset({
     "sum", "mean", "max", "min", "prod", "std", "var", "reduce_sum", "reduce_mean", "reduce_max",
     "reduce_min", "reduce_prod", "reduce_std",
 })  # fmt: skip
+#: The shape of a single number in a message, and not the end of a function's name.
+_SCALAR = re.compile(r"(?<!\w)\(\)")
 #: Layers that read sequences of vectors.
 _OF_STEPS = ("LSTM", "GRU", "SimpleRNN", "Conv1D", "Bidirectional")
 
@@ -42,7 +45,8 @@ def weights(scene: Scene) -> Iterator[Candidate]:
             continue
         text = scene.program.source(given)
         why = f"the weight of {scene.at(node)} is made with the shape `{scene.text(given)}`, {show(shape)}: "
-        why += "its open axis is the number of samples, which no weight has"
+        plain = isinstance(given, ast.Name) and given.id == "input_shape" and shape.index(None) == 0
+        why += "its open axis is the number of samples, which no weight has" if plain else "an axis is open"
         if isinstance(given, ast.Tuple | ast.List) and len(given.elts) == len(shape):
             at = given.elts[shape.index(None)]
             if isinstance(at, ast.Subscript):
@@ -64,6 +68,7 @@ def declared(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
+    fed = {scene.program.line(item) for item in _fed(scene)}
     for node in scene.near:
         if not isinstance(node, ast.Attribute) or node.attr != "shape" or scene.kind(node.value) != "numpy":
             continue
@@ -72,6 +77,8 @@ def declared(scene: Scene) -> Iterator[Candidate]:
         named = isinstance(outer, ast.Assign) and isinstance(outer.targets[0], ast.Name)
         if not (argument or named) or shape is None or len(shape) < 2 or scene.clues.rank > 0:
             continue
+        if scene.program.line(node.value) not in fed:
+            continue  # it may be one sample
         text = scene.program.source(node)
         why = f"`{text}` at {scene.at(node)} is the shape of all {shape[0]} samples, {show(shape)}; "
         why += f"that of one sample is {show(shape[1:])}"
@@ -169,7 +176,7 @@ def reductions(scene: Scene) -> Iterator[Candidate]:
         text = scene.program.source(node)[:-1].rstrip().rstrip(",")
         why = f"`{scene.text(node)}` at {scene.at(node)} goes over all axes, the samples included: "
         why += f"{show(before)} becomes a single number"
-        lacking = scene.clues.rank > 0 or () in scene.clues.shapes or "()" in scene.message
+        lacking = _SCALAR.search(scene.message) is not None
         prior = (0.4 if lacking else 1.4) + 0.3 * scene.far(node)
         for place, more in enumerate(("axis=-1, keepdims=True", "axis=-1")):
             edit = (Replacement(node, f"{text}, {more})"),)

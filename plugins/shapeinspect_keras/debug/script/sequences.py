@@ -230,9 +230,8 @@ def per_sample(scene: Scene) -> Iterator[Candidate]:
     if head is None or not isinstance(outer, ast.Call | ast.List):
         return
     inner = "steps" if len(output) == 3 else "places"
-    why = f"the network gives {_told(output)}, an output for each of its {inner}, and the targets "
-    why += f"{_told(target)} are one for each sample: nothing pools before "
-    why += f"`{scene.text(head)}` at {scene.at(head)}"
+    why = f"the network gives {_told(output)}, an output for each of its {inner}, and the targets, "
+    why += f"{_told(target)}, are one for each sample"
     layer, text = f"keras.layers.{name}()", scene.program.source(head)
     if isinstance(outer, ast.List):
         edit = Replacement(head, f"{layer}, {text}")
@@ -274,7 +273,9 @@ def padded(scene: Scene) -> Iterator[Candidate]:
         return
     lines = sorted({node.lineno for node in wide})
     told = f"{'lines' if len(lines) > 1 else 'line'} {', '.join(map(str, lines))}"
-    why = f"the convolutions of {told} are not padded: each takes its kernel_size - 1 from the lengths"
+    why = f"the convolutions of {told} are not padded"
+    plain = not any(item.arg in ("strides", "dilation_rate") for node in wide for item in node.keywords)
+    why += ": each takes its kernel_size - 1 from the lengths" if plain else ""
     edits = tuple(Replacement(node, _with(scene, node, 'padding="same"')) for node in wide)
     yield Candidate(edits, 0.8, "space", why, fact=True)
 
