@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +60,10 @@ _ELSEWHERE = 1.2
 _ROUNDED = 64
 #: An index is asked for so far outside of a length that follows from a number.
 _OUTSIDE = 64
+#: What a message says of a length that is asked for more than it has.
+_ASKS_MORE = re.compile(
+    r"out of (?:range|bounds)|outside|exceed|too (?:large|small|long|short)", re.IGNORECASE
+)
 #: Nothing comes nearer than this since the source speaks against what it replaces.
 _TOLD = 0.6
 #: How far what changes the program's meaning stands behind.
@@ -358,7 +363,8 @@ class Search:
                 self._rounded.add(attempt.place())
             if round(solved) != new:
                 self._push_number(attempt, round(solved))
-        if old in before and new in after:  # a length that is asked for more than it has
+        asked = _ASKS_MORE.search(result.message)
+        if asked and old in before and new in after:  # a length that is asked for more than it has
             for more in after:
                 if new <= more <= new + _OUTSIDE:
                     self._push_number(attempt, more + 1)

@@ -113,6 +113,7 @@ def test_a_length_is_left_open_in_the_export(run: Run, tmp_path: Path, axes: str
         ("class A:\n    steps = 9\nx = np.ones((1, A().steps, 6), 'float32')", "steps = 5"),
         ("def made(n=9):\n    return np.ones((1, n, 6), 'float32')\nx = made()", "x = made(n=5)"),
         ("def made():\n    return np.ones((1, 9, 6), 'f')\nx = made()", "return np.ones((1, 5, 6), 'f')"),
+        ("def made(k=(9, 9)):\n    return np.ones((1, *k), 'f')\nx = made()", "x = made(k=(5, 6))"),
     ],
 )  # fmt: skip
 def test_the_size_is_changed_where_the_program_writes_it(

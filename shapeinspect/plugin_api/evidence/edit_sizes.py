@@ -14,6 +14,11 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: Smaller numbers are those of many things.
 _TELLING = 8
+#: Words of names that say how large a picture is.
+_SIDES = frozenset({
+    "img", "image", "picture", "crop", "side", "resolution", "input", "target", "width", "height",
+    "imgsz", "res",
+})  # fmt: skip
 #: Words of names and of sentences that say nothing of what a number is.
 _COMMON = frozenset({
     "self", "in", "the", "number", "n", "num", "size", "args", "cfg", "config", "nn", "linear", "conv",
@@ -127,7 +132,8 @@ def _named(edit: Edit, value: int) -> str:
     """Name a count, or a name that says the same as the place."""
     words = {*re.findall(r"[a-z]+", placed(edit).partition(", line")[0].lower())} - _COMMON
     for node, name in _titled(edit):
-        alike = isinstance(node, ast.Call) or words & {*re.findall(r"[a-z]+", name.lower())}
+        own = {*re.findall(r"[a-z]+", name.lower())}
+        alike = isinstance(node, ast.Call) or words & own or (words & _SIDES and own & _SIDES)
         if alike and edit.trace.values(node)[-1:] == (value,):
             return f"{name} is {value}, line {node.lineno}"
     return ""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
-from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 
 #: So many ways to change the numbers of one statement are suggested.
 _WAYS = 6
@@ -51,8 +51,24 @@ def suggestion(program: Program, new: New, rank: float, cause: str, why: str = "
     """
     first = min(new, key=lambda node: (node.lineno, node.col_offset))
     line = program.text.split("\n")[first.lineno - 1].strip()
-    told = why or f"{program.place(first.lineno)}  {line}"
+    told = why or f"{program.place(first.lineno)}  {_left_out(program, new) or line}"
     return Suggestion(program.file, replacements(program, new), rank, cause, told)
+
+
+def _left_out(program: Program, new: New) -> str:
+    """Say that a call leaves an argument at its default; empty where the edit is another one."""
+    ((call, text),) = new.items() if len(new) == 1 else ((None, ""),)
+    if not isinstance(call, ast.Call):
+        return ""
+    given = {word.arg for word in call.keywords}
+    made = ast.parse(text, mode="eval").body
+    added = [word.arg for word in getattr(made, "keywords", ()) if word.arg not in given]
+    for function, owner in _functions(program.tree):
+        name = owner if function.name == "__init__" else function.name
+        default = defaults_of(function.args).get(added[0] or "") if len(added) == 1 else None
+        if name == callee_of(call) and default is not None:
+            return f"{added[0]} is not passed to {name}(…): it is {ast.unparse(default)} by default"
+    return ""
 
 
 def replacements(program: Program, new: New) -> tuple[Replacement, ...]:
@@ -83,7 +99,7 @@ def resized(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[dict
     if len(set(sizes)) == 1 < len(sizes):  # several axes, each of which may have a number of its own
         yield from _side_by_side(ways)
     yield from ways
-    yield from _of_defaults(program, {old: new for old, new in sizes if old != new})
+    yield from _of_defaults(program, sizes)
 
 
 def _of_statements(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[dict[ast.expr, str]]:
@@ -151,21 +167,33 @@ def _number(node: ast.Constant) -> int:
     return node.value if isinstance(node.value, int) else 0
 
 
-def _of_defaults(program: Program, wanted: Mapping[int, int]) -> Iterator[dict[ast.expr, str]]:
-    """Give an argument where a default of a function is the number."""
+def _of_defaults(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[dict[ast.expr, str]]:
+    """Give an argument where a default of a function is the number, or a row of such numbers."""
+    wanted = {old: new for old, new in sizes if old != new}
     for function, owner in _functions(program.tree):
         arguments = function.args.args
         given = arguments[len(arguments) - len(function.args.defaults) :]
         for argument, default in zip(given, function.args.defaults, strict=True):
             text = ast.unparse(_Renumbered(wanted).visit(ast.parse(ast.unparse(default), mode="eval")))
-            if text == ast.unparse(default):
-                continue
             name = owner if function.name == "__init__" else function.name
-            for call in ast.walk(program.tree):
-                if isinstance(call, ast.Call) and callee_of(call) == name:
-                    nodes = with_argument(program, call, argument.arg, text)
+            calls = [
+                one for one in ast.walk(program.tree) if isinstance(one, ast.Call) and callee_of(one) == name
+            ]
+            for new in dict.fromkeys((*_rows(default, sizes), text)):
+                for call in calls if new != ast.unparse(default) else ():
+                    nodes = with_argument(program, call, argument.arg, new)
                     if nodes:
                         yield nodes
+
+
+def _rows(default: ast.expr, sizes: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Write a row of the numbers that do not fit, such as a height and a width, with those that do."""
+    if isinstance(default, ast.Tuple | ast.List) and len(sizes) > 1:
+        has = [getattr(one, "value", None) for one in default.elts]
+        for order in (sizes, [*sizes][::-1]):
+            if has == [old for old, _ in order]:
+                row = ", ".join(str(new) for _, new in order)
+                yield f"({row})" if isinstance(default, ast.Tuple) else f"[{row}]"
 
 
 class _Renumbered(ast.NodeTransformer):
