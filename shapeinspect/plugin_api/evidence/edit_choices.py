@@ -60,13 +60,12 @@ def follows(edit: Edit, word: Any) -> str:
     said = f'"{_word(word)}"' if _word(word) is not None else number_of(word)
     if said is None or edit.after is None:
         return ""
-    same = [number_of(edit.old)], [number_of(word)]
     for place, node in sorted(edit.trace.by_place.items()):
         named = isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
         if not named or node.lineno == edit.old.lineno:
             continue
         before, after = (one.ended.values.get(place, ()) for one in (edit.trace, edit.after))
-        if before == after or ([*{*before}], [*{*after}]) == same:
+        if before == after or [*{*after}] == [number_of(word)]:  # it is the number itself
             continue
         if all(len({*one}) == 1 and type(one[0]) is int for one in (before, after)):
             of = edit.trace.of_file(edit.trace.homes[node])
