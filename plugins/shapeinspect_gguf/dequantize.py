@@ -203,13 +203,8 @@ def _tq2_0(data: Array, order: str) -> Array:
     return (_shifted(data[:, :64], 2, (0, 2, 4, 6), 3).astype("f4") - 1) * _half(data, 64, order)
 
 
-<<<<<<< HEAD
 #: The types whose numbers are computed here; :mod:`shapeinspect_gguf.code_books` has further ones. Those of
 #: Q8_1 are not: its block has 36 bytes in ggml (two floats of 16 bits), and 40 in ggml's Python package.
-=======
-#: Of Q8_1 nothing is: ggml's block of it has 36 bytes (two floats of 16 bits), that of its Python package 40.
-#: The types whose numbers are computed here; :mod:`shapeinspect_gguf.code_books` has further ones.
->>>>>>> 7152086 (Read the numbers of GGUF's Q8_K and Q1_0)
 DEQUANTIZE: dict[str, Blocks] = {
     "Q4_0": _q4_0, "Q4_1": _q4_1, "Q5_0": _q5_0, "Q5_1": _q5_1, "Q8_0": _q8_0, "Q2_K": _q2_k, "Q3_K": _q3_k,
     "Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k, "IQ4_NL": _iq4_nl, "IQ4_XS": _iq4_xs, "MXFP4": _mxfp4,

@@ -17,7 +17,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="A kind of layer, such as conv, or what a framework calls it: nn.LSTM, Dense; all by default.",
+            help="A kind of layer, such as conv, or what a framework calls it (Dense); all by default.",
         ),
     ] = None,
     format: Annotated[str, typer.Option("--format", "-f", help="table, markdown or json.")] = "table",  # noqa: A002  # the option's name
