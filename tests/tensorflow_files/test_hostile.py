@@ -186,6 +186,34 @@ def test_refuses_functions_that_call_one_another(tmp_path: Path) -> None:
         GRAPH.read(from_path(path))
 
 
+@pytest.mark.parametrize(("several", "deep"), [(1, 1), (2, 40)])
+def test_refuses_loops_whose_rounds_hold_ever_more_loops(several: int, deep: int, tmp_path: Path) -> None:
+    """A body that runs itself, and bodies that each run the next one twice: 2**40 of the last one."""
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    for level in range(deep):
+        function = graph.library.function.add()
+        function.signature.name = f"body{level}"
+        function.signature.input_arg.add(name="a", type=1)
+        function.signature.output_arg.add(name="b", type=1)
+        source = "a"
+        for number in range(several):
+            inner = function.node_def.add(name=f"while{number}", op="While", input=[source])
+            for name in ("cond", "body"):
+                inner.attr[name].func.name = f"body{(level + 1) % deep}"
+            source = f"while{number}:output:0"
+        function.ret["b"] = source
+    outer = graph.node.add(name="loop", op="While", input=["x"])
+    for name in ("cond", "body"):
+        outer.attr[name].func.name = "body0"
+    path = tmp_path / "loops.pb"
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(UnreadableFileError, match="without end"):
+        GRAPH.read(from_path(path))
+
+
 def test_a_cycle_ends(tmp_path: Path) -> None:
     from tensorflow.core.framework import graph_pb2, tensor_pb2, tensor_shape_pb2
 

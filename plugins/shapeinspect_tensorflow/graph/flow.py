@@ -323,7 +323,8 @@ class Flow:
     ) -> Scope:
         """Return the scope of a function that a node runs, whose arguments are the inputs behind some."""
         scope, node = self._found[path]
-        if scope.depth >= _MAX_DEPTH:
+        self._calls += 1
+        if self._calls > _MAX_CALLS or scope.depth >= _MAX_DEPTH:
             raise UnreadableFileError(self._label, "its functions call one another without end")
         if len(root) > _LONGEST_PATH:
             raise UnreadableFileError(self._label, f"a call's path has over {_LONGEST_PATH:,} characters")
