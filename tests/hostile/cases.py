@@ -73,6 +73,8 @@ class Case:
         alone: whether the command is run in the directory, by its own name.
         server: answers the requests if the file is shown by its URL.
         seconds: how much processor time it may take.
+        forms: the forms of the output in which it is shown; all of them where there are none.
+        slow: whether it is shown in the slow runs only.
     """
 
     make: Callable[[Path], object]
@@ -84,6 +86,8 @@ class Case:
     alone: bool = False
     server: type | None = None
     seconds: float = 2.0
+    forms: tuple[str, ...] = ()
+    slow: bool = False
 
 
 def marker(home: Path) -> Path:

@@ -1,8 +1,9 @@
 """A program of its own: shows one hostile file after another and says what came of each.
 
-It is told on stdin ``{"show", "given", "formats", "width"}``, one JSON object a line, and answers with a
-line for each: ``{"runs": {format: [code, out, err, seconds]}, "seen", "imported", "children"}``. Its address
-space is bounded, what it opens and imports is watched; ``children`` is what the largest child has held.
+It is told on stdin ``{"show", "given", "formats"}``, one JSON object a line, and answers with a line for
+each: ``{"runs": {format: [code, out, err, seconds]}, "seen", "imported", "held", "children"}``. Its address
+space is bounded, what it opens and imports is watched; ``held`` are the bytes that it held at most beyond
+those at its beginning, ``children`` those that the largest child has held.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ def shown(words: list[str], seconds: Callable[[], float]) -> list:
     return [code, out.getvalue(), err.getvalue(), seconds() - begin]
 
 
+def status(name: str) -> int:
+    """Bytes that Linux tells of this process."""
+    text = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith(f"{name}:"))
+
+
 def main() -> None:
     sys.path[0] = str(Path(__file__).parents[1] / "safety")
     import watch
@@ -50,18 +57,22 @@ def main() -> None:
     shown([LENET], seconds)  # what the command itself imports is no file's doing
     shown(["none of them"], seconds)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + MEMORY, hard))
+    base = status("VmRSS")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever is printed by accident does not become an answer
     watch.begin()
     for line in sys.stdin:
         order = json.loads(line)
         watch.seen.clear()
+        Path("/proc/self/clear_refs").write_text("5")  # what it held at most is counted from here
         watch.given.update(order["given"])
         runs = {name: shown([order["show"], "--format", name], seconds) for name in order["formats"]}
         watch.given.clear()
+        peak = status("VmHWM") - base
         held = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
-        answer = {"runs": runs, "seen": watch.seen, "imported": watch.imported(), "children": held}
+        answer = {"runs": runs, "seen": watch.seen, "imported": watch.imported()}
+        answer.update(held=peak, children=held)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

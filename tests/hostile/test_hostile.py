@@ -60,8 +60,8 @@ def number(cell: str) -> bool:
     return re.fullmatch(r"-?\d+(?:\.\d+)?", cell) is not None
 
 
-#: The bytes that any child process may hold: what it has when it begins, and 512 MiB.
-CHILDREN = 600 << 20
+#: The bytes that a process may hold beyond what it begins with; a child begins with less than the rest.
+HELD, CHILDREN = 512 << 20, 600 << 20
 
 #: What holds for each form of the output, beyond that it is printable.
 FORMS: dict[str, Callable[[str], None]] = {
@@ -138,7 +138,11 @@ def judge(case: Any, form: str, code: int | None, out: str, err: str) -> None:
         assert any(case.must.says in note for note in ["", *notes]), notes
 
 
-IN_PROCESS = [name for name, case in EVERY.items() if not case.alone]
+IN_PROCESS = [
+    pytest.param(name, marks=pytest.mark.slow) if case.slow else name
+    for name, case in EVERY.items()
+    if not case.alone
+]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -147,7 +151,8 @@ def test_case(name: str, home: Path, shower: Any, within: Any, formats: tuple[st
     case = EVERY[name]
     case.make(home)
     with served(case, home) as address:
-        shower.ask({"show": address, "given": [os.path.realpath(home)], "formats": formats})
+        forms = case.forms or formats
+        shower.ask({"show": address, "given": [os.path.realpath(home)], "formats": forms})
         answer = shower.answer()
     for form, (code, out, err, seconds) in answer["runs"].items():
         judge(case, form, code, out, err)
@@ -155,20 +160,40 @@ def test_case(name: str, home: Path, shower: Any, within: Any, formats: tuple[st
     seen = [event for event in answer["seen"] if case.server is None or not event[0].startswith("socket.")]
     assert seen == []
     assert answer["imported"] == []
+    assert answer["held"] < HELD
     assert answer["children"] < CHILDREN
     assert not cases.marker(home).exists()
 
 
+#: Runs a command in a small process: what it and its children took, apart from what the tests hold.
+MEASURE = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+took = resource.getrusage(resource.RUSAGE_CHILDREN)
+answer = [done.returncode, done.stdout, done.stderr, took.ru_utime + took.ru_stime, took.ru_maxrss << 10]
+print(json.dumps(answer))
+"""
+
+
+def measured(words: list[str], where: Path) -> list[Any]:
+    """A command's exit code, what it prints, its processor time, and what its largest process held."""
+    begin = [sys.executable, "-I", "-c", MEASURE]
+    done = subprocess.run([*begin, *words], capture_output=True, text=True, check=True, cwd=where)
+    answer: list[Any] = json.loads(done.stdout)
+    return answer
+
+
 @pytest.mark.parametrize("name", [name for name, case in EVERY.items() if case.alone])
-def test_case_in_its_own_directory(name: str, home: Path, formats: tuple[str, ...]) -> None:
+def test_case_in_its_own_directory(name: str, home: Path, within: Any, formats: tuple[str, ...]) -> None:
     """The command as a person runs it: by its name, in the directory of the file."""
     case = EVERY[name]
     case.make(home)
     command = str(Path(sysconfig.get_path("scripts")) / "shapeinspect")
     for form in formats:
-        words = [command, "show", case.show, "--format", form]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=home)
-        judge(case, form, done.returncode, done.stdout, done.stderr)
+        code, out, err, seconds, held = measured([command, "show", case.show, "--format", form], home)
+        judge(case, form, code, out, err)
+        assert within(seconds, case.seconds), f"{seconds:.1f} s"
+        assert held < CHILDREN
     assert not cases.marker(home).exists()
 
 

@@ -29,10 +29,10 @@ def within(seconds: float, limit: float) -> bool:
 
 
 class Child:
-    """A program that is started again where a file has ended it."""
+    """A program that is started again where a file has ended it, also below another one that watches it."""
 
-    def __init__(self, program: Path) -> None:
-        self._program = program
+    def __init__(self, program: Path, watched: tuple[str, ...] = ()) -> None:
+        self._program, self._watched = program, watched
         self._process: subprocess.Popen[bytes] | None = None
         self._come = b""
 
@@ -63,7 +63,7 @@ class Child:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            words = [sys.executable, str(self._program)]
+            words = [*self._watched, sys.executable, str(self._program)]
             self._come = b""
             self._process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=_environment()
