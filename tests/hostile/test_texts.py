@@ -16,7 +16,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import shapeinspect
-from shapeinspect.check.expect import expect
+from shapeinspect.check.expect import Failure, expect, verdict
 from shapeinspect.check.snapshot import text as snapshot
 from shapeinspect.cli import main
 
@@ -160,6 +160,12 @@ def test_no_diagnosis_holds_a_raw_character() -> None:
     told = notes or str(caught.value).partition("shapeinspect:")[2]
     assert "checkpoint" in told
     clean(told)
+
+
+def test_no_part_of_a_failed_expectation_makes_a_line() -> None:
+    failed = Failure(EVIL, EVIL, EVIL, EVIL)
+    clean(str(failed))
+    clean(verdict([failed], 2, EVIL))
 
 
 def of_an_error(call: Callable[[], object]) -> str:

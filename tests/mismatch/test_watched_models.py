@@ -60,6 +60,14 @@ def test_a_model_is_compiled_inside() -> None:
         assert torch.equal(torch.export.export(net, (x,)).module()(x), net(x))
 
 
+@pytest.mark.filterwarnings("error")
+def test_dynamo_sees_one_graph_inside() -> None:
+    net, x = Net(), torch.ones(2, 3)
+    with debug(net):
+        compiled = torch.compile(net, backend="eager", fullgraph=True)
+        assert torch.equal(compiled(x), net(x))
+
+
 def test_a_failing_call_is_still_explained() -> None:
     net = Net()
     with pytest.raises(RuntimeError) as caught, debug(net):

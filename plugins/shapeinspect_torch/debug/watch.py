@@ -29,9 +29,13 @@ def watching(model: Any) -> Iterator[None]:
     Args:
         model: the module.
     """
+    from torch.compiler import is_compiling
+
     seen: deque[tuple[tuple[Any, ...], dict[str, Any]]] = deque(maxlen=_KEPT)
 
     def keep(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if is_compiling():  # Dynamo follows a hook as well: a clock would part its graph
+            return
         seen.append((args, kwargs))
         _BEGUN[model] = (clock.now(), RandomState.now(every=False))
 
