@@ -178,7 +178,11 @@ def _named(literal: Literal) -> Literal:
 
 def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
     for pair in pairs[:2]:
-        yield last_batch(pair.wanted, pair.had, words.line)
+        of_last = last_batch(pair.wanted, pair.had, words.line)
+        if of_last:
+            yield of_last
+            yield words.told(pair.had if incomplete(pair.had) is None else pair.wanted)
+            continue
         yield remainder(pair.wanted, pair.had) or rule(pair.wanted, pair.had)
         joined = [*_joined_samples(pair, words)]
         yield from joined
