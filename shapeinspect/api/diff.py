@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.api.report import Report, inspect
 from shapeinspect.compare import Options, compare
+from shapeinspect.compare.flat_list import cut
 from shapeinspect.compare.result import Comparison, LayerPair
 from shapeinspect.plugin_api.loader import Refusal
-from shapeinspect.registry import loader, native_table
+from shapeinspect.registry import loader, native_table, native_tables
 from shapeinspect.render import diff as render
 from shapeinspect.render.grid import as_text
 from shapeinspect.text import one_line
@@ -58,11 +59,16 @@ def diff(
         source.model if isinstance(source, Report) else inspect(source, shapes).model
         for source, shapes in ((a, input_a), (b, input_b))
     ]
+    listed = [table for name in native_tables() if (table := native_table(name)) is not None]
+    whole = models
+    models = [cut(models[0], models[1], listed), cut(models[1], models[0], listed)]
+    added = [model.notes[len(before.notes) :] for model, before in zip(models, whole, strict=True)]
     options = Options(values, rtol, atol, dtype)
     frameworks = [model.framework for model in models]
     tables = native_table(frameworks[0]), native_table(frameworks[1])
     by_key = loader(frameworks[0]) if frameworks[0] == frameworks[1] else None
-    return Difference(compare(models[0], models[1], options, tables, by_key))
+    found = compare(models[0], models[1], options, tables, by_key)
+    return Difference(replace(found, notes=(*added[0], *added[1], *found.notes)))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from shapeinspect import registry
 from shapeinspect.api.report import Report, inspect
 from shapeinspect.api.two_models import both
 from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
-from shapeinspect.convert.target import SourceSlot, TargetWeight, plan
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.convert.written import Written, listed
 from shapeinspect.errors import UsageError
@@ -24,6 +23,7 @@ from shapeinspect.ir import Layout, Model, Weight
 from shapeinspect.layout import canonical
 from shapeinspect.layout.apply import to_common
 from shapeinspect.layout.normalize import common_shape
+from shapeinspect.layout.target import SourceSlot, TargetWeight, plan
 from shapeinspect.plugin_api.native import NativeTable
 
 if TYPE_CHECKING:

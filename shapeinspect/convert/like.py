@@ -12,10 +12,10 @@ from shapeinspect.compare.pairing import matched, seen
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.convert.input_order import arranged
-from shapeinspect.convert.target import sources_of
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layout, Model, Weight
 from shapeinspect.layout import canonical
+from shapeinspect.layout.target import sources_of
 from shapeinspect.plugin_api.native import NativeTable
 
 if TYPE_CHECKING:
