@@ -15,7 +15,7 @@ from shapeinspect.binary import child_limits, json_text
 from shapeinspect.binary.child_process import Answer, answer_of
 from shapeinspect.errors import UnreadableFileError
 
-_CHILD = Path(__file__).with_name("_ocdbt_child.py")
+_CHILD = Path(__file__).with_name("ocdbt_child.py")
 _CLOCK = 120
 
 

@@ -103,7 +103,7 @@ def _whole(shape: Shape) -> tuple[int, ...]:
 
 
 def _rate(arrays: Sequence[Weight], entries: Sequence[_Entry]) -> float:
-    """Return the part of the arrays that have the expected lengths; 0 where there are more or fewer of them."""
+    """Return the part of the arrays that have the expected lengths; 0 where they are not as many."""
     if len(arrays) != len(entries) or any(
         len(array.shape) != len(entry[3]) for array, entry in zip(arrays, entries, strict=True)
     ):

@@ -127,9 +127,9 @@ def read_ocdbt(words: Any, keys: Any) -> Any:
     import tensorstore
 
     from shapeinspect.binary.child_process import Answer
-    from shapeinspect_flax import _ocdbt_child
+    from shapeinspect_flax import ocdbt_child
 
-    return Answer(*fork(lambda: _ocdbt_child.respond(tensorstore, words, keys)), late=False)
+    return Answer(*fork(lambda: ocdbt_child.respond(tensorstore, words, keys)), late=False)
 
 
 def choose(forked: bool) -> None:
