@@ -152,3 +152,25 @@ def test_without_an_input_the_sizes_are_unknown(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as done:
         main(["check", str(path)])
     assert done.value.code == 0
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        count, sides, more = 0, torch.tensor([2, 3]), x
+        while bool(x.sum() > count):
+            count += 1
+            sides = sides + 1
+            more = torch.cat([more, x])
+        return self.linear(x.repeat(count, 1)), torch.zeros(int(sides.max()), 7), self.linear(more)
+
+
+def test_what_a_loop_of_unknown_rounds_counts_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "counting.pt"
+    torch.jit.script(Counting()).save(path)
+    model = shapeinspect.inspect(path, {"x": (1, 3)}).model
+    shapes = [model.values[name].shape for name in model.outputs]
+    assert [str(shape) for shape in shapes] == ["(?, 5)", "None", "None"]

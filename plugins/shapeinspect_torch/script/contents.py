@@ -106,6 +106,10 @@ class Contents:
         if array.size <= _MOST:
             self._arrays[name] = array
 
+    def clear(self) -> None:
+        """Forget all numbers, where code runs any number of times."""
+        self._arrays.clear()
+
     def forget(self, name: str, parts: Iterable[Any]) -> None:
         """Forget all numbers once a function writes to a tensor that is known: others may share its memory.
 

@@ -87,6 +87,13 @@ def follow(
     return with_sizes(plain.followed, walk, plain.followed.inputs)
 
 
+def _assigned(body: Sequence[Statement]) -> frozenset[str]:
+    """Return the names that statements assign."""
+    own = {name for one in body if one.form == "assign" for name in one.names}
+    inner = [_assigned((*one.body, *one.other)) for one in body]
+    return frozenset(own.union(*inner))
+
+
 class _Walker:
     def __init__(
         self, layers: Sequence[Layer], settings: _Settings, code: Code, constants: Mapping[str, Weight]
@@ -341,10 +348,28 @@ class _Walker:
         else:
             self._loops += 1
             self._budget.spend(self._lists.begin((*scope.env.values(), *self._attributes.state.values())))
+            before = dict(scope.env)
+            self._calls.contents.clear()
+            for name in _assigned(statement.body) & before.keys():
+                if type(before[name]) in (int, float, bool):
+                    scope.env[name] = UNKNOWN  # it differs from round to round
             done = self._rounds(statement, [UNKNOWN], scope)
             self._lists.end()
+            self._calls.contents.clear()
+            self._settle(before, scope)
             return done
         return self._rounds(statement, rounds, scope)
+
+    def _settle(self, before: Mapping[str, Any], scope: Scope) -> None:
+        """Forget the numbers and the shapes that differ behind a loop of unknown rounds."""
+        for name, first in before.items():
+            last = scope.env.get(name, first)
+            if last is first:
+                continue
+            number = type(first) in (int, float, bool)
+            shapes = [self._known.of(self._tensors.plain(value)) for value in (first, last)]
+            if number or (None not in shapes and shapes[0] != shapes[1]):
+                scope.env[name] = self._tensors.merged(first, last)
 
     def _rounds(self, statement: Statement, items: Sequence[Any], scope: Scope) -> Return | None:
         for item in items:
