@@ -28,6 +28,10 @@ _SYSTEM = (
 )  # fmt: skip
 
 
+#: What importing h5py runs, wherever it lies: Python's ``platform`` asks it for the processor.
+_PROGRAM = "/uname"
+
+
 def _allowed(home: Path) -> tuple[str, ...]:
     import shapeinspect
 
@@ -65,7 +69,11 @@ def test_nothing_outside_is_opened_or_started(tmp_path: Path) -> None:
             with log.open("rb") as file:
                 file.seek(begin or 0)
                 text = file.read().decode("utf-8", "replace")
-            paths = [(call, path) for call, path in _CALL.findall(text) if path.startswith("/")]
+            paths = [
+                (call, path)
+                for call, path in _CALL.findall(text)
+                if path.startswith("/") and not (call == "execve" and path.endswith(_PROGRAM))
+            ]
             if begin is not None:  # before the first row it has imported everything
                 found += [(name, *one) for one in paths if not one[1].startswith(_allowed(home))]
             assert not cases.marker(home).exists()
