@@ -179,7 +179,9 @@ def test_no_text_of_a_result_holds_a_raw_character(files: dict[str, str]) -> Non
     explained = shapeinspect.explain(files["A"])
     fitted = shapeinspect.fit(files["A"])
     different = shapeinspect.diff(files["A"], files["B"])
+    odd = network(Path(files["A"]).with_name(f"{EVIL}.onnx"), 4)
     texts: list[Any] = [
+        shapeinspect.inspect(odd), shapeinspect.fit(odd), shapeinspect.diff(odd, odd),
         report, explained, fitted, different, *report, *expect(report.model, ("*: conv o=9",), {}),
         snapshot(report.model), of_an_error(lambda: report["none"]),
         of_an_error(lambda: shapeinspect.inspect(files["A"], {EVIL: (1,)})),
