@@ -95,7 +95,7 @@ def module_text(
     stay = [f"    {name!r}: {why!r}," for name, why in loading.left.items()]
     stay += [f"    {name!r}: {f'shares the storage of {first}'!r}," for name, first in loading.tied.items()]
     head = [
-        f'"""Loads the weights of "{printable(loading.file)}" into {target}."""'.replace("\\", "/"),
+        f'"""Loads a file of weights into {target}, and sets what else has to be the same."""',
         "",
         *imports,
         "",

@@ -171,3 +171,20 @@ def test_what_has_no_partner_is_listed_and_strict_refuses(tmp_path: Path) -> Non
         shapeinspect.normalize(source, tmp_path / "w.safetensors", like=target, strict=True)
     assert "2.weight: (2, 3) in A, (6, 3) in B" in str(caught.value)
     assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_no_name_gets_out_of_its_text_in_the_script(tmp_path: Path) -> None:
+    """The file and the layers are named by whoever wrote them: the script holds them as texts alone."""
+    odd = '"""\nraise SystemExit\n#'
+    source = torch.nn.Module()
+    target = torch.nn.Module()
+    for module in (source, target):
+        module.add_module(odd, torch.nn.BatchNorm1d(3))
+    target.get_submodule(odd).eps = 0.25
+    target.add_module("more\nraise", torch.nn.Linear(5, 4))
+    folder = tmp_path / '"""\nassert False\n#'
+    folder.mkdir()
+    written = shapeinspect.normalize(source, folder / "w.safetensors", like=target, script=True)
+    moved = loaded(written, target)
+    assert moved.get_submodule(odd).eps == 1e-5
+    assert torch.equal(moved.get_submodule(odd).weight, source.get_submodule(odd).weight)
