@@ -54,7 +54,12 @@ def compose_inputs(
         layer = layers.get(call.layer)
         if layer is None or layer.kind != "linear" or not layer.weights or not call.inputs:
             continue
-        origin = flattened_origin(call.inputs[0], producers, shapes, flattened, origins)
+        name = call.inputs[0]
+        origin = flattened_origin(name, producers, shapes, flattened, origins)
+        rank = len(shapes.get(name) or ())
+        if origin is None and layer.attributes.get("flatten_input") and rank > _FLAT:
+            flattened[name] = _parts(shapes.get(name), axes.get(name), tuple(range(1, rank)))
+            origin = name
         if origin is None:
             continue
         parts = flattened[origin]

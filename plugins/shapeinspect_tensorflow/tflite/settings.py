@@ -153,19 +153,15 @@ def pool(view: View) -> Settings:
 
 
 def linear_kind(view: View) -> str:
-    """Return ``linear`` where FULLY_CONNECTED acts on the last axis; with more axes it flattens first.
+    """Return ``linear`` where FULLY_CONNECTED has one matrix; it may flatten its input first.
 
     Args:
         view: the node.
     """
-    shape, matrix = view.shape(0), view.shape(1)
+    matrix = view.shape(1)
     if matrix is None or len(matrix) != 2:
         return "unknown"
-    if shape is None or view.get("keep_num_dims"):
-        return "linear"
-    if len(shape) != 2:
-        return "unknown"
-    return "linear" if isinstance(shape[1], Unknown) or shape[1] == matrix[1] else "unknown"
+    return "linear"
 
 
 def linear(view: View) -> Settings:
@@ -177,7 +173,12 @@ def linear(view: View) -> Settings:
     matrix = view.shape(1)
     if matrix is None or len(matrix) != 2:
         return {}
-    return {"in_features": matrix[1], "out_features": matrix[0], **fused(view)}
+    settings = {"in_features": matrix[1], "out_features": matrix[0], **fused(view)}
+    shape = view.shape(0)
+    if shape is None or view.get("keep_num_dims"):
+        return settings
+    rows = len(shape) == 2 and (isinstance(shape[1], Unknown) or shape[1] == matrix[1])
+    return settings if rows else {**settings, "flatten_input": True}
 
 
 def lstm(view: View) -> Settings:

@@ -40,10 +40,26 @@ def _linear(attributes: Attributes, inputs: Shapes) -> Shapes:
         return (None,)
     if not shape:
         raise mismatch("at least 1 axis, the features", "a scalar")
+    if attributes.get("flatten_input") and isinstance(wanted, int):
+        return (_flattened(shape, wanted, attributes["out_features"]),)
     if isinstance(wanted, int) and unlike(shape[-1], wanted):
         raise mismatch(f"i = {wanted}", f"{shape[-1]}, the last axis of {show(shape)}", where="in_features",
                        hint=f"in_features={shape[-1]}, or an input whose last axis is {wanted}")  # fmt: skip
     return ((*shape[:-1], attributes["out_features"]),)
+
+
+def _flattened(shape: Shape, features: int, out: Dim) -> Shape:
+    """Return the output for an input that is first cut into rows of ``features`` numbers.
+
+    Source: https://ai.google.dev/edge/litert/models/ops_compatibility, FULLY_CONNECTED: without keep_num_dims
+    the input becomes two axes, of which the last is the weight's.
+    """
+    numbers = product(shape)
+    if isinstance(numbers, int) and numbers % features:
+        raise mismatch(
+            f"a multiple of {features} numbers", f"{numbers} in {show(shape)}", where="in_features"
+        )
+    return numbers // features, out
 
 
 def _linear_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
@@ -52,9 +68,9 @@ def _linear_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim
     return None if out is None or features is None else product(out) * features
 
 
-def _linear_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+def _linear_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
     shape, out = first(inputs), first(outputs)
-    if not shape or not out or len(shape) != len(out):
+    if not shape or not out or len(shape) != len(out) or attributes.get("flatten_input"):
         return Naming()
     last: tuple[str | None, ...] = (None,) * (len(shape) - 1) + ("C?",)
     return Naming((last,), (last,), tuple((0, axis, 0, axis) for axis in range(len(shape) - 1)))
@@ -301,6 +317,7 @@ KINDS = (
         (
             _IN_FEATURES,
             _OUT_FEATURES,
+            Attribute("flatten_input", "bool", "false", "the input is first cut into rows of in_features"),
             Attribute("num_heads", "int", "none", "heads of a projection of attention"),
             Attribute("num_kv_heads", "int", "none", "heads of a projection of keys or values"),
             Attribute("head_dim", "int", "none", "features of one head of a projection"),
