@@ -134,7 +134,9 @@ def _pair(
     options: Options,
 ) -> LayerPair:
     seen_a, seen_b = seen(a, b, side_a, side_b)
-    weights = compare_weights(seen_a, seen_b, options, doubt(a, b, side_a, side_b))
+    weights = compare_weights(
+        seen_a, seen_b, options, doubt(a, b, side_a, side_b), (side_a.channels_last, side_b.channels_last)
+    )
     why = _kind_texts(a, b, weights)
     statuses = {weight.status for weight in weights}
     status: Status = "same"

@@ -37,6 +37,11 @@ class ModelSide:
             calls.setdefault(call.layer, []).append(call)
         return calls
 
+    @property
+    def channels_last(self) -> bool | None:
+        """Whether a flatten of an image puts the channels last; None where its framework does not say."""
+        return None if self.table is None else self.table.channels_last
+
     def layer(self, layer: Layer) -> LayerSide:
         """Return a layer of this model with the lengths of its first input.
 

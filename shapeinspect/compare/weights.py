@@ -35,7 +35,13 @@ class Options:
     dtype: bool = False
 
 
-def compare_weights(a: Unit, b: Unit, options: Options, doubt: str = "") -> tuple[WeightPair, ...]:
+#: For each side whether a flatten of its framework's images puts the channels last; None where that is open.
+Lasts = tuple[bool | None, bool | None]
+
+
+def compare_weights(
+    a: Unit, b: Unit, options: Options, doubt: str = "", lasts: Lasts = (None, None)
+) -> tuple[WeightPair, ...]:
     """Compare all slots of two layers.
 
     Args:
@@ -43,9 +49,10 @@ def compare_weights(a: Unit, b: Unit, options: Options, doubt: str = "") -> tupl
         b: its partner in the second.
         options: what counts as a difference.
         doubt: why the order of their input axes is not known; empty if it is.
+        lasts: for each side whether a flatten of its framework's images puts the channels last.
     """
     return tuple(
-        _pair(name, slots_a, slots_b, options, doubt)
+        _pair(name, slots_a, slots_b, options, (doubt, lasts))
         if slots_a and slots_b
         else _missing(name, slots_a, slots_b)
         for name, slots_a, slots_b in _paired(a.slots, b.slots)
@@ -96,7 +103,10 @@ def stored(slots: Sequence[Slot]) -> Stored:
     )
 
 
-def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options, doubt: str) -> WeightPair:
+def _pair(
+    name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options, order: tuple[str, Lasts]
+) -> WeightPair:
+    doubt, lasts = order
     first_a, first_b = a[0], b[0]
     steps = direct(first_a, first_b) if len(a) == len(b) == 1 else ()
     left, right = stored(a), stored(b)
@@ -118,7 +128,7 @@ def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options,
         steps = ()
         why.append(open_side)
     if options.values and values.readable((*a, *b)):
-        status, figures, texts = _values(a, b, status, options)
+        status, figures, texts = _values(a, b, status, options, lasts)
         why = [*texts, *why] if status != "same" or not texts else [*why, *texts]
         if open_side and status == "same":
             why.remove(open_side)
@@ -152,7 +162,7 @@ def _composite(pattern: str) -> tuple[str, ...]:
 
 
 def _values(
-    a: tuple[Slot, ...], b: tuple[Slot, ...], status: Status, options: Options
+    a: tuple[Slot, ...], b: tuple[Slot, ...], status: Status, options: Options, lasts: Lasts
 ) -> tuple[Status, Figures | None, list[str]]:
     proven = all((slot.piece is None) == (a[0].piece is None) for slot in (*a, *b))
     if not proven and not _one_axis(a[0].shape):
@@ -166,7 +176,7 @@ def _values(
     quantized = any(slot.weight.quantization is not None for slot in (*a, *b))
     values_text = "dequantized values" if quantized else "values"
     if status == "ambiguous":
-        return _decided(a[0], b[0], figures, options)
+        return _decided(a[0], b[0], figures, options, lasts)
     if figures.max_abs == 0:
         return status, figures, []
     if figures.close:
@@ -181,13 +191,17 @@ def _one_axis(shape: Shape) -> bool:
 
 
 def _decided(
-    a: Slot, b: Slot, figures: Figures, options: Options
+    a: Slot, b: Slot, figures: Figures, options: Options, lasts: Lasts
 ) -> tuple[Status, Figures | None, list[str]]:
     """Let the numbers say in which order a flattened axis stands that nothing else tells of."""
-    if figures.close:
-        return "same", figures, ["its values show that both input axes have the same order"]
     known = a.weight.layout if a.weight.layout and _composite(a.weight.layout.native) else b.weight.layout
     plain = b if known is a.weight.layout else a
+    last = lasts[plain is b]
+    if figures.close:
+        order = _composite(known.common) if known is not None else ()
+        if wrong := _unusual(order, last, "B" if plain is b else "A"):
+            return "differs", figures, [wrong]
+        return "same", figures, ["its values show that both input axes have the same order"]
     if known is None or plain.piece is None or not _composite(known.native):
         return "ambiguous", figures, [f"its values differ by up to {figures.max_abs:.3g} in the stored order"]
     array = values.numbers((plain,))
@@ -195,14 +209,33 @@ def _decided(
     reference = values.numbers((a if plain is b else b,))
     again = values.compare(ordered, reference, options.rtol, options.atol)
     if again.close:
-        order = " ".join(_composite(known.native))
         side = "B" if plain is b else "A"
-        return "same", again, [f"its values show that {side}'s input axis is ({order}) too"]
+        if wrong := _unusual(_composite(known.native), last, side):
+            return "differs", again, [wrong]
+        return "same", again, [f"its values show that {side}'s input axis is ({_text(known.native)}) too"]
     return (
         "differs",
         min(figures, again, key=lambda result: result.max_abs),
         [f"its values differ by up to {min(figures.max_abs, again.max_abs):.3g} in either order"],
     )
+
+
+def _unusual(order: tuple[str, ...], last: bool | None, side: str) -> str:
+    """Say that a weight stands in an order in which its framework flattens no image; else an empty text."""
+    rest = tuple(part for part in order if part != "C")
+    if last is None or rest == order:
+        return ""
+    usual = (*rest, "C") if last else ("C", *rest)
+    if order == usual:
+        return ""
+    return (
+        f"its values agree only where {side}'s input axis is ({' '.join(order)}): a flatten there gives "
+        f"({' '.join(usual)}), unless the model moves its channels first"
+    )
+
+
+def _text(native: str) -> str:
+    return " ".join(_composite(native))
 
 
 def _as_stored(known: Layout, pattern: str) -> Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.ir import Axes
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+#: A batch of vectors has one order of axes.
+_VECTORS = 2
 
 
 def _softmax(x: Array) -> Array:
@@ -70,39 +73,35 @@ def with_activation(x: Array, name: str) -> Array | None:
     return None if function is None else function(x)
 
 
-def aligned(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> Array | None:
-    """Bring the second array into the first one's order of axes; None if no order has its lengths.
+def aligned(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> list[Array]:
+    """Bring the second array into the first one's order of axes, in each way in which it has its lengths.
 
     Args:
         a: what the first layer returned.
         b: what the second one returned.
-        axes_a: the letters of the first one's axes.
+        axes_a: the letters of the first one's axes; where both sides have them, they alone decide.
         axes_b: those of the second one's.
 
     Example:
         >>> import numpy as np
-        >>> aligned(np.zeros((1, 2, 3, 4)), np.zeros((1, 3, 4, 2)), tuple("NCHW"), tuple("NHWC")).shape
-        (1, 2, 3, 4)
+        >>> a, b = np.zeros((1, 2, 3, 4)), np.zeros((1, 3, 4, 2))
+        >>> [x.shape for x in aligned(a, b, tuple("NCHW"), tuple("NHWC"))]
+        [(1, 2, 3, 4)]
     """
-    for order in _orders(a, b, axes_a, axes_b):
-        moved: Array = b.transpose(order)
-        if moved.shape == a.shape:
-            return moved
+    moved = [b.transpose(order) for order in _orders(a, b, axes_a, axes_b)]
+    found = [array for array in moved if array.shape == a.shape]
     left, right = ([length for length in array.shape if length != 1] for array in (a, b))
-    if left == right:  # the one keeps an axis of length 1 that the other drops
-        flat: Array = b.reshape(a.shape)
-        return flat
-    return None
+    if not found and left == right:  # the one keeps an axis of length 1 that the other drops
+        found = [b.reshape(a.shape)]
+    return found
 
 
-def _orders(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> Sequence[tuple[int, ...]]:
+def _orders(a: Array, b: Array, axes_a: Axes | None, axes_b: Axes | None) -> list[tuple[int, ...]]:
     if a.ndim != b.ndim:
-        return ()
-    orders: list[tuple[int, ...]] = []
+        return []
     if axes_a and axes_b and set(axes_a) == set(axes_b) and len(set(axes_a)) == len(axes_b) == a.ndim:
-        orders.append(tuple(axes_b.index(axis) for axis in axes_a))
+        return [tuple(axes_b.index(axis) for axis in axes_a)]
     stays = tuple(range(a.ndim))
-    orders.append(stays)
-    if a.ndim > 2:
-        orders += [(0, a.ndim - 1, *stays[1:-1]), (0, *stays[2:], 1)]
-    return orders
+    if a.ndim <= _VECTORS:
+        return [stays]
+    return list(dict.fromkeys((stays, (0, a.ndim - 1, *stays[1:-1]), (0, *stays[2:], 1))))

@@ -111,19 +111,21 @@ class Search:
 
     def _compared(self, names: tuple[str, str, str], x: Array, y: Array, axes: Any) -> Step:
         x, y, why = self._activated(names, x, y)
-        moved = aligned(x, y, *axes)
+        orders = aligned(x, y, *axes)
         shape = tuple(int(length) for length in x.shape)
         letters = tuple(axes[0]) if axes[0] and len(axes[0]) == x.ndim else ()
-        if moved is None:
+        if not orders:
             return Step(*names, "unseen", shape, letters, why=f"{x.shape} in A, {y.shape} in B")
         import numpy as np
 
-        if x.dtype.kind not in "fiub" or moved.dtype.kind not in "fiub":
+        if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
             return Step(*names, "unseen", shape, letters, why="no numbers to subtract")
-        left, right = x.astype(np.float64), moved.astype(np.float64)
+        left = x.astype(np.float64)
+        # Where no letters tell the order, the one in which they are nearest is meant.
+        right = min((one.astype(np.float64) for one in orders), key=lambda one: _apart(left, one))
         if np.isnan(left).any() != np.isnan(right).any():
             return Step(*names, "parts", shape, letters, float("nan"), _largest(left), "one of them is NaN")
-        apart = float(np.abs(np.nan_to_num(left) - np.nan_to_num(right)).max(initial=0.0))
+        apart = _apart(left, right)
         verdict: Verdict = "same" if apart <= self._rtol * max(_largest(left), _largest(right)) else "parts"
         return Step(*names, verdict, shape, letters, apart, _largest(left), why)
 
@@ -263,6 +265,12 @@ def _shown(a: Model, b: Model) -> tuple[dict[str, str], dict[str, str]]:
         if isinstance(before, int):
             shown[1][matching.b[before].layer.path] = matching.b[index].layer.path
     return shown
+
+
+def _apart(x: Array, y: Array) -> float:
+    import numpy as np
+
+    return float(np.abs(np.nan_to_num(x) - np.nan_to_num(y)).max(initial=0.0))
 
 
 def _largest(x: Array) -> float:
