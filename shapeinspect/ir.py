@@ -207,7 +207,7 @@ class Weight:
     buffer: bool = False
     values: Callable[[], np.ndarray[Any, Any]] | None = field(default=None, compare=False, repr=False)
     quantization: Quantization | None = None
-    key: str | None = None
+    key: str | None = field(default=None, compare=False)
 
     @property
     def stored_shape(self) -> Shape:

@@ -237,9 +237,7 @@ def kinds_named(name: str) -> tuple[str, ...]:
         (('attention',), ('conv',), ())
     """
     last = name.rpartition(".")[2]
-    tables = [
-        table for framework in sorted(native_tables()) if (table := native_table(framework)) is not None
-    ]
+    tables = _tables()
     exact = [table.classes[last] for table in tables if last in table.classes]
     folded = [kind for table in tables for key, kind in table.classes.items() if key.lower() == last.lower()]
     return tuple(dict.fromkeys(exact or folded))
@@ -249,13 +247,15 @@ def class_names() -> tuple[str, ...]:
     """Return every name by which a framework calls a layer, each once.
 
     Example:
-        >>> {"Conv2d", "Conv2D", "Gemm"} <= set(class_names())
+        >>> {"Conv2d", "Conv2D", "Conv"} <= set(class_names())
         True
     """
-    tables = [
-        table for framework in sorted(native_tables()) if (table := native_table(framework)) is not None
-    ]
-    return tuple(dict.fromkeys(name for table in tables for name in table.classes))
+    return tuple(dict.fromkeys(name for table in _tables() for name in table.classes))
+
+
+def _tables() -> list[NativeTable]:
+    tables = (native_table(framework) for framework in sorted(native_tables()))
+    return [table for table in tables if table is not None]
 
 
 def loader(framework: str) -> Loader | None:

@@ -7,26 +7,28 @@ new lengths are those of these quotients, which differ from exact ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from shapeinspect.dims import UNKNOWN
 from shapeinspect_torch.script.values import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
 #: How many numbers a tensor may have whose numbers are kept.
 _MOST = 64
 #: Source: ``c10/core/ScalarType.h``, ``AT_FORALL_SCALAR_TYPES_WITH_COMPLEX_AND_QINTS``.
-_CODES: Final[Mapping[Any, type[np.generic]]] = {
-    4: np.int64, 6: np.float32, 7: np.float64, None: np.float32,
+_CODES: Final[Mapping[Any, str]] = {4: "int64", 6: "float32", 7: "float64", None: "float32"}
+#: The functions that NumPy has as well, with its names for them: of two tensors, and of one.
+_PAIRS: Final[Mapping[str, str]] = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "min": "minimum", "max": "maximum",
+    "minimum": "minimum", "maximum": "maximum",
 }  # fmt: skip
-_PAIRS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "min": np.minimum,
-    "max": np.maximum, "minimum": np.minimum, "maximum": np.maximum,
-}  # fmt: skip
-_SINGLE: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "min": np.min, "max": np.max, "reciprocal": lambda x: np.divide(x.dtype.type(1), x), "neg": np.negative,
-    "abs": np.abs, "floor": np.floor, "ceil": np.ceil, "round": np.round, "sqrt": np.sqrt,
+_SINGLE: Final[Mapping[str, str]] = {
+    "min": "min", "max": "max", "reciprocal": "reciprocal", "neg": "negative", "abs": "abs", "floor": "floor",
+    "ceil": "ceil", "round": "round", "sqrt": "sqrt",
 }  # fmt: skip
 #: Those of them whose result is real, also for whole numbers.
 _REAL: Final = frozenset({"div", "reciprocal", "sqrt"})
@@ -54,7 +56,7 @@ class Contents:
     """
 
     def __init__(self) -> None:
-        self._arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self._arrays: dict[str, Array] = {}
 
     def number(self, name: str, args: Sequence[Any]) -> Any:
         """Return the number that a function takes out of a tensor; UNKNOWN where that is not known.
@@ -71,9 +73,7 @@ class Contents:
         except (ArithmeticError, ValueError):  # no integer is infinite
             return UNKNOWN
 
-    def computed(
-        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> np.ndarray[Any, Any] | None:
+    def computed(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Array | None:
         """Return the numbers of a call's output; None where those of its inputs are not known.
 
         Args:
@@ -88,15 +88,17 @@ class Contents:
             return None
         if name in _KEEPING and len(args) == 1:
             return first
+        import numpy as np
+
         with np.errstate(all="ignore"):
             if name == "to":
                 return _converted(first, args[1]) if len(args) == 2 else None
             if len(args) == 1 and name in _SINGLE:
                 dtype = _real(first.dtype) if name in _REAL else first.dtype
-                return np.asarray(_SINGLE[name](first.astype(dtype))).astype(dtype)
+                return np.asarray(getattr(np, _SINGLE[name])(first.astype(dtype))).astype(dtype)
             return self._of_pair(name, first, args[1]) if len(args) == 2 and name in _PAIRS else None
 
-    def keep(self, name: str, array: np.ndarray[Any, Any]) -> None:
+    def keep(self, name: str, array: Array) -> None:
         """Keep the numbers of a tensor, if they are few.
 
         Args:
@@ -124,48 +126,58 @@ class Contents:
         ):
             self._arrays.clear()
 
-    def _array(self, value: Any) -> np.ndarray[Any, Any] | None:
+    def _array(self, value: Any) -> Array | None:
         return self._arrays.get(value.name) if isinstance(value, Tensor) else None
 
-    def _of_pair(self, name: str, first: np.ndarray[Any, Any], other: Any) -> np.ndarray[Any, Any] | None:
+    def _of_pair(self, name: str, first: Array, other: Any) -> Array | None:
         second = self._array(other)
         if second is None and name not in _OF_TENSORS:
             second = _of_numbers(other, None if type(other) is int else 7)
         if second is None:
             return None
+        import numpy as np
+
         dtype = _common(first, second, isinstance(other, Tensor))
         dtype = _real(dtype) if name in _REAL else dtype
-        return np.asarray(_PAIRS[name](first.astype(dtype), second.astype(dtype)))
+        return np.asarray(getattr(np, _PAIRS[name])(first.astype(dtype), second.astype(dtype)))
 
 
-def _converted(array: np.ndarray[Any, Any], code: Any) -> np.ndarray[Any, Any] | None:
+def _converted(array: Array, code: Any) -> Array | None:
+    import numpy as np
+
     if type(code) is not int or code not in _CODES or not np.isfinite(array).all():
         return None
     return array.astype(_CODES[code])
 
 
-def _of_numbers(value: Any, dtype: Any) -> np.ndarray[Any, Any] | None:
+def _of_numbers(value: Any, dtype: Any) -> Array | None:
     """Return a new tensor of a number, or of a list of numbers."""
+    import numpy as np
+
     items = value if isinstance(value, list) else [value]
     types = {type(item) for item in items}
     if not items or len(items) > _MOST or not types <= {int, float} or dtype not in _CODES:
         return None
     if any(isinstance(item, int) and abs(item) >= 2**63 for item in items):
         return None
-    return np.asarray(value, np.int64 if dtype is None and types == {int} else _CODES[dtype])
+    return np.asarray(value, "int64" if dtype is None and types == {int} else _CODES[dtype])
 
 
 def _real(dtype: Any) -> Any:
     """Return the type of a quotient: torch's default one for whole numbers."""
-    return dtype if dtype.kind == "f" else np.dtype(np.float32)
+    import numpy as np
+
+    return dtype if dtype.kind == "f" else np.dtype("float32")
 
 
-def _common(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], tensor: bool) -> Any:
+def _common(first: Array, second: Array, tensor: bool) -> Any:
     """Return the type in which torch computes with two tensors, or with a tensor and a number.
 
     Source: https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc (a number, and a
         tensor without axes, count only where they are of a higher category).
     """
+    import numpy as np
+
     left, right = first.dtype, second.dtype
     if not tensor:
         return _real(left) if right.kind == "f" else left
