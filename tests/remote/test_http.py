@@ -234,7 +234,7 @@ def test_an_answer_that_never_ends(server, monkeypatch: pytest.MonkeyPatch) -> N
 def test_all_requests_together_have_a_limit(server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends every range, but each of them slowly."""
     sparse_safetensors(server.root / "m.safetensors", 20_000, 20_000 << 12)
-    monkeypatch.setattr(http, "Budget", lambda: Budget(left=0.5))
+    monkeypatch.setattr(http, "Budget", lambda: Budget(left=0.3))
 
     def drip(handler) -> int:
         import time

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+#: A program that fuzzes from its first line on.
+collect_ignore = ["fuzzer.py"]
+
 _HERE = Path(__file__).parent
 
 

@@ -176,7 +176,8 @@ MODELS: dict[str, Place] = {
     "torch-module-pickle": Place("torch-module", "/data.pkl"),
     "torch-legacy": Place("torch-legacy"),
     "torch-tar": Place("torch-tar"),
-    "torchscript-code": Place("torchscript", "/__torch__/torch/nn/modules/container.py"),
+    # torch adds a number to the name of a class that it has compiled before.
+    "torchscript-code": Place("torchscript", "/__torch__/torch/nn/modules/container"),
     "torchscript-pickle": Place("torchscript", "/data.pkl"),
     "torch-export-graph": Place("torch-export", "/model.json"),
     "torch-distributed": Place("torch-distributed"),
@@ -247,7 +248,8 @@ class Model:
         return self.members[self._name()]
 
     def _name(self) -> str:
-        return next(name for name in self.members if name.endswith(self.member))
+        named = (name for name in self.members if self.member in name and not name.endswith(".debug_pkl"))
+        return next(named)
 
     def read(self, data: bytes) -> None:
         """Read the sample with other bytes at the place, and every number in it that is small."""

@@ -124,7 +124,7 @@ class _Writer:
                     conv, self.grouped, 1, [[0, 0], [1, 0], [2, 1], [0, 0]], name="grouped"
                 )
                 deep = tf.nn.depthwise_conv2d(grouped, self.deep, (1, 2, 2, 1), "SAME", name="deep")
-                size = tf.stack([tf.shape(deep)[0], 9, 17, 9])
+                size = tf.stack([tf.shape(deep)[0], 7, 17, 9])  # of 4 and 9, by a stride of 2
                 back = tf.nn.conv2d_transpose(deep, self.back, size, 2, "SAME", name="back")
                 normal, _, _ = tf.compat.v1.nn.fused_batch_norm(
                     back, *self.norm, epsilon=0.01, is_training=False, name="normal"
