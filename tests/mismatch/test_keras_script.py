@@ -14,6 +14,7 @@ import pytest
 
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis, describe
+from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_keras.debug.debugger import DEBUGGER
 
@@ -241,7 +242,8 @@ net.save("net.keras")
 net.save_weights("net.weights.h5")
 print(open("runs/log.txt").read())
 """
-    error, diagnosis = explained(run, text + JOINED)
+    with started(str(tmp_path / "0" / "train.py")):  # as the fixture calls its first script
+        error, diagnosis = explained(run, text + JOINED)
     assert any("`last` is (?, 9)" in sentence for sentence in diagnosis.because)
     assert DEBUGGER.suggestions(error)
     folder = tmp_path / "0"
