@@ -41,9 +41,10 @@ _OF_NUMBERS = dict.fromkeys(
     ("sparse_categorical_crossentropy", "categorical_crossentropy"),
 )
 _CAUSES = {
-    "return_sequences": "return-sequences", "padding": "space", "axis": "concat-axis",
+    "return_sequences": "return-sequences", "padding": "space", "axis": "axis",
     "channels_first": "channels-last", "data_format": "channels-last",
 }  # fmt: skip
+_JOINING = frozenset({"concatenate", "Concatenate", "concat"})
 _OTHER_LOSS = {
     "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
     "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
@@ -148,13 +149,16 @@ def settings(scene: Scene) -> Iterator[Candidate]:
                 if other != value:
                     why = f"`{scene.text(node)}` at {scene.at(node.value)}"
                     prior = 2.0 + scene.far(node) + 0.2 * (other in "02")
-                    yield Candidate((Replacement(node.value, other),), prior, "concat-axis", why)
+                    call = scene.program.parents.get(node)
+                    joins = call is not None and callee_of(call) in _JOINING
+                    cause = "concat-axis" if joins else "axis"
+                    yield Candidate((Replacement(node.value, other),), prior, cause, why)
 
 
 def _joined(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
     """Join arrays along the only axis on which they differ."""
     call = scene.program.parents.get(node)
-    if call is None or callee_of(call) not in ("concatenate", "Concatenate", "concat"):
+    if call is None or callee_of(call) not in _JOINING:
         return
     for one, other in itertools.combinations(scene.clues.shapes[:4], 2):
         if len(one) != len(other):

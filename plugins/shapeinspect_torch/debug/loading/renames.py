@@ -198,6 +198,12 @@ def _replaced(old: str, new: str) -> Callable[[str], str]:
     return lambda key: key.replace(old, new)
 
 
+def _is_told_by_matrices(now: Shapes, renamed: Shapes, want: Shapes) -> bool:
+    """Tell whether a key that fits by its new name has more than one axis: any two layers may share a length."""
+    fitting = [name for name, shape in renamed.items() if want.get(name) == shape and now.get(name) != shape]
+    return any(len(renamed[name]) > 1 for name in fitting)
+
+
 def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
     """Exchange parts of names for as long as each exchange makes more keys fit.
 
@@ -217,6 +223,8 @@ def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
             renamed = {name.replace(old, new): shape for name, shape in now.items()}
             if len(renamed) == len(now) and not _torn(now, renamed, want):
                 gain = _fitting(renamed, want) - start
+                if gain == 1 and old.endswith(".") and not _is_told_by_matrices(now, renamed, want):
+                    continue
                 best = max(best, (gain, -len(old) - len(new), old, new))
         gain, _, old, new = best
         if gain < 1:
