@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FOLDERS = [HERE / name for name in ("unseen", "unseen_second", "unseen_third", "unseen_fourth")]
+FOLDERS = [
+    HERE / name for name in ("unseen", "unseen_second", "unseen_third", "unseen_fourth", "unseen_fifth")
+]
 EXPECTED = {folder: json.loads((folder / "expected.json").read_text()) for folder in FOLDERS}
 
 SPEC = importlib.util.spec_from_file_location("unseen_verify", HERE / "unseen" / "verify.py")
