@@ -199,7 +199,7 @@ def _replaced(old: str, new: str) -> Callable[[str], str]:
 
 
 def _is_told_by_matrices(now: Shapes, renamed: Shapes, want: Shapes) -> bool:
-    """Tell whether a key that fits by its new name has more than one axis: any two layers may share a length."""
+    """Tell whether a key that fits by its new name has several axes: any two layers may share a length."""
     fitting = [name for name, shape in renamed.items() if want.get(name) == shape and now.get(name) != shape]
     return any(len(renamed[name]) > 1 for name in fitting)
 
