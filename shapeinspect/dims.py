@@ -72,15 +72,17 @@ class Expr:
     def __add__(self, other: Dim) -> Dim:
         if isinstance(other, Unknown):
             return other
+        if isinstance(other, int):
+            return _plus(self.terms, other)
         total = dict(self.terms)
-        for atoms, factor in _terms(other):
+        for atoms, factor in other.terms:
             total[atoms] = total.get(atoms, 0) + factor
         return _build(total) if len(total) <= _MAX_TERMS else UNKNOWN
 
     __radd__ = __add__
 
     def __neg__(self) -> Dim:
-        return _build({atoms: -factor for atoms, factor in self.terms})
+        return Expr(tuple([(atoms, -factor) for atoms, factor in self.terms]))
 
     def __sub__(self, other: Dim) -> Dim:
         return self + (-other)
@@ -91,13 +93,17 @@ class Expr:
     def __mul__(self, other: Dim) -> Dim:
         if isinstance(other, Unknown):
             return other
-        many = len(self.terms) * len(_terms(other)) > _MAX_TERMS
-        if many or _degree(self.terms) + _degree(_terms(other)) > _MAX_DEGREE:
+        if isinstance(other, int):
+            if other in (0, 1):
+                return self if other else 0
+            return Expr(tuple([(atoms, factor * other) for atoms, factor in self.terms]))
+        many = len(self.terms) * len(other.terms) > _MAX_TERMS
+        if many or _degree(self.terms) + _degree(other.terms) > _MAX_DEGREE:
             return UNKNOWN
         total: dict[tuple[Atom, ...], int] = {}
         for left, a in self.terms:
-            for right, b in _terms(other):
-                atoms = tuple(sorted(left + right))
+            for right, b in other.terms:
+                atoms = tuple(sorted(left + right)) if left and right else left or right
                 total[atoms] = total.get(atoms, 0) + a * b
         return _build(total)
 
@@ -144,12 +150,25 @@ def _terms(dim: int | Expr) -> _Terms:
     return (((), int(dim)),) if dim else ()
 
 
+def _plus(terms: _Terms, number: int) -> Dim:
+    """Add a number: the term without atoms is the last one."""
+    if not terms[-1][0]:
+        number += terms[-1][1]
+        terms = terms[:-1]
+    if not number or not terms:
+        return Expr(terms) if terms else number
+    return Expr((*terms, ((), number))) if len(terms) < _MAX_TERMS else UNKNOWN
+
+
 def _degree(terms: _Terms) -> int:
-    return max((len(atoms) for atoms, _ in terms), default=0)
+    """Return the most factors of a term: those of the first one."""
+    return len(terms[0][0]) if terms else 0
 
 
 def _build(total: Mapping[tuple[Atom, ...], int]) -> Dim:
-    kept = tuple(sorted(((atoms, factor) for atoms, factor in total.items() if factor), key=_order))
+    kept = tuple([term for term in total.items() if term[1]])
+    if len(kept) > 1:
+        kept = tuple(sorted(kept, key=_order))
     if not kept:
         return 0
     if len(kept) == 1 and not kept[0][0]:
@@ -159,7 +178,7 @@ def _build(total: Mapping[tuple[Atom, ...], int]) -> Dim:
 
 def _order(term: tuple[tuple[Atom, ...], int]) -> tuple[int, tuple[str, ...]]:
     atoms, _ = term
-    return (-len(atoms), tuple(atom.text for atom in atoms))
+    return (-len(atoms), tuple([atom.text for atom in atoms]))
 
 
 def _divide(left: Dim, right: Dim) -> Dim:
@@ -443,12 +462,24 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     if not isinstance(dim, Expr):
         return dim
     total: Dim = 0
+    plain: dict[tuple[Atom, ...], int] = {}  # the terms that stay one product, added at once
     for atoms, factor in dim.terms:
-        part: Dim = factor
+        left: list[Atom] = []
+        others: list[Dim] = []
         for atom in atoms:
-            part = part * _value(atom, values)
-        total = total + part
-    return total
+            value = _value(atom, values)
+            if isinstance(value, int):
+                factor *= value
+            elif (only := _only_atom(value)) is not None:
+                left.append(only)
+            else:
+                others.append(value)
+        key = tuple(sorted(left)) if len(left) > 1 else tuple(left)
+        if others:
+            total = total + product((_build({key: factor}), *others))
+        else:
+            plain[key] = plain.get(key, 0) + factor
+    return total + _build(plain)
 
 
 _OPS: dict[str, Callable[[Dim, Dim], Dim]] = {"//": _divide, "%": _remainder, "min": minimum, "max": maximum}

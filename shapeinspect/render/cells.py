@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbols
+from shapeinspect.dims import Atom, Dim, Expr, Shape, Unknown, substitute, symbols
 from shapeinspect.ir import Axes, Layer, Weight
 from shapeinspect.layout import parse
 from shapeinspect.text import plural, printable
@@ -42,6 +42,8 @@ def _dim(length: Dim) -> str:
 
 def _is_sum(text: str) -> bool:
     """Tell whether a text has a space outside all parentheses."""
+    if " " not in text:
+        return False
     depth = 0
     for letter in text:
         depth += (letter == "(") - (letter == ")")
@@ -257,9 +259,20 @@ def grows_with_batch(amount: Dim) -> bool:
         >>> grows_with_batch(36 * symbol("N")), grows_with_batch(36 * symbol("N") - 36)
         (True, False)
     """
-    batch = [name for name in BATCH if isinstance(amount, Expr) and name in symbols(amount)]
+    if not isinstance(amount, Expr):
+        return True
+    found = symbols(amount)
+    batch = [name for name in BATCH if name in found]
+    if not batch or all(_once(atoms, batch) for atoms, _ in amount.terms):
+        return True
     one, two, three = (substitute(amount, dict.fromkeys(batch, size)) for size in (1, 2, 3))
-    return not batch or (two == 2 * one and three == 3 * one)
+    return bool(two == 2 * one and three == 3 * one)
+
+
+def _once(atoms: tuple[Atom, ...], batch: Sequence[str]) -> bool:
+    """Tell whether a product has one batch as a factor, and none inside any other factor."""
+    factors = sum(atom.text in batch for atom in atoms if not atom.op)
+    return factors == 1 and not any(name in atom.text for atom in atoms if atom.op for name in batch)
 
 
 def at_least(amount: str, missing: int) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from typing import Literal, TypeAlias
 
 from shapeinspect.dims import symbols
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Call, Layer, Model, Value
+from shapeinspect.ir import Call, Layer, Model, Value, Weight
 from shapeinspect.layer_names import matching, row_label, similar
 from shapeinspect.render import cells, listing, roles
 from shapeinspect.render.grid import Column, Grid, Line, measure
@@ -170,9 +172,15 @@ def _matches(model: Model, pattern: str, number: int) -> str:
 def _fitted(model: Model, view: View, letters: Letters, pairs: Sequence[tuple[str, Node]]) -> Grid:
     """Fit the rows into the width; where the weights do not, without the source's words for their roles."""
     columns = _columns(view, bool(model.calls))
-    grid = measure(columns, _rows(model, view, letters, pairs), view.width)
+    groups = _groups(model, view, letters, pairs)
+    grid = measure(columns, list(chain.from_iterable(groups)), view.width)
     if grid.is_short_of(COLUMNS["weights"].name):
-        grid = measure(columns, _rows(model, view, letters, pairs, brief=True), view.width)
+        places = [index for index, name in enumerate(_names(view)) if name == "weights"]
+        for (_, node), group in zip(pairs, groups, strict=True):
+            for row, text in zip(group, _weights_of(node, brief=True), strict=False):
+                for place in places:
+                    row[place] = text
+        grid = measure(columns, list(chain.from_iterable(groups)), view.width)
     return grid
 
 
@@ -190,24 +198,26 @@ def _pairs(model: Model, view: View, chosen: tuple[Layer, ...] | None) -> Iterab
     return _indented(shorten(root).children, 0, view.depth)
 
 
-def _rows(
-    model: Model, view: View, letters: Letters, pairs: Sequence[tuple[str, Node]], *, brief: bool = False
-) -> list[list[str]]:
+def _groups(
+    model: Model, view: View, letters: Letters, pairs: Sequence[tuple[str, Node]]
+) -> list[list[list[str]]]:
+    """Return the rows of each node."""
     names = _names(view)
-    rows: list[list[str]] = []
+    groups: list[list[list[str]]] = []
     drawn: dict[int, list[list[str]]] = {}
+    shapes: dict[str, str] = {}
     for label, node in pairs:
         known = drawn.get(node.signature)
         if known is None:
             whole = node.children == [] or _cut_off(label, node, view)
-            known = _Texts(model, node, whole, letters, brief).rows(names)
+            known = _Texts(model, node, whole, letters, shapes).rows(names)
             if _alike(node):
                 drawn[node.signature] = known
         first = known[0].copy()
         if "layer" in names:
             first[names.index("layer")] = label
-        rows += [first, *known[1:]]
-    return rows
+        groups.append([first, *known[1:]])
+    return groups
 
 
 def _alike(node: Node) -> bool:
@@ -243,7 +253,7 @@ def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[
             stack.extend((child, level + 1) for child in reversed(node.children))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Texts:
     """The cells of one node: a first row, and further ones for more weights and calls."""
 
@@ -251,7 +261,7 @@ class _Texts:
     node: Node
     whole: bool
     letters: Letters
-    brief: bool
+    shapes: dict[str, str]  # of every value that has been written
 
     def rows(self, names: Sequence[str]) -> list[list[str]]:
         columns = [_CELLS[name](self) for name in names]
@@ -271,11 +281,12 @@ class _Texts:
         return [cells.settings(self.node.layer)] if self.node.layer else []
 
     def input(self) -> list[str]:
-        return [text for text, _ in self._calls()]
+        return [text for text, _ in self._calls]
 
     def output(self) -> list[str]:
-        return [text for _, text in self._calls()]
+        return [text for _, text in self._calls]
 
+    @cached_property
     def _calls(self) -> list[tuple[str, str]]:
         ends = [(self._shapes(call.inputs), self._shapes(call.outputs)) for call in self.node.calls]
         unique = list(dict.fromkeys(ends))
@@ -284,52 +295,61 @@ class _Texts:
         return unique
 
     def _shapes(self, names: Sequence[str]) -> str:
-        values = [self.model.values.get(name, Value(name)) for name in names if name]
-        return cells.several(map(self._shape, values))
+        return cells.several([self.shapes.get(name) or self._shape(name) for name in names if name])
 
-    def _shape(self, value: Value) -> str:
+    def _shape(self, name: str) -> str:
+        value = self.model.values.get(name) or Value(name)
         if value.element is not None:
-            return f"list of {cells.shape(self.letters.shape(value.element), None)}"
-        return cells.shape(self.letters.shape(value.shape), value.axes)
-
-    def _weights(self) -> list[roles.Row]:
-        return roles.rows(self.node.layer.weights if self.node.layer else (), brief=self.brief)
+            text = f"list of {cells.shape(self.letters.shape(value.element), None)}"
+        else:
+            text = cells.shape(self.letters.shape(value.shape), value.axes)
+        self.shapes[name] = text
+        return text
 
     def weights(self) -> list[str]:
-        return [
-            f"{printable(row.name, 48)} {cells.native(row.weight)}"
-            + (f" ×{row.count}" if row.count > 1 else "")
-            for row in self._weights()
-        ]
+        return _weights_of(self.node)
 
     def common(self) -> list[str]:
-        return [cells.common(row.weight) for row in self._weights()]
+        return [cells.common(row.weight) for row in roles.rows(_stored(self.node))]
 
     def params(self) -> list[str]:
-        sums = self._sums()
+        sums = self._sums
         return [cells.at_least(count(sums.params), sums.unknown)] if sums.params or sums.unknown else []
 
     def bytes(self) -> list[str]:
-        sums = self._sums()
+        sums = self._sums
         missing = sums.bytes_unknown
         return [cells.at_least(short(sums.bytes, "B"), missing)] if sums.bytes or missing else []
 
     def macs(self) -> list[str]:
-        sums = self._sums()
-        if not self._working_calls() or (sums.macs == 0 and not sums.macs_unknown):
+        sums = self._sums
+        if not self._working_calls or (sums.macs == 0 and not sums.macs_unknown):
             return []
         return [cells.at_least(cells.macs(self.letters.amount(sums.macs)), len(sums.macs_unknown))]
 
+    @cached_property
     def _sums(self) -> Totals:
         below = self.node.walk() if self.whole else iter([self.node])
         weights = [weight for node in below if node.layer for weight in node.layer.weights]
-        return weigh(weights, self._working_calls())
+        return weigh(weights, self._working_calls)
 
+    @cached_property
     def _working_calls(self) -> list[Call]:
         below = self.node.walk() if self.whole else iter([self.node])
         calls = [call for node in below if node.layer and node.layer.kind != "module" for call in node.calls]
         # Of several branches one counts; a row of another one tells its own work.
         return [call for call in calls if not call.spare] if self.node.children else calls
+
+
+def _stored(node: Node) -> tuple[Weight, ...]:
+    return node.layer.weights if node.layer else ()
+
+
+def _weights_of(node: Node, *, brief: bool = False) -> list[str]:
+    return [
+        f"{printable(row.name, 48)} {cells.native(row.weight)}" + (f" ×{row.count}" if row.count > 1 else "")
+        for row in roles.rows(_stored(node), brief=brief)
+    ]
 
 
 _CELLS: dict[str, Callable[[_Texts], list[str]]] = {name: getattr(_Texts, name) for name in COLUMNS}
