@@ -463,7 +463,8 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
         return dim
     total: Dim = 0
     plain: dict[tuple[Atom, ...], int] = {}  # the terms that stay one product, added at once
-    for atoms, factor in dim.terms:
+    for atoms, times in dim.terms:
+        factor = times
         left: list[Atom] = []
         others: list[Dim] = []
         for atom in atoms:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from shapeinspect.infer.facts import CallFacts
-from shapeinspect.ir import Call, Model
+from shapeinspect.ir import Call, Model, changed
 from shapeinspect.rules import macs
 
 
@@ -30,5 +29,5 @@ def count_work(model: Model, facts: Iterable[CallFacts]) -> tuple[Call, ...]:
         work = None
         if call.macs is None and item is not None:
             work = macs(item.layer.kind, item.attributes, item.inputs, item.outputs)
-        counted.append(call if work is None else replace(call, macs=work))
+        counted.append(call if work is None else changed(call, macs=work))
     return tuple(counted)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from operator import attrgetter
+from dataclasses import dataclass, replace
 from sys import intern
 from typing import TypeAlias
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Frozen, Layer, Layout, Weight
+from shapeinspect.ir import Frozen, Layer, Layout, Weight, changed
 from shapeinspect.layout.pattern import KERNEL_AXES, lengths, parse
 
 #: Looks up the layout of a weight: native type, role, rank, lengths of parts of composite axes.
@@ -236,22 +235,13 @@ def layer(group: Group, verdict: Verdict, *, path: str | None = None) -> Layer:
     return Layer(name, verdict.kind, "", parts, verdict.attributes, weights, verdict.candidates)
 
 
-_FACTS = attrgetter(*(fact.name for fact in fields(Weight)))
-_ROLE, _LAYOUT, _BUFFER, _TRAINABLE = (
-    [fact.name for fact in fields(Weight)].index(name) for name in ("role", "layout", "buffer", "trainable")
-)
-
-
 def _judged(weight: Weight, role: str, verdict: Verdict) -> Weight:
     layout, buffer = verdict.layouts.get(role), role in verdict.buffers
     if role == weight.role and layout is weight.layout and not buffer:
         return weight
-    # dataclasses.replace takes three times as long, and a file may have 100,000 weights.
-    facts = list(_FACTS(weight))
-    facts[_ROLE], facts[_LAYOUT] = role, layout
     if buffer:
-        facts[_BUFFER], facts[_TRAINABLE] = True, False
-    return Weight(*facts)
+        return changed(weight, role=role, layout=layout, buffer=True, trainable=False)
+    return changed(weight, role=role, layout=layout)
 
 
 def _agreed(matches: Sequence[Match]) -> Frozen[object]:

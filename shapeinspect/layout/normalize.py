@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Layer, Layout, Model, Note, Weight
+from shapeinspect.ir import Layer, Layout, Model, Note, Weight, changed
 from shapeinspect.layout.pattern import compose, lengths, parse
 
 
@@ -72,22 +72,30 @@ def normalize(model: Model) -> Model:
         ()
     """
     notes: list[Note] = []
-    layers = tuple(
-        _layer(layer, notes) if any(weight.layout is not None for weight in layer.weights) else layer
-        for layer in model.layers
-    )
+    shapes: dict[tuple[int, Shape], Shape] = {}
+    layers = tuple([_layer(layer, shapes, notes) for layer in model.layers])
     return replace(model, layers=layers, notes=(*model.notes, *notes))
 
 
-def _layer(layer: Layer, notes: list[Note]) -> Layer:
-    return replace(layer, weights=tuple(_weight(weight, layer.path, notes) for weight in layer.weights))
+def _layer(layer: Layer, shapes: dict[tuple[int, Shape], Shape], notes: list[Note]) -> Layer:
+    for weight in layer.weights:
+        if weight.layout is not None:
+            break
+    else:
+        return layer
+    weights = tuple([_weight(weight, layer.path, shapes, notes) for weight in layer.weights])
+    return changed(layer, weights=weights)
 
 
-def _weight(weight: Weight, path: str, notes: list[Note]) -> Weight:
+def _weight(weight: Weight, path: str, shapes: dict[tuple[int, Shape], Shape], notes: list[Note]) -> Weight:
+    """Fill in one weight's common shape; of the pairs of a layout and a shape, a model has few."""
     if weight.layout is None:
         return weight
+    key = (id(weight.layout), weight.shape)  # the model keeps the layout, so that no other one can get its id
     try:
-        return replace(weight, common_shape=common_shape(weight.layout, weight.shape))
+        if key not in shapes:
+            shapes[key] = common_shape(weight.layout, weight.shape)
+        return changed(weight, common_shape=shapes[key])
     except LayoutError as error:
         shown = ", ".join(map(str, weight.shape))
         notes.append(

@@ -64,6 +64,7 @@ class Table:
         self.rows = tuple(rows)
         self.slots = dict(slots or {})
         self._rows: dict[tuple[str, str], list[Row]] = {}
+        self._bound: dict[tuple[str, str, int], Layout | None] = {}
         for row in self.rows:
             if set(parse(row.native).names) != set(parse(row.common).names):
                 raise LayoutError(f"row {row.types} {row.role}: {row.native!r} and {row.common!r} differ")
@@ -84,14 +85,25 @@ class Table:
             ...     "LSTM", "kernel", 2).sizes["gate"]
             4
         """
-        for row in self._rows.get((kind, role), ()):
+        rows = self._rows.get((kind, role))
+        if rows is None:
+            return None
+        if sizes:
+            return self._first(rows, role, ndim, sizes)
+        key = (kind, role, ndim)
+        if key not in self._bound:  # the weights of one kind share a layout
+            self._bound[key] = self._first(rows, role, ndim, {})
+        return self._bound[key]
+
+    def _first(self, rows: Iterable[Row], role: str, ndim: int, sizes: Mapping[str, int]) -> Layout | None:
+        for row in rows:
             try:
                 native = expand(row.native, ndim)
             except LayoutError:
                 continue
             rank = len(parse(native).axes) - len(parse(row.native).axes) + 1
             names = set(parse(native).names)
-            bound = {name: size for name, size in (sizes or {}).items() if name in names}
+            bound = {name: size for name, size in sizes.items() if name in names}
             return Layout(
                 native,
                 expand_to(row.common, rank),

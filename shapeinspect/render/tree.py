@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shapeinspect.ir import Call, Layer, Model, Value, Weight
+from shapeinspect.ir import Call, Layer, Model, Weight
 
 #: A longer run of digits is not a layer's number.
 _DIGITS = 18
@@ -64,11 +64,17 @@ def build(model: Model) -> Node:
     root = Node("")
     inside: _Named = {}
     deepest = min(max(_NODES // max(len(model.layers), 1), _DEEPEST_AT_LEAST), _DEEPEST)
+    before: tuple[str, ...] = ()
+    way: list[Node] = []  # the containers around the layer before, of the parts ``before``
     for layer in model.layers:
         *around, last = _shortened(layer.parts or (layer.path,), deepest)
-        outer = root
-        for part in around:
+        same = _common(before, around)
+        del way[same:]
+        outer = way[-1] if way else root
+        for part in around[same:]:
             outer = _found(inside, outer, part) or _added(inside, outer, part)
+            way.append(outer)
+        before = tuple(around)
         node = _found(inside, outer, last)
         if node is None or node.layer is not None:
             node = _added(inside, outer, last)
@@ -76,6 +82,14 @@ def build(model: Model) -> Node:
         if layer.path in calls:
             node.calls = calls[layer.path]
     return root
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> int:
+    """Return how many parts two paths have in common, from the outermost."""
+    for place, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return place
+    return min(len(left), len(right))
 
 
 def _shortened(parts: tuple[str, ...], deepest: int) -> tuple[str, ...]:
@@ -90,9 +104,13 @@ _Named = dict[int, dict[str, Node]]
 
 def _found(inside: _Named, outer: Node, name: str) -> Node | None:
     """Return the latest child of a name."""
-    if len(outer.children) > _FEW:
+    children = outer.children
+    if len(children) > _FEW:
         return inside[id(outer)].get(name)
-    return next((child for child in reversed(outer.children) if child.name == name), None)
+    for child in reversed(children):
+        if child.name == name:
+            return child
+    return None
 
 
 def _added(inside: _Named, outer: Node, name: str) -> Node:
@@ -126,12 +144,16 @@ def fold(root: Node, model: Model) -> Node:
         ['', 'b', '0–3']
     """
     numbers: dict[object, int] = {}
-    nodes = list(root.walk())
+    facts = _Facts(model)
+    nodes = [root]
+    for node in nodes:  # which grows meanwhile: containers stand before what they hold
+        nodes += node.children
     for node in reversed(nodes):
-        if node.children:
-            node.children = _fold_run(node.children)
-        inside = tuple([(child.name, child.signature) for child in node.children])
-        key = (_facts(node, model), inside)
+        children = node.children
+        if len(children) > 1:
+            children = node.children = _fold_run(children)
+        inside = tuple([(child.name, child.signature) for child in children])
+        key = (None if node.layer is None else facts.of(node, node.layer), inside)
         node.signature = numbers.setdefault(key, len(numbers) + 1)
     return root
 
@@ -166,27 +188,35 @@ def _separator(node: Node) -> str:
     return "/" if "/" in path else "."
 
 
-def _facts(node: Node, model: Model) -> object:
-    layer = node.layer
-    if layer is None:
-        return None
-    return (
-        layer.kind,
-        layer.type,
-        repr(layer.attributes),
-        layer.candidates,
-        tuple([_stored(weight) for weight in layer.weights]),
-        tuple([(_shapes(call.inputs, model), _shapes(call.outputs, model)) for call in node.calls]),
-    )
+class _Facts:
+    """What has to be equal for two layers to be folded; what many layers share is written once."""
 
+    def __init__(self, model: Model) -> None:
+        self._values = model.values
+        self._shared: dict[int, object] = {}  # by the id of what the model keeps
 
-def _stored(w: Weight) -> tuple[object, ...]:
-    return w.role, w.shape, w.type, w.nbytes, w.layout, w.trainable, w.buffer, w.count
+    def of(self, node: Node, layer: Layer) -> object:
+        attributes = self._shared.get(id(layer.attributes))
+        if attributes is None:
+            attributes = self._shared[id(layer.attributes)] = repr(layer.attributes)
+        return (
+            layer.kind,
+            layer.type,
+            attributes,
+            layer.candidates,
+            tuple([self._stored(weight) for weight in layer.weights]),
+            tuple([(self._shapes(call.inputs), self._shapes(call.outputs)) for call in node.calls]),
+        )
 
+    def _stored(self, w: Weight) -> tuple[object, ...]:
+        layout = self._shared.get(id(w.layout))
+        if layout is None:
+            layout = self._shared[id(w.layout)] = repr(w.layout)
+        return w.role, w.shape, w.type, w.nbytes, layout, w.trainable, w.buffer, w.count
 
-def _shapes(names: Sequence[str], model: Model) -> tuple[object, ...]:
-    empty = Value("")
-    return tuple(model.values.get(name, empty).shape for name in names)
+    def _shapes(self, names: Sequence[str]) -> tuple[object, ...]:
+        values = [self._values.get(name) for name in names]
+        return tuple([None if value is None else value.shape for value in values])
 
 
 def _fold_run(nodes: list[Node]) -> list[Node]:

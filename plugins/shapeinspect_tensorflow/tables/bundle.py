@@ -87,6 +87,7 @@ def read(source: Source) -> Bundle:
     """
     with Window.open(source) as window:
         shards, big_endian, tensors = 0, False, []
+        shapes: dict[bytes, Shape | None] = {}
         for key, value in entries(window):
             inner = Window.from_bytes(value, source.label)
             if not key:
@@ -94,7 +95,7 @@ def read(source: Source) -> Bundle:
             elif shards == 0:
                 raise window.fail("its first entry is not a header")
             elif not key.startswith(b"\0"):  # the slices of a tensor
-                tensors.append(_entry(inner, key.decode("utf-8", "replace"), shards))
+                tensors.append(_entry(inner, key.decode("utf-8", "replace"), shards, shapes))
         if shards == 0:
             raise window.fail("it has no header")
     return Bundle(shards, big_endian, tuple(tensors))
@@ -113,7 +114,8 @@ def _header(window: Window) -> tuple[int, bool]:
     return shards, order == 1
 
 
-def _entry(window: Window, key: str, shards: int) -> Entry:
+def _entry(window: Window, key: str, shards: int, shapes: dict[bytes, Shape | None]) -> Entry:
+    """Read one entry; of the shapes, a file has few that differ."""
     dtype = shard = offset = nbytes = slices = 0
     dims: Shape | None = ()
     for field in fields(window, 0, window.size):
@@ -121,7 +123,10 @@ def _entry(window: Window, key: str, shards: int) -> Entry:
             dtype = field.value
         elif field.number == 2:
             need(window, field)
-            dims = shape(window, field.start, field.end)
+            raw = window.span(field.start, field.end)
+            if raw not in shapes:
+                shapes[raw] = shape(window, field.start, field.end)
+            dims = shapes[raw]
         elif field.number == 3:
             shard = field.value
         elif field.number == 4:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
@@ -141,7 +142,7 @@ def _sort(
 ) -> tuple[list[Entry], list[Entry], list[Entry], list[Entry]]:
     """Separate the model's variables from those of an optimizer, counters, and texts."""
     keys = {entry.key: entry.shape for entry in entries}
-    trackers = {key.partition("/_iterations/")[0] for key in keys if "/_iterations/" in key}
+    trackers = _shortest({key.partition("/_iterations/")[0] for key in keys if "/_iterations/" in key})
     model: list[Entry] = []
     optimizer: list[Entry] = []
     counters: list[Entry] = []
@@ -160,10 +161,26 @@ def _sort(
     return model, optimizer, counters, texts
 
 
-def _is_state(key: str, keys: Mapping[str, object], trackers: set[str]) -> bool:
+def _shortest(folders: Iterable[str]) -> list[str]:
+    """Return the folders that are in no other one, each with its slash, in order.
+
+    Example:
+        >>> _shortest({"b", "a", "a/b"})
+        ['a/', 'b/']
+    """
+    kept: list[str] = []
+    for folder in sorted(f"{folder}/" for folder in folders):
+        if not kept or not folder.startswith(kept[-1]):
+            kept.append(folder)
+    return kept
+
+
+def _is_state(key: str, keys: Mapping[str, object], trackers: Sequence[str]) -> bool:
     if _SLOT in key:
         return True
-    if any(key.startswith(f"{tracker}/") for tracker in trackers):
+    # None of the folders is in another one, so a key can be in the last one before it only.
+    place = bisect_right(trackers, key)
+    if place and key.startswith(trackers[place - 1]):
         # Keras 3's optimizers track the model's variables as well as their own state.
         return "/_trainable_variables/" not in key
     base, _, last = key.rpartition("/")

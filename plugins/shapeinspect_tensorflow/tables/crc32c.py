@@ -7,9 +7,13 @@ of tensorflow/core/lib/hash/crc32c.h.
 from __future__ import annotations
 
 from functools import lru_cache
+from struct import Struct
 
 _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
+_WORD = Struct("<I")
+#: The bytes from which on the tables of pairs are worth their making.
+_LONG = 1 << 12
 
 
 @lru_cache(maxsize=1)
@@ -23,6 +27,16 @@ def _table() -> tuple[int, ...]:
     return tuple(rows)
 
 
+@lru_cache(maxsize=1)
+def _of_pairs() -> tuple[list[int], list[int]]:
+    """Return what the two lower and the two upper bytes of a word of four come to."""
+    table = _table()
+    one = [table[pair & 0xFF] ^ pair >> 8 for pair in range(1 << 16)]
+    high = [table[crc & 0xFF] ^ crc >> 8 for crc in one]
+    one = [table[crc & 0xFF] ^ crc >> 8 for crc in high]  # two bytes of zeros follow
+    return [table[crc & 0xFF] ^ crc >> 8 for crc in one], high
+
+
 def crc32c(data: bytes) -> int:
     """Return the checksum of some bytes.
 
@@ -33,8 +47,14 @@ def crc32c(data: bytes) -> int:
         >>> hex(crc32c(b"123456789"))
         '0xe3069283'
     """
-    table, crc = _table(), 0xFFFFFFFF
-    for byte in data:
+    table, crc, done = _table(), 0xFFFFFFFF, 0
+    if len(data) >= _LONG:
+        low, high = _of_pairs()
+        done = len(data) & ~3
+        for (word,) in _WORD.iter_unpack(memoryview(data)[:done]):
+            crc ^= word
+            crc = low[crc & 0xFFFF] ^ high[crc >> 16]
+    for byte in memoryview(data)[done:]:
         crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
 

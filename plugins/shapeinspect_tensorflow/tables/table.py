@@ -114,9 +114,14 @@ def _block(
         raise window.fail(f"a block of {len(data):,} bytes claims {restarts:,} restarts", offset)
     position, key = 0, b""
     while position < end:
-        shared, position = _varint(window, data, position)
-        fresh, position = _varint(window, data, position)
-        length, position = _varint(window, data, position)
+        head = data[position : position + 3]
+        if len(head) == 3 and head.isascii():  # three numbers of one byte each, the common case
+            shared, fresh, length = head
+            position += 3
+        else:
+            shared, position = _varint(window, data, position)
+            fresh, position = _varint(window, data, position)
+            length, position = _varint(window, data, position)
         if shared > len(key) or fresh + length > end - position:
             raise window.fail("an entry reaches beyond its block", offset)
         if shared + fresh > _MAX_KEY:

@@ -74,18 +74,26 @@ def layers(variables: Iterable[Variable]) -> tuple[Layer, ...]:
     groups: dict[tuple[str, ...], list[Variable]] = {}
     for variable in variables:
         groups.setdefault(variable.path, []).append(variable)
-    return tuple(_layer(path, group) for path, group in groups.items())
+    proofs: dict[object, Proof] = {}
+    return tuple([_layer(path, group, proofs) for path, group in groups.items()])
 
 
-def _layer(path: tuple[str, ...], group: Sequence[Variable]) -> Layer:
-    shapes = {role(variable.role): _whole(variable.shape) for variable in group}
-    proof = Proof()
-    if len(shapes) == len(group) and all(known(variable.shape) for variable in group):
-        proof = prove(shapes)
-    weights = tuple(_weight(variable, proof.type) for variable in group)
+def _layer(path: tuple[str, ...], group: Sequence[Variable], proofs: dict[object, Proof]) -> Layer:
+    alike = tuple([(variable.role, variable.shape) for variable in group])
+    proof = proofs.get(alike)
+    if proof is None:
+        proof = proofs[alike] = _proof(group)
+    weights = tuple([_weight(variable, proof.type) for variable in group])
     text = "/".join(path)
     return Layer(text or "(root)", proof.kind, proof.type, path or ("(root)",), proof.attributes, weights,
                  proof.candidates)  # fmt: skip
+
+
+def _proof(group: Sequence[Variable]) -> Proof:
+    shapes = {role(variable.role): _whole(variable.shape) for variable in group}
+    if len(shapes) < len(group) or not all(known(variable.shape) for variable in group):
+        return Proof()
+    return prove(shapes)
 
 
 def _whole(shape: Shape) -> tuple[int, ...]:
