@@ -32,8 +32,8 @@ a local header of another name, size or method     refused when the member is re
 encryption, several files, a method that is        refused                                      ``zip_reader``
 neither stored nor deflated
 bytes after the end, two end records that differ   refused                                      ``zip_reader``
-a directory of over 64 MiB, or shorter than its    refused before it is read                    ``zip_reader``
-count of members
+a directory of over 64 MiB or 300,000 members, or  refused before it is read                    ``zip_reader``
+shorter than its count of members
 a member's name that leads outside                 refused; nothing is extracted, and in an     ``zip_reader``
                                                    ``.npz`` names are keys and not paths
 more bytes than a deflated member states           inflating stops one byte beyond them, and    ``zip_reader``

@@ -61,7 +61,10 @@ class Window:
             data: the bytes.
             label: the file they come from.
         """
-        return cls(io.BytesIO(data), len(data), label)
+        window = cls(io.BytesIO(data), len(data), label)
+        if len(data) <= _PAGE:  # a message of a few bytes, of which a file may have hundreds of thousands
+            window._pages[0] = data  # of the new window
+        return window
 
     def part(self, start: int, size: int, label: str | None = None) -> Window:
         """Return a window over a part of this one; it becomes unusable when this window is closed.

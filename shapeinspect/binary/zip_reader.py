@@ -36,6 +36,8 @@ _MAX_NAME = 4096
 _SMALL = 4096
 _MAX_COMMENT = 65_535
 _MAX_DIRECTORY = 64 << 20
+#: As many arrays as a checkpoint has of tensors; the largest ones have some ten thousand.
+_MAX_MEMBERS = 300_000
 _WIDE = 0xFFFFFFFF
 _ENCRYPTED = 0x2041  # bit 0: encrypted, bit 6: strong encryption, bit 13: masked headers
 _SIZES_FOLLOW = 0x0008  # bit 3: the local header leaves the sizes out
@@ -201,6 +203,8 @@ class Archive:
 
     def _directory(self, count: int, offset: int, length: int) -> dict[str, Member]:
         fail = self.window.fail
+        if count > _MAX_MEMBERS:
+            raise fail(f"the archive has {count:,} members, more than {_MAX_MEMBERS:,}", offset)
         if length > _MAX_DIRECTORY or count * _CENTRAL.size > length:
             raise fail(f"the central directory cannot hold {count:,} members in {length:,} bytes", offset)
         data = self._bytes(offset, length)

@@ -130,7 +130,11 @@ def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str]
     collected: dict[str, dict[str, Weight]] = {}
     for weight in weights:
         path, role = _split(weight.name, separator, marks)
-        collected.setdefault(path, {})[role] = weight
+        members = collected.get(path)
+        if members is None:
+            collected[path] = {role: weight}
+        else:
+            members[role] = weight
     return [
         Group(path, tuple(map(intern, path.split(separator))) if path else (), members)
         for path, members in collected.items()

@@ -75,7 +75,7 @@ def without_inference(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave every shape to our own rules."""
     monkeypatch.setattr(Worker, "__enter__", lambda self: self)
     monkeypatch.setattr(Worker, "__exit__", lambda self, *error: None)
-    monkeypatch.setattr(Worker, "infer", lambda self, model: (None, "it is not asked"))
+    monkeypatch.setattr(Worker, "infer", lambda self, *model: (None, "it is not asked"))
 
 
 def findings(cases: list[Any]) -> list[str]:

@@ -201,7 +201,7 @@ def without_inference(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Worker, "__enter__", lambda self: self)
     monkeypatch.setattr(Worker, "__exit__", lambda self, *error: None)
-    monkeypatch.setattr(Worker, "infer", lambda self, model: (None, "it is not asked"))
+    monkeypatch.setattr(Worker, "infer", lambda self, *model: (None, "it is not asked"))
 
 
 @pytest.mark.usefixtures("without_inference")

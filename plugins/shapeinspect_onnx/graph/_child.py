@@ -11,6 +11,7 @@ import runpy
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
+from struct import Struct
 from typing import Any
 
 _NAME = "onnx_cpp2py_export"
@@ -19,8 +20,12 @@ _NAME = "onnx_cpp2py_export"
 _SECONDS, _BYTES_A_SECOND, _LONGEST = 1.5, 4_000_000, 5.0
 
 
+#: How the seconds that a model may take stand before it.
+SECONDS = Struct("<d")
+
+
 def main(folder: str, limits: str, parent: str) -> None:
-    """Read a model from stdin, infer, and write it to stdout after a status byte.
+    """Read seconds and a model from stdin, infer, and write it to stdout after a status byte.
 
     Args:
         folder: the folder of the package onnx.
@@ -29,8 +34,9 @@ def main(folder: str, limits: str, parent: str) -> None:
     """
     infer = _load(Path(folder))
     bounds = runpy.run_path(limits)
+    (most,) = SECONDS.unpack(sys.stdin.buffer.read(SECONDS.size))
     data = sys.stdin.buffer.read()
-    bounds["limit"](bounds["MEMORY"], seconds(len(data)), int(parent))
+    bounds["limit"](bounds["MEMORY"], most, int(parent))
     try:
         answer = b"+" + infer(data, False, False, True)
     except MemoryError:
@@ -44,7 +50,7 @@ def seconds(size: int) -> float:
     """Return the seconds of computing that a model of some size may take.
 
     Args:
-        size: the bytes of the model without its weights.
+        size: the bytes of the model that inference computes with.
 
     Example:
         >>> seconds(0), seconds(4_000_000), seconds(40_000_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from shapeinspect import dims
@@ -20,6 +21,8 @@ from shapeinspect_onnx.vocabulary.ops import DEFAULT_DOMAINS
 
 #: The most types within each other that are read.
 _DEEPEST = 8
+#: A node of more bytes holds something long, such as a text or the trees of a forest.
+_LONG_NODE = 1 << 16
 #: The names that onnx's data propagation invents for unknown lengths.
 _MADE_UP = re.compile(r"unk__\d+")
 #: What exporters write for any variable length: two of them need not be equal.
@@ -162,7 +165,7 @@ def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
         _domains(model.graph) - named - (DEFAULT_DOMAINS if named & DEFAULT_DOMAINS else set())
     ):
         model.opset_import.add(domain=domain, version=1)  # inference fails where one is missing
-    answer, problem = worker.infer(model.SerializeToString())
+    answer, problem = worker.infer(model.SerializeToString(), _unread(model))
     notes: tuple[Note, ...] = ()
     if answer is not None:
         model = type(model).FromString(answer)
@@ -172,6 +175,13 @@ def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
     if hidden:
         guards.show(model.graph)
     return model, notes
+
+
+def _unread(model: Any) -> int:
+    """Return the bytes of long nodes without graphs: inference moves them, and computes nothing with them."""
+    nodes = chain(model.graph.node, *(function.node for function in model.functions))
+    sizes = ((node, node.ByteSize()) for node in nodes)
+    return sum(size for node, size in sizes if size > _LONG_NODE and not any(subgraphs(node)))
 
 
 def _domains(graph: Any) -> set[str]:

@@ -70,11 +70,12 @@ class Worker:
                     continue
         process.wait()
 
-    def infer(self, model: bytes) -> tuple[bytes | None, str]:
+    def infer(self, model: bytes, unread: int = 0) -> tuple[bytes | None, str]:
         """Infer the shapes of one model.
 
         Args:
             model: the small ModelProto's bytes.
+            unread: how many of them inference only moves: they give it no time.
 
         Returns:
             the model with shapes, or None and the error.
@@ -83,7 +84,9 @@ class Worker:
         if process is None:
             return None, "it could not be started"
         most = min(_ANSWER + _ANSWER_EACH_BYTE * len(model), _ANSWER_AT_MOST)
-        answer, code, late = answer_of(process, _PATIENCE * _child.seconds(len(model)), most, model)
+        seconds = _child.seconds(len(model) - unread)
+        told = _child.SECONDS.pack(seconds) + model
+        answer, code, late = answer_of(process, _PATIENCE * seconds, most, told)
         if late:
             return None, "it took too long"
         if len(answer) > most:

@@ -89,13 +89,13 @@ def read(source: Source) -> Bundle:
         shards, big_endian, tensors = 0, False, []
         shapes: dict[bytes, Shape | None] = {}
         for key, value in entries(window):
-            inner = Window.from_bytes(value, source.label)
             if not key:
-                shards, big_endian = _header(inner)
+                shards, big_endian = _header(Window.from_bytes(value, source.label))
             elif shards == 0:
                 raise window.fail("its first entry is not a header")
             elif not key.startswith(b"\0"):  # the slices of a tensor
-                tensors.append(_entry(inner, key.decode("utf-8", "replace"), shards, shapes))
+                text = key.decode("utf-8", "replace")
+                tensors.append(_entry(value, source.label, text, shards, shapes))
         if shards == 0:
             raise window.fail("it has no header")
     return Bundle(shards, big_endian, tuple(tensors))
@@ -114,8 +114,9 @@ def _header(window: Window) -> tuple[int, bool]:
     return shards, order == 1
 
 
-def _entry(window: Window, key: str, shards: int, shapes: dict[bytes, Shape | None]) -> Entry:
+def _entry(value: bytes, label: str, key: str, shards: int, shapes: dict[bytes, Shape | None]) -> Entry:
     """Read one entry; of the shapes, a file has few that differ."""
+    window = Window.from_bytes(value, label)
     dtype = shard = offset = nbytes = slices = 0
     dims: Shape | None = ()
     for field in fields(window, 0, window.size):
@@ -123,7 +124,7 @@ def _entry(window: Window, key: str, shards: int, shapes: dict[bytes, Shape | No
             dtype = field.value
         elif field.number == 2:
             need(window, field)
-            raw = window.span(field.start, field.end)
+            raw = value[field.start : field.end]
             if raw not in shapes:
                 shapes[raw] = shape(window, field.start, field.end)
             dims = shapes[raw]

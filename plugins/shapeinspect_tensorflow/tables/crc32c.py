@@ -12,8 +12,6 @@ from struct import Struct
 _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
 _WORD = Struct("<I")
-#: The bytes from which on the tables of pairs are worth their making.
-_LONG = 1 << 12
 
 
 @lru_cache(maxsize=1)
@@ -28,13 +26,12 @@ def _table() -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1)
-def _of_pairs() -> tuple[list[int], list[int]]:
-    """Return what the two lower and the two upper bytes of a word of four come to."""
-    table = _table()
-    one = [table[pair & 0xFF] ^ pair >> 8 for pair in range(1 << 16)]
-    high = [table[crc & 0xFF] ^ crc >> 8 for crc in one]
-    one = [table[crc & 0xFF] ^ crc >> 8 for crc in high]  # two bytes of zeros follow
-    return [table[crc & 0xFF] ^ crc >> 8 for crc in one], high
+def _of_words() -> tuple[tuple[int, ...], ...]:
+    """Return what each of the four bytes of a word comes to, the last one first."""
+    tables = [_table()]
+    for _ in range(3):  # one more byte of zeros follows
+        tables.append(tuple([tables[0][crc & 0xFF] ^ crc >> 8 for crc in tables[-1]]))
+    return tuple(tables)
 
 
 def crc32c(data: bytes) -> int:
@@ -47,15 +44,14 @@ def crc32c(data: bytes) -> int:
         >>> hex(crc32c(b"123456789"))
         '0xe3069283'
     """
-    table, crc, done = _table(), 0xFFFFFFFF, 0
-    if len(data) >= _LONG:
-        low, high = _of_pairs()
-        done = len(data) & ~3
-        for (word,) in _WORD.iter_unpack(memoryview(data)[:done]):
-            crc ^= word
-            crc = low[crc & 0xFFFF] ^ high[crc >> 16]
-    for byte in memoryview(data)[done:]:
-        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
+    last, third, second, first = _of_words()
+    crc, whole = 0xFFFFFFFF, len(data) & ~3
+    view = memoryview(data)
+    for (word,) in _WORD.iter_unpack(view[:whole]):
+        crc ^= word
+        crc = first[crc & 0xFF] ^ second[crc >> 8 & 0xFF] ^ third[crc >> 16 & 0xFF] ^ last[crc >> 24]
+    for byte in view[whole:]:
+        crc = last[(crc ^ byte) & 0xFF] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
 
 

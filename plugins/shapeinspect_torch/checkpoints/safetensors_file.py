@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
+from sys import intern
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from shapeinspect.binary import json_text
@@ -217,7 +218,7 @@ class _Header:
                 f"the header describes {position:,} bytes of weights, but the file holds {available:,}",
                 self._start,
             )
-        weights = tuple(self._weight(name, entry) for name, entry in self._entries.items())
+        weights = tuple([self._weight(name, entry) for name, entry in self._entries.items()])
         return Shard("safetensors", weights, (), Frozen(metadata))
 
     def _span(self, name: str, entry: Any) -> tuple[int, int]:
@@ -263,7 +264,10 @@ class _Header:
         values = None
         if bits % 8 == 0:
             values = partial(_values, self._source, self._start + start, end - start, shape, dtype)
-        return Weight(name, "", shape, dtype, end - start, where=self._where, values=values)
+        role = intern(
+            name.rpartition(".")[2]
+        )  # grouping leaves it as it is, unless the role has several parts
+        return Weight(name, role, shape, dtype, end - start, where=self._where, values=values)
 
     def _fail(self, reason: str, offset: int = 8) -> NoReturn:
         raise UnreadableFileError(self._source.label, reason, offset=offset)

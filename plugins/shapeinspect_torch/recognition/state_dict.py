@@ -45,7 +45,7 @@ def layers_of(
     """
     weight_groups = groups(map(_integers_aside, fold(weights, declared)), inner=INNER)
     court = _Court(weight_groups, rows)
-    layers = tuple(court.layer(group) for group in weight_groups)
+    layers = tuple([court.layer(group) for group in weight_groups])
     return layers, (*_notes(layers), *_about_zero_points(layers, declared))
 
 
@@ -68,8 +68,9 @@ class _Court:
         self._known: dict[object, Verdict] = {}
 
     def layer(self, group: Group) -> Layer:
-        if any(weight.quantization is not None for weight in group.weights.values()):
-            return quantized_layer(group, group.path or ROOT, self._rows, self._known)
+        for weight in group.weights.values():
+            if weight.quantization is not None:
+                return quantized_layer(group, group.path or ROOT, self._rows, self._known)
         shapes = group.shapes
         beside = "in_proj_weight" in shapes and f"{group.path}.out_proj" in self._paths
         key = (tuple(shapes.items()), beside)
