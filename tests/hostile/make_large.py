@@ -1,0 +1,103 @@
+"""Files that are honest and large, and what is larger than honest ones: ``python make_large.py FOLDER``.
+
+Those that are read cost what their size asks for, and no more.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cases import ARCHIVES, Case, Read, Refused, main, packed
+from make_limits import ONE, VARIABLE, index, once, tensors
+from make_onnx import model as onnx
+
+Shapes = Mapping[str, tuple[int | None, ...]]
+
+
+def large(name: str, content: Any, weights: Shapes, seconds: float, *, slow: bool = False) -> Case:
+    """A case that is read; in the slow runs its table alone, since a large JSON takes a while to check."""
+    case = once(name, content, "nothing: it is large", Read(weights), seconds)
+    return replace(case, slow=slow, forms=("table",) if slow else ONE)
+
+
+def many_tensors(count: int, seconds: float, *, slow: bool = False) -> Case:
+    names = [f"model.layers.{number}.self_attn.q_proj.weight" for number in range(count)]
+    shapes = dict.fromkeys(names, (3, 5))
+    return large("m.safetensors", lambda: tensors(names), shapes, seconds, slow=slow)
+
+
+def many_variables(count: int, seconds: float, *, slow: bool = False) -> Case:
+    """A checkpoint's index of as many layers, without its data file."""
+    names = [f"layer{number:06}/kernel/.ATTRIBUTES/VARIABLE_VALUE" for number in range(count)]
+
+    def content() -> bytes:
+        return index(*((0, name.encode(), VARIABLE) for name in names), block_of=4000)
+
+    return large("ck.index", content, dict.fromkeys(names, (3, 5)), seconds, slow=slow)
+
+
+def many_trackers(count: int) -> Case:
+    """An index in which each variable belongs to an optimizer of its own, and to no model."""
+    names = [f"a{number:06}/{name}" for number in range(count) for name in ("_iterations/x", "v")]
+    entries = [(0, name.encode(), VARIABLE) for name in names]
+    case = once("ck.index", lambda: index(*entries, block_of=4000), "a square of them", Read({}), 3)
+    return replace(case, forms=ONE)
+
+
+def convolutions(count: int, seconds: float, *, slow: bool = False) -> Case:
+    """As many convolutions one behind the other, each of other lengths: all are expressions of H and W."""
+
+    def chain(made: Any, _: Any) -> None:
+        from onnx import TensorProto, helper
+
+        graph = made.graph
+        del graph.node[:], graph.initializer[:], graph.input[:], graph.output[:]
+        graph.input.append(helper.make_tensor_value_info("v0", TensorProto.FLOAT, ["N", 2, "H", "W"]))
+        graph.output.append(helper.make_tensor_value_info(f"v{count}", TensorProto.FLOAT, None))
+        for n in range(count):
+            weight = helper.make_tensor(f"w{n}", TensorProto.FLOAT, (2, 2, 3, 5), bytes(240), raw=True)
+            graph.initializer.append(weight)
+            graph.node.append(helper.make_node("Conv", [f"v{n}", f"w{n}"], [f"v{n + 1}"], name=f"conv{n}"))
+
+    weights = {f"w{n}": (2, 2, 3, 5) for n in range(count)}
+    return large("m.onnx", lambda: onnx(chain), weights, seconds, slow=slow)
+
+
+def members(count: int) -> bytes:
+    """An archive of as many arrays."""
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }".ljust(117) + b"\n"
+    array = b"\x93NUMPY\x01\x00v\x00" + head + bytes(12)
+    return packed({f"{number}.npy": array for number in range(count)})
+
+
+def listed(count: int) -> bytes:
+    """An archive of as many empty members, of which only the directory and the end are there."""
+    first = b"PK\3\4" + bytes(22) + struct.pack("<HH", 5, 0) + b"a.npy"
+    directory = bytes(46 * count)
+    at = len(first) + len(directory)
+    end = struct.pack("<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), len(first))
+    end += struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    end += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(directory), len(first), 0)
+    return first + directory + end
+
+
+CASES: dict[str, Case] = {
+    "zip: 40,000 members": replace(
+        large("m.npz", lambda: members(40_000), {str(n): (3,) for n in range(40_000)}, 6), row=ARCHIVES),
+    "zip: a million members": replace(
+        once("m.npz", lambda: listed(1_000_000), "a directory of a million", Refused("1,000,000 members")),
+        row=ARCHIVES),
+    "safetensors: 20,000 tensors": many_tensors(20_000, 4),
+    "safetensors: 300,000 tensors": many_tensors(300_000, 12, slow=True),
+    "tensorflow: 20,000 variables": many_variables(20_000, 4),
+    "tensorflow: 200,000 variables": many_variables(200_000, 9, slow=True),
+    "tensorflow: 20,000 optimizers": many_trackers(20_000),
+    "onnx: 2,000 convolutions of symbolic lengths": convolutions(2000, 4),
+    "onnx: 20,000 convolutions of symbolic lengths": convolutions(20_000, 10, slow=True),
+}  # fmt: skip
+
+if __name__ == "__main__":
+    main(CASES)
