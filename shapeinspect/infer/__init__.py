@@ -13,7 +13,7 @@ from shapeinspect.infer.composite import compose_inputs
 from shapeinspect.infer.inputs import with_input_shapes
 from shapeinspect.infer.shapes import REFUSAL, fill_shapes
 from shapeinspect.infer.work import count_work
-from shapeinspect.ir import Frozen, Model
+from shapeinspect.ir import Frozen, Model, changed
 
 __all__ = ["REFUSAL", "infer", "with_input_shapes"]
 
@@ -52,7 +52,7 @@ def infer(model: Model) -> Model:
     model = replace(model, values=Frozen(filled))
     axes = name_axes(model, facts, shapes)
     values = {
-        name: value if value.axes == axes.get(name) else replace(value, axes=axes.get(name))
+        name: value if value.axes == axes.get(name) else changed(value, axes=axes.get(name))
         for name, value in filled.items()
     }
     calls, branches = count_rounds(count_work(model, facts), blocks)

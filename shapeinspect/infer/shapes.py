@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, symbols
@@ -13,7 +12,7 @@ from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
 from shapeinspect.infer.facts import CallFacts, facts_of
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.sequences import Sequences
-from shapeinspect.ir import Call, Layer, Model, Note, Value
+from shapeinspect.ir import Call, Layer, Model, Note, Value, changed
 from shapeinspect.rules import Shapes, has_rule, output_shapes
 from shapeinspect.rules.kinds.axes import taken_to_stay
 from shapeinspect.rules.kinds.elementwise import taken_equal
@@ -110,7 +109,7 @@ class _Walk:
         for name in call.outputs:
             value = self.values.get(name)
             if value is not None and value.inferred_by is not None and value.shape is not None:
-                self.values[name], self.shapes[name] = replace(value, shape=None), None
+                self.values[name], self.shapes[name] = changed(value, shape=None), None
                 self._doubtful.add(name)
 
     def outputs(self, fact: CallFacts) -> Shapes | None:
@@ -154,7 +153,7 @@ class _Walk:
                 self._doubtful.add(name)
             self.shapes[name] = _decided(value, shape, self._given)
             if self.shapes[name] != value.shape:
-                self.values[name] = replace(value, shape=self.shapes[name])
+                self.values[name] = changed(value, shape=self.shapes[name])
 
     def _contradicted(self, value: Value, ours: Shape) -> bool:
         """Tell whether a rule contradicts a shape, or shows that a length declared as fixed is not."""
@@ -184,7 +183,7 @@ class _Walk:
             return
         self.shapes[name] = _decided(value, shape, self._given)
         if self.shapes[name] != value.shape:
-            self.values[name] = replace(value, shape=self.shapes[name])
+            self.values[name] = changed(value, shape=self.shapes[name])
         if numbers is not None and name not in self._numbers:
             self._store(name, numbers)
 
@@ -217,7 +216,7 @@ class _Walk:
             return
         kept = tuple(map(_number, result)) if isinstance(result, tuple) else _number(result)
         if not any(isinstance(n, bool) for n in (kept if isinstance(kept, tuple) else (kept,))):
-            self.values[name] = replace(output, constant=kept)
+            self.values[name] = changed(output, constant=kept)
 
     def all_notes(self) -> tuple[Note, ...]:
         """Return what does not fit, what is in doubt, and what is taken for granted."""

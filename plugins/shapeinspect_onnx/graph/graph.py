@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Block, Call, Frozen, Layer, Layout, Value, Weight
+from shapeinspect.ir import Block, Call, Frozen, Layer, Layout, Value, Weight, changed
 from shapeinspect_onnx.graph.blocks import block_of_node, body_of
-from shapeinspect_onnx.graph.constants import Constants, collect, dtype_of, is_state, is_weight
+from shapeinspect_onnx.graph.constants import Constants, Scoped, collect, dtype_of, is_state, is_weight
 from shapeinspect_onnx.graph.functions import Container
 from shapeinspect_onnx.graph.inference import Shapes
 from shapeinspect_onnx.graph.inputs import names as input_names
@@ -54,8 +54,8 @@ class Scope:
     """
 
     constants: Constants
-    names: ChainMap[str, str]
-    types: ChainMap[str, Any]
+    names: Scoped[str]
+    types: Scoped[Any]
     values: str
 
 
@@ -100,11 +100,11 @@ class Walk:
             outer: the scope of the graph around it; None for the model's own.
             path: the prefix of the names of this graph's values; empty for the model's own.
         """
-        known: ChainMap[str, ConstantTensor | None] = outer.constants.tensors if outer else ChainMap()
+        known: Scoped[ConstantTensor | None] = outer.constants.tensors if outer else Scoped()
         constants = collect(proto, known, self.store, path)
         # Names of outer graphs are looked up in them: copying would cost all of them for each graph.
-        names: ChainMap[str, str] = outer.names.new_child() if outer else ChainMap()
-        types: ChainMap[str, Any] = outer.types.new_child() if outer else ChainMap()
+        names: Scoped[str] = outer.names.new_child() if outer else Scoped()
+        types: Scoped[Any] = outer.types.new_child() if outer else Scoped()
         own = [entry.name for entry in (*proto.input, *proto.initializer)]
         own += [name for node in proto.node for name in node.output if name]
         names.update({name: path + name for name in own})
@@ -310,17 +310,21 @@ class Walk:
     def finish(self) -> tuple[Layer, ...]:
         """Return the layers with tidy parts, and storage keys only where weights are tied."""
         parts = tidy(self.parts, {layer.path: layer.type for layer in self.layers})
-        shared = Counter(weight.storage for layer in self.layers for weight in layer.weights)
+        shared = Counter([weight.storage for layer in self.layers for weight in layer.weights])
         return tuple(
-            replace(
-                layer,
-                parts=parts[layer.path],
-                weights=tuple(
-                    weight if shared[weight.storage] > 1 else replace(weight, storage=None)
-                    for weight in layer.weights
-                ),
-            )
-            for layer in self.layers
+            [
+                changed(
+                    layer,
+                    parts=parts[layer.path],
+                    weights=tuple(
+                        [
+                            weight if shared[weight.storage] > 1 else changed(weight, storage=None)
+                            for weight in layer.weights
+                        ]
+                    ),
+                )
+                for layer in self.layers
+            ]
         )
 
 

@@ -15,5 +15,6 @@ def subgraphs(node: Any) -> list[tuple[str, Any]]:
     for attribute in node.attribute:
         if attribute.HasField("g"):
             pairs.append((attribute.name, attribute.g))
-        pairs.extend((f"{attribute.name}_{index}", graph) for index, graph in enumerate(attribute.graphs))
-    return sorted(pairs, key=lambda pair: pair[0] != "then_branch")
+        if attribute.graphs:
+            pairs.extend((f"{attribute.name}_{index}", graph) for index, graph in enumerate(attribute.graphs))
+    return sorted(pairs, key=lambda pair: pair[0] != "then_branch") if pairs else pairs
