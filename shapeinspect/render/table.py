@@ -209,7 +209,7 @@ def _groups(
     for label, node in pairs:
         known = drawn.get(node.signature)
         if known is None:
-            whole = node.children == [] or _cut_off(label, node, view)
+            whole = not node.children or _cut_off(label, node, view)
             known = _Texts(model, node, whole, letters, shapes).rows(names)
             if _alike(node):
                 drawn[node.signature] = known

@@ -18,6 +18,10 @@ _FEW = 8
 _FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
 
 
+#: The children of every node that has none: a list for each would be a third of a large tree.
+_NONE: list[Node] = []
+
+
 @dataclass(slots=True)
 class Node:
     """A layer, or a container that only appears in paths.
@@ -33,8 +37,8 @@ class Node:
 
     name: str
     layer: Layer | None = None
-    calls: list[Call] = field(default_factory=list)
-    children: list[Node] = field(default_factory=list)
+    calls: Sequence[Call] = ()
+    children: list[Node] = field(default_factory=lambda: _NONE)
     count: int = 1
     signature: int = 0
 
@@ -116,7 +120,10 @@ def _found(inside: _Named, outer: Node, name: str) -> Node | None:
 def _added(inside: _Named, outer: Node, name: str) -> Node:
     """Add a child of a name."""
     child = Node(name)
-    outer.children.append(child)
+    if outer.children:
+        outer.children.append(child)
+    else:
+        outer.children = [child]
     if len(outer.children) == _FEW + 1:
         inside[id(outer)] = {child.name: child for child in outer.children}
     elif len(outer.children) > _FEW:
@@ -184,8 +191,9 @@ def shorten(root: Node) -> Node:
 
 
 def _separator(node: Node) -> str:
-    path = next((each.layer.path for each in node.walk() if each.layer is not None), "")
-    return "/" if "/" in path else "."
+    while node.layer is None and node.children:
+        node = node.children[0]
+    return "/" if node.layer is not None and "/" in node.layer.path else "."
 
 
 class _Facts:

@@ -176,8 +176,8 @@ def load(source: Source, where: str | None = None) -> Shard:
         )
     with source.open() as file:
         file.seek(8)
-        raw = file.read(length)
-    return _Header(source, raw, where).shard()
+        header = _Header(source, file.read(length), where)  # of which nothing else keeps the text
+    return header.shard()
 
 
 class _Header:
