@@ -85,8 +85,8 @@ class Worker:
             return None, "it could not be started"
         most = min(_ANSWER + _ANSWER_EACH_BYTE * len(model), _ANSWER_AT_MOST)
         seconds = _child.seconds(len(model) - unread)
-        told = _child.SECONDS.pack(seconds) + model
-        answer, code, late = answer_of(process, _PATIENCE * seconds, most, told)
+        model = _child.SECONDS.pack(seconds) + model  # of the same name, so that only one copy is held
+        answer, code, late = answer_of(process, _PATIENCE * seconds, most, model)
         if late:
             return None, "it took too long"
         if len(answer) > most:
