@@ -60,3 +60,14 @@ def test_a_negative_log_likelihood_wants_class_indices() -> None:
         loss(scores, torch.zeros(SAMPLES, 1, dtype=torch.int64))
     note = "\n".join(getattr(caught.value, "__notes__", ())) or str(caught.value)
     assert "expected  targets of (4,), a class index each" in note
+
+
+@pytest.mark.parametrize("channels", [3, 7])
+def test_maps_that_differ_in_one_side_alone_are_explained(channels: int) -> None:
+    """Of pictures the channels come first; of (N 7 H W) the last axis could be the channels."""
+    loss = nn.L1Loss()
+    with pytest.raises(RuntimeError) as caught, shapeinspect.debug():
+        loss(torch.rand(2, channels, 12, 9), torch.rand(2, channels, 14, 9))
+    text = "\n".join(caught.value.__notes__)
+    assert "no diagnosis" not in text
+    assert f"targets of (2, {channels}, 12, 9)" in text

@@ -39,6 +39,9 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "expand": lambda x, lengths: f"{x}.expand{lengths}",
     "one_hot": lambda x, count: f"F.one_hot({x}.long(), {count}).float()",
     "interpolate": lambda x, space: f"F.interpolate({x}, size={space})",
+    "interpolate_last": lambda x, space: (
+        f"F.interpolate({x}.permute(0, 3, 1, 2), size={space}).permute(0, 2, 3, 1)"
+    ),
     "adaptive_pool": lambda x, space: f"nn.AdaptiveAvgPool{len(space)}d({_plain(space)})({x})",
     "channels": lambda x, given: _channels(x, *given),
     "project": lambda x, given: f"nn.LazyConv2d({given[0]}, 1, stride={given[1]})({x})",

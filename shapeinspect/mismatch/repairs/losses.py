@@ -60,11 +60,17 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[LossSt
         yield from _equal(outputs, targets)
 
 
+#: The most channels of a picture.
+_COLORS = 4
+
+
 def _resized(layer: Layer, outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[LossSteps]:
     """Resize the outputs to the targets, with channels last."""
     sparse = targets_of(layer) == "sparse" and len(targets) == len(outputs) - 1
     space = targets[1:] if sparse else targets[1:-1]
     same = outputs[:1] == targets[:1] and (sparse or outputs[-1:] == targets[-1:])
+    if len(targets) == 4 and targets[1] <= _COLORS < targets[-1]:
+        return  # pictures whose channels come first
     if len(outputs) == 4 and len(space) == 2 and same and outputs[1:-1] != space:
         yield LossSteps("output-size", ((0, (("interpolate_last", space),)),), Rung.RESIZED_OUTPUT)
 
