@@ -106,8 +106,8 @@ APART: list[tuple[Sequence[str], Sequence[str], str, str]] = [
         "no weights",
         "a scale that is multiplied is not proven to be a layer norm's",
     ),
-    (("mlp",), ("tflite-half",), "shapes", "a layer norm in 16 bits stays its arithmetic"),
-    (("mlp",), ("tflite-half",), "no weights", "a layer norm in 16 bits stays its arithmetic"),
+    (("mlp", "transformer"), ("tflite-half",), "settings", "an epsilon of 16 bits"),
+    (("mlp",), ("tflite-half",), "weights", "numbers of 16 bits"),
     (
         ("mlp", "transformer"),
         ("onnx-14",),
