@@ -424,6 +424,21 @@ def known(shape: Iterable[Dim] | None) -> bool:
     return shape is not None and all(isinstance(dim, int) for dim in shape)
 
 
+def whole(shape: Iterable[Dim] | None) -> tuple[int, ...] | None:
+    """Return a shape as integers, or None where one of its lengths is not known.
+
+    Args:
+        shape: the lengths, or None for a shape of unknown rank.
+
+    Example:
+        >>> whole((1, 3)), whole((1, UNKNOWN)), whole(None)
+        ((1, 3), None, None)
+    """
+    lengths = () if shape is None else tuple(shape)
+    integers = tuple(dim for dim in lengths if isinstance(dim, int))
+    return integers if shape is not None and len(integers) == len(lengths) else None
+
+
 def symbols(dim: Dim) -> frozenset[str]:
     """Return the names of all symbols in a dimension.
 

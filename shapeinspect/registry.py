@@ -237,9 +237,9 @@ def kinds_named(name: str) -> tuple[str, ...]:
         (('attention',), ('conv',), ())
     """
     last = name.rpartition(".")[2]
-    tables = _tables()
-    exact = [table.classes[last] for table in tables if last in table.classes]
-    folded = [kind for table in tables for key, kind in table.classes.items() if key.lower() == last.lower()]
+    known = tables()
+    exact = [table.classes[last] for table in known if last in table.classes]
+    folded = [kind for table in known for key, kind in table.classes.items() if key.lower() == last.lower()]
     return tuple(dict.fromkeys(exact or folded))
 
 
@@ -250,12 +250,18 @@ def class_names() -> tuple[str, ...]:
         >>> {"Conv2d", "Conv2D", "Conv"} <= set(class_names())
         True
     """
-    return tuple(dict.fromkeys(name for table in _tables() for name in table.classes))
+    return tuple(dict.fromkeys(name for table in tables() for name in table.classes))
 
 
-def _tables() -> list[NativeTable]:
-    tables = (native_table(framework) for framework in sorted(native_tables()))
-    return [table for table in tables if table is not None]
+def tables() -> list[NativeTable]:
+    """Return the tables of native layouts of all frameworks that have one, in the order of their names.
+
+    Example:
+        >>> [table.framework for table in tables()]
+        ['keras', 'onnx', 'torch']
+    """
+    found = (native_table(framework) for framework in sorted(native_tables()))
+    return [table for table in found if table is not None]
 
 
 def loader(framework: str) -> Loader | None:
@@ -270,9 +276,7 @@ def loader(framework: str) -> Loader | None:
     """
     from shapeinspect.plugin_api.loader import Loader
 
-    adapters = [row.adapter for row in installed() if row.adapter is not None]
-    names = [adapter.loader for adapter in adapters if adapter.framework == framework and adapter.loader]
-    instance = _import(names[0] if names else None)
+    instance = _named_by(framework, "loader")
     return instance if isinstance(instance, Loader) else None
 
 
@@ -288,10 +292,15 @@ def loading_script(framework: str) -> LoadingScript | None:
     """
     from shapeinspect.plugin_api.loading_script import LoadingScript
 
-    adapters = [row.adapter for row in installed() if row.adapter is not None]
-    names = [adapter.script for adapter in adapters if adapter.framework == framework and adapter.script]
-    instance = _import(names[0] if names else None)
+    instance = _named_by(framework, "script")
     return instance if isinstance(instance, LoadingScript) else None
+
+
+def _named_by(framework: str, attribute: str) -> object:
+    """Import what the one adapter of a framework names that names it; None where none does."""
+    adapters = (row.adapter for row in installed() if row.adapter is not None)
+    names = (getattr(adapter, attribute) for adapter in adapters if adapter.framework == framework)
+    return _import(next(filter(None, names), None))
 
 
 def runner(source: Source) -> Runner | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.api.report import Report, inspect
+from shapeinspect.api.two_models import read_both
 from shapeinspect.compare import Options, compare
-from shapeinspect.compare.flat_list import cut
 from shapeinspect.compare.result import Comparison, LayerPair
 from shapeinspect.plugin_api.loader import Refusal
-from shapeinspect.registry import loader, native_table, native_tables
+from shapeinspect.registry import loader, native_table
 from shapeinspect.render import diff as render
 from shapeinspect.render.grid import as_text
 from shapeinspect.text import one_line
@@ -55,20 +54,12 @@ def diff(
         >>> difference.verdict
         'all 7 layers are the same, and so are their values'
     """
-    models = [
-        source.model if isinstance(source, Report) else inspect(source, shapes).model
-        for source, shapes in ((a, input_a), (b, input_b))
-    ]
-    listed = [table for name in native_tables() if (table := native_table(name)) is not None]
-    whole = models
-    models = [cut(models[0], models[1], listed), cut(models[1], models[0], listed)]
-    added = [model.notes[len(before.notes) :] for model, before in zip(models, whole, strict=True)]
+    models = read_both(a, b, input_a, input_b)
     options = Options(values, rtol, atol, dtype)
-    frameworks = [model.framework for model in models]
-    tables = native_table(frameworks[0]), native_table(frameworks[1])
-    by_key = loader(frameworks[0]) if frameworks[0] == frameworks[1] else None
-    found = compare(models[0], models[1], options, tables, by_key)
-    return Difference(replace(found, notes=(*added[0], *added[1], *found.notes)))
+    first, second = models.a.framework, models.b.framework
+    tables = native_table(first), native_table(second)
+    found = compare(models.a, models.b, options, tables, loader(first) if first == second else None)
+    return Difference(replace(found, notes=(*models.notes, *found.notes)))
 
 
 @dataclass(frozen=True)

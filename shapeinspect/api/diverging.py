@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect import registry
 from shapeinspect.api.report import Report, locate
-from shapeinspect.api.two_models import both
+from shapeinspect.api.two_models import read_both
 from shapeinspect.divergence.numbers import as_other_takes, random_inputs
 from shapeinspect.divergence.result import Found, Step, Trace
 from shapeinspect.divergence.search import Search, Side
@@ -54,7 +54,8 @@ def diverge(
         True
     """
     runners = _runner(a), _runner(b)
-    models = both(a, b, input, input_b)
+    read = read_both(a, b, input, input_b, run=True)
+    models = read.a, read.b
     sessions = [runner.open(request, model) for (runner, request), model in zip(runners, models, strict=True)]
     arrays = random_inputs(models[0], seed)
     others = as_other_takes(arrays, *models)

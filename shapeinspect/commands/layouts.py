@@ -25,17 +25,17 @@ def run(
 ) -> None:
     """Show how each framework stores the weights of each kind of layer."""
     check_format(format, "table", "markdown", "json")
-    from shapeinspect.registry import class_names, kinds_named, native_table, native_tables
+    from shapeinspect.registry import class_names, kinds_named, tables
     from shapeinspect.render.reference import reference, reference_page, reference_table
 
-    tables = [table for name in sorted(native_tables()) if (table := native_table(name)) is not None]
-    rows = reference(tables, kind)
+    known_tables = tables()
+    rows = reference(known_tables, kind)
     if not rows and kind is not None:
         last = kind.rpartition(".")[2].lower()
-        named = dict.fromkeys(row["kind"] for row in reference(tables) if row["type"].lower() == last)
-        rows = [row for name in named or kinds_named(kind) for row in reference(tables, name)]
+        named = dict.fromkeys(row["kind"] for row in reference(known_tables) if row["type"].lower() == last)
+        rows = [row for name in named or kinds_named(kind) for row in reference(known_tables, name)]
     if not rows:
-        known = ", ".join(dict.fromkeys(row["kind"] for row in reference(tables)))
+        known = ", ".join(dict.fromkeys(row["kind"] for row in reference(known_tables)))
         close = get_close_matches(str(kind), [*known.split(", "), *class_names()], 3, 0.6)
         raise UsageError(
             f"no layout table has the kind {kind!r}",

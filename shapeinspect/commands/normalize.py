@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from shapeinspect.convert.written import Written
+    from shapeinspect.render.grid import Line
 
 #: How many of the weights that stay are listed.
 _MOST = 12
@@ -73,6 +74,7 @@ def run(
     del traceback  # main() has read it
     from shapeinspect.convert import normalize
     from shapeinspect.errors import UsageError
+    from shapeinspect.render.side_by_side import hanging
     from shapeinspect.text import printable
     from shapeinspect.units import short
 
@@ -91,10 +93,11 @@ def run(
     count = len(written.tensors)
     what = f"{count:,} tensor{'' if count == 1 else 's'}, {short(written.nbytes, 'B')}"
     layout = f"as {printable(like)} stores them" if like else f"in {to}'s own layout" if to else ""
-    lines = [((f"{printable(written.path)}: {what} {layout or 'in the common convention'}", ""),)]
+    lines: list[Line] = [((f"{printable(written.path)}: {what} {layout or 'in the common convention'}", ""),)]
     if written.kept:
         lines.append(((f"copied unchanged: {printable(', '.join(written.kept))}", "note"),))
-    lines += [((f"note  {note}", "note"),) for note in written.notes]
+    for note in written.notes:
+        lines += hanging("note  ", note, output.width(), "note")
     lines += [((line, "note"),) for line in _stayed(written)]
     if loader is not None and loader != "-":
         lines.append(((f"{printable(loader)}: load(model) puts them into the model", ""),))

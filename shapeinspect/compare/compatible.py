@@ -59,13 +59,22 @@ def equal_lengths(a: Slot, b: Slot) -> bool:
         a: a slot.
         b: the other side's.
     """
-    left, right = _long(a.shape), _long(b.shape)
+    left, right = without_ones(a.shape), without_ones(b.shape)
     if a.piece is not None and b.piece is not None:
         return left == right
     return sorted(map(str, left)) == sorted(map(str, right))
 
 
-def _long(shape: Shape) -> Shape:
+def without_ones(shape: Shape) -> Shape:
+    """Return the lengths of a shape that are not 1.
+
+    Args:
+        shape: the lengths.
+
+    Example:
+        >>> without_ones((5, 3, 1, 1))
+        (5, 3)
+    """
     return tuple(length for length in shape if length != 1)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from shapeinspect.compare.slots import is_counter, is_new, units_of
-from shapeinspect.dims import Shape
+from shapeinspect.dims import Shape, whole
 from shapeinspect.ir import Frozen, Layer, Layout, Model, Note, Weight
 from shapeinspect.layout.target import SourceSlot, plan
 from shapeinspect.plugin_api.native import NativeTable
@@ -18,8 +18,10 @@ _NUMBERED = re.compile(r"(\D*)(\d+)")
 _FEWEST, _LEAST = 3, 0.75
 
 
-def cut(model: Model, other: Model, tables: Sequence[NativeTable]) -> Model:
-    """Return a flat list of arrays as the layers of another model; any other model as it is.
+def cut(
+    model: Model, other: Model, tables: Callable[[], Sequence[NativeTable]]
+) -> tuple[Model, tuple[Note, ...]]:
+    """Return a flat list of arrays as the layers of another model, and a note; any other model as it is.
 
     A list follows the order in which a framework lists the weights of a model: the other model's own, or that
     of another framework for the same layers.
@@ -27,15 +29,15 @@ def cut(model: Model, other: Model, tables: Sequence[NativeTable]) -> Model:
     Args:
         model: a model, which may be such a list.
         other: the model that it is compared with.
-        tables: what each framework stores for a layer of each kind.
+        tables: returns what each framework stores for a layer of each kind; called for a list alone.
     """
     arrays = _listed(model)
     if len(arrays) < _FEWEST:
-        return model
+        return model, ()
     orders = [(other.framework, list(_own(other)))]
     orders += [
         (table.framework, entries)
-        for table in tables
+        for table in tables()
         if table.framework != other.framework
         for unstacked in (False, True)
         if (entries := list(_foreign(other, table, unstacked=unstacked)))
@@ -43,7 +45,7 @@ def cut(model: Model, other: Model, tables: Sequence[NativeTable]) -> Model:
     rated = [(_rate(arrays, entries), framework, entries) for framework, entries in orders]
     rate, framework, entries = max(rated, key=lambda one: one[0])
     if rate < _LEAST:
-        return model
+        return model, ()
     layers: dict[str, Layer] = {}
     for array, (layer, role, layout, _) in zip(arrays, entries, strict=True):
         # A list records no settings.
@@ -54,7 +56,7 @@ def cut(model: Model, other: Model, tables: Sequence[NativeTable]) -> Model:
         f"the {len(arrays):,} arrays of {model.source} have no names: they are taken for the weights of "
         f"the other model in the order in which {framework} lists them"
     )
-    return replace(model, framework=framework, layers=tuple(layers.values()), notes=(*model.notes, note))
+    return replace(model, framework=framework, layers=tuple(layers.values())), (note,)
 
 
 #: A weight that is expected: its layer, role, layout and lengths.
@@ -89,17 +91,15 @@ def _foreign(model: Model, table: NativeTable, *, unstacked: bool) -> Iterator[_
     """Yield what another framework stores for the layers, its recurrent stacks as one layer or several."""
     for unit in units_of(model, unstacked=unstacked):
         slots = {
-            name: SourceSlot(slot.piece.pattern, _whole(slot.shape), dict(slot.weight.layout.sizes))
+            name: SourceSlot(slot.piece.pattern, lengths, dict(slot.weight.layout.sizes))
             for name, slot in unit.slots.items()
-            if slot.piece is not None and slot.weight.layout is not None
+            if slot.piece is not None
+            and slot.weight.layout is not None
+            and (lengths := whole(slot.shape)) is not None
         }
         targets = plan(table, unit.layer, slots) if len(slots) == len(unit.slots) else ""
         for target in () if isinstance(targets, str) else targets:
             yield unit.layer, target.role, target.layout, target.shape
-
-
-def _whole(shape: Shape) -> tuple[int, ...]:
-    return tuple(length if isinstance(length, int) else -1 for length in shape)
 
 
 def _rate(arrays: Sequence[Weight], entries: Sequence[_Entry]) -> float:

@@ -15,7 +15,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.errors import MissingDependencyError
 from shapeinspect.ir import Layout
 from shapeinspect.layout.apply import to_common as move
-from shapeinspect.layout.pattern import lengths_text, parse
+from shapeinspect.layout.pattern import composite, flattened, lengths_text, with_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +148,13 @@ def _open_composite(a: Slot, b: Slot) -> str:
         layout, plain = known.weight.layout, unknown.weight.layout
         if layout is None or plain is None:
             continue
-        native, common = _composite(layout.native), _composite(layout.common)
-        if native and native != common and not _composite(plain.common):
+        native, common = composite(layout.native), composite(layout.common)
+        if native and native != common and not composite(plain.common):
             return (
                 f"{'A' if side == 'B' else 'B'} flattens ({' '.join(native)}); "
                 f"the order of {side}'s input axis is not known"
             )
     return ""
-
-
-def _composite(pattern: str) -> tuple[str, ...]:
-    return next((axis for axis in parse(pattern).axes if len(axis) > 1 and axis[0].isupper()), ())
 
 
 def _values(
@@ -194,15 +190,15 @@ def _decided(
     a: Slot, b: Slot, figures: Figures, options: Options, lasts: Lasts
 ) -> tuple[Status, Figures | None, list[str]]:
     """Let the numbers say in which order a flattened axis stands that nothing else tells of."""
-    known = a.weight.layout if a.weight.layout and _composite(a.weight.layout.native) else b.weight.layout
+    known = a.weight.layout if a.weight.layout and composite(a.weight.layout.native) else b.weight.layout
     plain = b if known is a.weight.layout else a
     last = lasts[plain is b]
     if figures.close:
-        order = _composite(known.common) if known is not None else ()
+        order = composite(known.common) if known is not None else ()
         if wrong := _unusual(order, last, "B" if plain is b else "A"):
             return "differs", figures, [wrong]
         return "same", figures, ["its values show that both input axes have the same order"]
-    if known is None or plain.piece is None or not _composite(known.native):
+    if known is None or plain.piece is None or not composite(known.native):
         return "ambiguous", figures, [f"its values differ by up to {figures.max_abs:.3g} in the stored order"]
     array = values.numbers((plain,))
     ordered = move(_as_stored(known, plain.piece.pattern), array)
@@ -210,9 +206,13 @@ def _decided(
     again = values.compare(ordered, reference, options.rtol, options.atol)
     if again.close:
         side = "B" if plain is b else "A"
-        if wrong := _unusual(_composite(known.native), last, side):
+        if wrong := _unusual(composite(known.native), last, side):
             return "differs", again, [wrong]
-        return "same", again, [f"its values show that {side}'s input axis is ({_text(known.native)}) too"]
+        return (
+            "same",
+            again,
+            [f"its values show that {side}'s input axis is ({' '.join(composite(known.native))}) too"],
+        )
     return (
         "differs",
         min(figures, again, key=lambda result: result.max_abs),
@@ -222,10 +222,7 @@ def _decided(
 
 def _unusual(order: tuple[str, ...], last: bool | None, side: str) -> str:
     """Say that a weight stands in an order in which its framework flattens no image; else an empty text."""
-    rest = tuple(part for part in order if part != "C")
-    if last is None or rest == order:
-        return ""
-    usual = (*rest, "C") if last else ("C", *rest)
+    usual = order if last is None else flattened(order, channels_last=last)
     if order == usual:
         return ""
     return (
@@ -234,12 +231,7 @@ def _unusual(order: tuple[str, ...], last: bool | None, side: str) -> str:
     )
 
 
-def _text(native: str) -> str:
-    return " ".join(_composite(native))
-
-
 def _as_stored(known: Layout, pattern: str) -> Layout:
     """Return the layout that takes the plain side's common order for the known side's native one."""
-    native, common = " ".join(_composite(known.native)), " ".join(_composite(known.common))
-    target = " ".join(f"({native})" if label == "i" else label for label in parse(pattern).labels)
-    return Layout(target, target.replace(f"({native})", f"({common})"), known.sizes)
+    native, common = composite(known.native), composite(known.common)
+    return Layout(with_parts(pattern, native), with_parts(pattern, common), known.sizes)

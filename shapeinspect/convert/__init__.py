@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect import registry
 from shapeinspect.api.report import Report, inspect
-from shapeinspect.api.two_models import both
+from shapeinspect.api.two_models import read_both
 from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.convert.written import Written, listed
@@ -94,7 +94,8 @@ def normalize(
             raise UsageError("--like names the layout: it goes with neither --to nor --keep-unknown")
         from shapeinspect.convert.like_file import write_like
 
-        return write_like(both(source, like, input, input_like), output, strict=strict, script=script)
+        models = read_both(source, like, input, input_like, run=True)
+        return write_like(models, output, strict=strict, script=script)
     table = None if to is None else _table(to)
     model = source.model if isinstance(source, Report) else inspect(source, input).model
     units = units_of(model, halved=table is not None and table.find("separable_conv", {}) is None)

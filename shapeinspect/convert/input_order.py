@@ -9,7 +9,7 @@ from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Weight
 from shapeinspect.layout.canonical import pieces
-from shapeinspect.layout.pattern import parse
+from shapeinspect.layout.pattern import composite, flattened, parse, with_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def arranged(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> Ordered 
         return Ordered(a, b)
     if bare_side.table is None or bare_side.model.format == "live":
         return f"no graph shows in which order {letter} flattens the image before it"
-    order = _usual(parts_a or parts_b, channels_last=bare_side.table.channels_last)
+    order = flattened(parts_a or parts_b, channels_last=bare_side.table.channels_last)
     taken = _with_parts(bare, known, order)
     note = (
         f'{letter} has no graph: the input of "{bare.layer.path}" is taken for ({" ".join(order)}), as '
@@ -62,19 +62,11 @@ def arranged(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> Ordered 
     return Ordered(a, taken, note) if bare is b else Ordered(taken, b, note)
 
 
-def _usual(parts: tuple[str, ...], *, channels_last: bool) -> tuple[str, ...]:
-    """Return the order in which a framework flattens an image that nothing has transposed."""
-    rest = tuple(part for part in parts if part != "C")
-    if rest == parts:
-        return parts
-    return (*rest, "C") if channels_last else ("C", *rest)
-
-
 def _parts(unit: Unit) -> tuple[str, ...]:
     for slot in unit.slots.values():
         layout = slot.weight.layout
         if layout is not None and slot.piece is not None and slot.piece.pattern.startswith("o "):
-            return _composite(layout.common)
+            return composite(layout.common)
     return ()
 
 
@@ -93,13 +85,11 @@ def _open(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> Ordered | s
     if side_a.model.calls or side_b.model.calls:
         return Ordered(a, b)
     features = next((slot.shape[1] for slot in a.slots.values() if len(slot.shape) > 1), None)
+    if not isinstance(features, int):
+        return Ordered(a, b)
     for layer in (*side_a.model.layers, *side_b.model.layers):
         channels = layer.attributes.get("out_channels")
-        if (
-            not layer.kind.startswith("conv")
-            or not isinstance(channels, int)
-            or not isinstance(features, int)
-        ):
+        if not isinstance(channels, int) or not layer.kind.startswith("conv"):
             continue
         if 1 < channels < features and features % channels == 0:
             return (
@@ -115,7 +105,7 @@ def _with_parts(bare: Unit, known: Unit, order: tuple[str, ...]) -> Unit:
     slots: dict[str, Slot] = {}
     for name, slot in bare.slots.items():
         layout, own = layouts.get(name), slot.weight.layout
-        common = _composite(layout.common) if layout is not None else ()
+        common = composite(layout.common) if layout is not None else ()
         if not common or layout is None or own is None or "i" not in parse(own.native).names:
             slots[name] = slot
             continue
@@ -123,19 +113,11 @@ def _with_parts(bare: Unit, known: Unit, order: tuple[str, ...]) -> Unit:
             slot.weight,
             layout=replace(
                 own,
-                native=_named(own.native, order),
-                common=_named(own.common, common),
+                native=with_parts(own.native, order),
+                common=with_parts(own.common, common),
                 sizes=type(own.sizes)({**own.sizes, **{part: layout.sizes[part] for part in common}}),
             ),
         )
         found = [piece for piece in pieces(cut) if piece.slot == name]
         slots[name] = Slot(name, cut, found[0]) if found else slot
     return replace(bare, slots=slots)
-
-
-def _composite(pattern: str) -> tuple[str, ...]:
-    return next((axis for axis in parse(pattern).axes if len(axis) > 1 and axis[0].isupper()), ())
-
-
-def _named(pattern: str, parts: tuple[str, ...]) -> str:
-    return " ".join(f"({' '.join(parts)})" if label == "i" else label for label in parse(pattern).labels)

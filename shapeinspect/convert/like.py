@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.compare.compatible import without_ones
 from shapeinspect.compare.folding import Folds, find_folds
 from shapeinspect.compare.match import Matching
 from shapeinspect.compare.pairing import matched, seen
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.convert.input_order import arranged
-from shapeinspect.dims import Shape
+from shapeinspect.dims import Shape, whole
 from shapeinspect.ir import Layout, Model, Weight
 from shapeinspect.layout import canonical
 from shapeinspect.layout.target import sources_of
@@ -104,7 +105,7 @@ def plan_like(a: Model, b: Model, tables: tuple[NativeTable | None, NativeTable 
         for weight in _weights(unit):
             if weight.name not in used and weight.name not in folds.used:
                 plan.unused[weight.name] = reason
-    plan.notes += folds.notes
+    plan.notes += folds.notes(matching.b)
     return plan
 
 
@@ -184,7 +185,7 @@ def _move(
     """Return how a weight is made; or a clause that says why it cannot be."""
     if weight.quantization is not None:
         return f"B stores it quantized, as {weight.type}"
-    shape = _whole(weight.shape)
+    shape = whole(weight.shape)
     if shape is None:
         return "its shape is not known"
     needed: dict[str, Shape] = {}
@@ -213,7 +214,7 @@ def _move(
 def _refused(a: Slot, b: Slot, wanted: Shape, readers: Mapping[str, Reader], name: str) -> str:
     if (a.piece is None) != (b.piece is None):
         return f"the order of the axes of {'A' if a.piece is None else 'B'}'s weight is not proven"
-    if _long(a.shape) != _long(wanted):
+    if without_ones(a.shape) != without_ones(wanted):
         return f"{_text(a.shape)} in A, {_text(wanted)} in B"
     if (a.weight.values is None) if a.piece is None else name not in readers:
         return _UNREADABLE
@@ -224,27 +225,18 @@ def _shaped(read: Reader, wanted: Shape, shape: Shape) -> Reader:
     """Add or leave out axes of length 1: a convolution of 1 stands for a linear layer."""
     if tuple(wanted) == tuple(shape):
         return read
-    lengths = _whole(wanted)
+    lengths = whole(wanted)
     return lambda: read().reshape(lengths)
-
-
-def _long(shape: Shape) -> Shape:
-    return tuple(length for length in shape if length != 1)
 
 
 def _text(shape: Shape) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def _whole(shape: Shape) -> tuple[int, ...] | None:
-    lengths = tuple(length for length in shape if isinstance(length, int))
-    return lengths if len(lengths) == len(shape) else None
-
-
 def _identity(plan: Plan, unit: Unit, folds: Folds, used: set[str]) -> None:
     """Write a batch norm that leaves its input as it is but for the source's bias."""
     for name, slot in unit.slots.items():
-        shape = _whole(slot.weight.shape)
+        shape = whole(slot.weight.shape)
         read = folds.identities[unit.index].get(name)
         if read is None or shape is None or slot.weight.layout is None:
             plan.left[slot.weight.name] = "A has folded this layer into the one before it"

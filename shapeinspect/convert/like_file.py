@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from shapeinspect import registry
+from shapeinspect.api.two_models import TwoModels
 from shapeinspect.compare import compare
 from shapeinspect.convert.like import Move, Plan, plan_like
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.convert.written import Written, listed
+from shapeinspect.dims import whole
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Model, Weight
 from shapeinspect.plugin_api.loading_script import Loading, Setting
@@ -25,7 +27,7 @@ Tables = tuple[NativeTable | None, NativeTable | None]
 
 
 def write_like(
-    models: tuple[Model, Model], output: str | os.PathLike[str], *, strict: bool = False, script: bool = False
+    models: TwoModels, output: str | os.PathLike[str], *, strict: bool = False, script: bool = False
 ) -> Written:
     """Write the weights of the first model in the names, layouts and dtypes of the second.
 
@@ -39,10 +41,10 @@ def write_like(
         UsageError: if nothing can be moved, if no graph shows how an image is flattened, if ``strict`` and a
             weight of either side stays, or if the file cannot be written.
     """
-    a, b = models
+    a, b = models.a, models.b
     tables = registry.native_table(a.framework), registry.native_table(b.framework)
     plan = plan_like(a, b, tables)
-    _refuse(plan, models, strict=strict)
+    _refuse(plan, a, b, strict=strict)
     moves = [replace(move, weight=_keyed(move.weight)) for move in plan.moves]
     tensors = [_tensor(move) for move in moves]
     facts = {move.weight.name: _facts(move) for move in moves}
@@ -52,7 +54,7 @@ def write_like(
         "framework": b.framework,
         "weights": json.dumps(facts, separators=(",", ":")),
     }
-    loading = _loading(str(output), b, plan, moves, _settings(models, tables)) if script else None
+    loading = _loading(str(output), b, plan, moves, _settings(a, b, tables)) if script else None
     writer = registry.loading_script(b.framework) if script else None
     if script and writer is None:
         raise UsageError(
@@ -66,7 +68,7 @@ def write_like(
         {tensor.name: tensor.shape for tensor in tensors},
         sum(tensor.nbytes for tensor in tensors),
         (),
-        (*plan.notes, *_unrecorded(a, b)),
+        (*(note.text for note in models.notes), *plan.notes, *_unrecorded(a, b)),
         dict(plan.left),
         dict(plan.unused),
         writer.text(loading) if writer is not None and loading is not None else None,
@@ -82,9 +84,8 @@ def _keyed(weight: Weight) -> Weight:
     return replace(weight, name=weight.key) if weight.key is not None else weight
 
 
-def _refuse(plan: Plan, models: tuple[Model, Model], *, strict: bool) -> None:
+def _refuse(plan: Plan, a: Model, b: Model, *, strict: bool) -> None:
     if plan.unordered:
-        a, b = models
         options = [option for option, model in (("--input", a), ("--input-like", b)) if not model.calls]
         raise UsageError(
             "the order of a flattened image is not known, so nothing is written",
@@ -117,23 +118,26 @@ def _unrecorded(a: Model, b: Model) -> Iterator[str]:
 def _tensor(move: Move) -> Tensor:
     weight = move.weight
     dtype = weight.dtype if weight.dtype in DTYPES else "float32"
-    shape = _whole(weight)
+    shape = whole(weight.shape) or ()
 
     def read() -> Any:
         import numpy as np
 
         array = move.read()
-        if dtype == "bfloat16":
-            return array.astype(np.float32)
-        return array.astype(dtype) if array.dtype.name != dtype and dtype in np.sctypeDict else array
+        wanted = "float32" if dtype == "bfloat16" else str(dtype)
+        if array.dtype.name == wanted or wanted not in np.sctypeDict:
+            return array
+        with np.errstate(over="ignore"):
+            cast = array.astype(wanted)
+        if cast.dtype.kind == "f" and np.isfinite(cast).sum() < np.isfinite(array).sum():
+            raise UsageError(
+                f'the numbers of "{weight.name}" do not fit the dtype that B stores it in',
+                expected=f"at most {np.finfo(cast.dtype).max:.6g}, for {wanted}",
+                got=f"{np.abs(array[np.isfinite(array)]).max():.6g}",
+            )
+        return cast
 
     return Tensor(weight.name, str(dtype), shape, read)
-
-
-def _whole(weight: Weight) -> tuple[int, ...]:
-    return tuple(
-        length for length in weight.shape if isinstance(length, int)
-    )  # the plan has seen that all are
 
 
 def _facts(move: Move) -> dict[str, Any]:
@@ -154,7 +158,7 @@ def _loading(file: str, b: Model, plan: Plan, moves: Sequence[Move], settings: S
         file,
         b.source,
         b.format != "live",
-        {name: _whole(named[name].weight) for name in by_name.values() if name in named},
+        {name: whole(named[name].weight.shape) or () for name in by_name.values() if name in named},
         tuple(by_name.values()),
         {by_name.get(name, name): why for name, why in plan.left.items()},
         {by_name.get(name, name): by_name.get(first, first) for name, first in plan.tied.items()},
@@ -163,8 +167,7 @@ def _loading(file: str, b: Model, plan: Plan, moves: Sequence[Move], settings: S
     )
 
 
-def _settings(models: tuple[Model, Model], tables: Tables) -> list[Setting]:
-    a, b = models
+def _settings(a: Model, b: Model, tables: Tables) -> list[Setting]:
     layers_a = {layer.path: layer for layer in a.layers}
     settings: list[Setting] = []
     for pair in compare(a, b, None, tables).layers:

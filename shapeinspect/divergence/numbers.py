@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.dims import whole
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Model, Value
 from shapeinspect.plugin_api.native import NativeTable
@@ -46,23 +47,22 @@ def random_inputs(model: Model, seed: int) -> list[Array]:
 def _random(model: Model, name: str, generator: Any) -> Array:
     value = model.values.get(name)
     shape = value.shape if value is not None else None
-    lengths = [1 if index == 0 and not isinstance(dim, int) else dim for index, dim in enumerate(shape or ())]
-    if value is None or shape is None or not all(isinstance(dim, int) for dim in lengths):
+    lengths = whole(
+        1 if index == 0 and not isinstance(dim, int) else dim for index, dim in enumerate(shape or ())
+    )
+    if value is None or shape is None or lengths is None:
         raise UsageError(
             f'the lengths of input "{name}" are not known',
             got=f"({', '.join(map(str, shape or ()))})",
             where=model.source,
             hint="give them with --input (of B with --input-b)",
         )
-    whole = tuple(int(dim) for dim in lengths)  # type: ignore[arg-type]  # integers, as was seen
     dtype = value.dtype or "float32"
-    if dtype == "bool":
-        ones: Array = generator.integers(0, 2, whole).astype(dtype)
-        return ones
-    if "int" in dtype:
-        ids: Array = generator.integers(0, _ids(model, name), whole).astype(dtype)
+    if "int" in dtype or dtype == "bool":
+        below = 2 if dtype == "bool" else _ids(model, name)
+        ids: Array = generator.integers(0, below, lengths).astype(dtype)
         return ids
-    numbers: Array = generator.standard_normal(whole).astype("float32" if dtype == "bfloat16" else dtype)
+    numbers: Array = generator.standard_normal(lengths).astype("float32" if dtype == "bfloat16" else dtype)
     return numbers
 
 

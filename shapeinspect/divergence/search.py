@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.compare import Options, compare
 from shapeinspect.compare.folding import find_folds
 from shapeinspect.compare.pairing import matched
-from shapeinspect.compare.result import LayerPair
+from shapeinspect.compare.result import LayerPair, SettingPair
 from shapeinspect.divergence.activations import aligned, with_activation
 from shapeinspect.divergence.result import Found, Step, Suspect, Verdict
 from shapeinspect.ir import Layer, Model
@@ -51,6 +51,15 @@ class Side:
         return {layer.path: layer for layer in self.model.layers}
 
 
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A suspect; if it helps, what takes its change back, and the pairs as they are with it."""
+
+    suspect: Suspect
+    back: Callable[[], None] = lambda: None
+    steps: Sequence[Step] = ()
+
+
 class Search:
     """The pairs of two models' layers in the first one's order of execution.
 
@@ -61,7 +70,8 @@ class Search:
     """
 
     def __init__(self, a: Side, b: Side, rtol: float) -> None:
-        self.a, self.b, self._rtol = a, b, rtol
+        self._sides, self._rtol = (a, b), rtol
+        self._seen: list[Recording | None] = [None, None]
         self._layers = a.layers(), b.layers()
         pairs = compare(a.model, b.model, None, (a.table, b.table)).layers
         order = {call.layer: index for index, call in reversed(list(enumerate(a.model.calls)))}
@@ -76,10 +86,20 @@ class Search:
         ]
 
     def steps(self) -> list[Step]:
-        """Run both models and compare every pair, and the outputs at the end."""
-        seen = self.a.session.run(self.a.inputs), self.b.session.run(self.b.inputs)
-        steps = [self._step(pair, *seen) for pair in self.pairs]
-        return [*steps, *self._outputs(*seen)]
+        """Run what has not been run as it is, and compare every pair, and the outputs at the end."""
+        a, b = (self._recorded(at) for at in (0, 1))
+        return [*(self._step(pair, a, b) for pair in self.pairs), *self._outputs(a, b)]
+
+    def _steps_with(self, changed: int) -> list[Step]:
+        self._seen[changed] = None
+        return self.steps()
+
+    def _recorded(self, at: int) -> Recording:
+        known = self._seen[at]
+        if known is None:
+            side = self._sides[at]
+            known = self._seen[at] = side.session.run(side.inputs)
+        return known
 
     def _step(self, pair: LayerPair, a: Recording, b: Recording) -> Step:
         path_a, path_b = str(pair.a), str(pair.b)
@@ -148,11 +168,14 @@ class Search:
         return (x, y, "") if applied is None else (applied, y, f"with the {second} that B has inside")
 
     def _outputs(self, a: Recording, b: Recording) -> Iterator[Step]:
-        names_a, names_b = self.a.model.outputs, self.b.model.outputs
+        names_a, names_b = self._sides[0].model.outputs, self._sides[1].model.outputs
+        if len(a.outputs) != len(b.outputs):
+            why = f"{len(a.outputs)} outputs in A, {len(b.outputs)} in B"
+            yield Step(OUTPUT, OUTPUT, "", "unseen", why=why)
         for index, (x, y) in enumerate(zip(a.outputs, b.outputs, strict=False)):
             values = [
                 side.model.values.get(names[index]) if index < len(names) else None
-                for side, names in ((self.a, names_a), (self.b, names_b))
+                for side, names in zip(self._sides, (names_a, names_b), strict=True)
             ]
             axes = tuple(value.axes if value is not None else None for value in values)
             name = OUTPUT if len(a.outputs) == 1 else f"{OUTPUT} {index}"
@@ -171,20 +194,24 @@ class Search:
                 first = next((step for step in steps if step.verdict == "parts"), None)
                 if first is None or any(place.step.a == first.a for place in places):
                     break
-                suspects = list(self._suspects(steps, first, undo))
-                places.append(Found(first, tuple(sorted(suspects, key=lambda one: not one.helps))))
-                if not any(suspect.helps for suspect in suspects):
+                trials = list(self._trials(steps, first))
+                suspects = sorted((trial.suspect for trial in trials), key=lambda one: not one.helps)
+                places.append(Found(first, tuple(suspects)))
+                helping = trials[-1] if trials and trials[-1].suspect.helps else None
+                if helping is None:
                     break
-                steps = self.steps()
+                undo.append(helping.back)
+                steps = helping.steps
         finally:
             for back in reversed(undo):
                 back()
         return places
 
-    def _suspects(
-        self, steps: Sequence[Step], first: Step, undo: list[Callable[[], None]]
-    ) -> Iterator[Suspect]:
-        """Try the settings that differ between the last pair that agrees and the first that parts."""
+    def _trials(self, steps: Sequence[Step], first: Step) -> Iterator[_Trial]:
+        """Try the settings that differ between the last pair that agrees and the first that parts.
+
+        The last trial may help; its change is not taken back.
+        """
         position = next(index for index, step in enumerate(steps) if step is first)
         agreed = [index for index, step in enumerate(steps[:position]) if step.verdict == "same"]
         last = max(agreed, default=-1)
@@ -193,53 +220,50 @@ class Search:
         tried = 0
         for pair in reversed(near):
             if last < 0 or pair is not self.pairs[last]:
-                yield from self._weights(pair)
-            for name in [setting.name for setting in pair.settings if setting.name not in _IN_TRAINING]:
-                if tried >= _MOST_TRIED:
+                yield from (_Trial(suspect) for suspect in self._weights(pair))
+            for setting in pair.settings:
+                if setting.name in _IN_TRAINING:
+                    continue
+                if tried == _MOST_TRIED:
                     return
                 tried += 1
-                suspect, back = self._try(pair, name, first)
-                yield suspect
-                if suspect.helps and back is not None:
-                    undo.append(back)
+                trial = self._try(pair, setting, first)
+                yield trial
+                if trial.suspect.helps:
                     return
 
     def _weights(self, pair: LayerPair) -> Iterator[Suspect]:
         """Say that the stored weights of a pair differ, and in which order they would not."""
         options = Options(values=True, rtol=self._rtol, atol=1e-7)
-        whole = _only(self.a.model, str(pair.a)), _only(self.b.model, str(pair.b))
-        for found in compare(*whole, options, (self.a.table, self.b.table)).layers:
+        whole = _only(self._sides[0].model, str(pair.a)), _only(self._sides[1].model, str(pair.b))
+        for found in compare(*whole, options, (self._sides[0].table, self._sides[1].table)).layers:
             for weight in found.weights:
                 if weight.status != "same" and weight.why:
                     yield Suspect(str(pair.a), f"{weight.slot}: {weight.why[0]}")
 
-    def _try(self, pair: LayerPair, name: str, first: Step) -> tuple[Suspect, Callable[[], None] | None]:
-        setting = next(one for one in pair.settings if one.name == name)
-        text = f"{name} is {setting.a} in A, {setting.b} in B"
-        sides = (
-            (self.b, self.a, str(pair.b), str(pair.a), "B"),
-            (self.a, self.b, str(pair.a), str(pair.b), "A"),
-        )
-        for side, other, path, partner, letter in sides:
-            layer = other.layers().get(partner)
-            value = layer.attributes.get(name) if layer is not None else None
-            back = (
-                side.session.change(Setting(path, pair.kind, name, value, text))
-                if value is not None
-                else None
-            )
+    def _try(self, pair: LayerPair, setting: SettingPair, first: Step) -> _Trial:
+        """Give one side the other's value, the second side first, and run it again."""
+        text = f"{setting.name} is {setting.a} in A, {setting.b} in B"
+        for at, path, partner, shown in ((1, pair.b, pair.a, setting.a), (0, pair.a, pair.b, setting.b)):
+            layer = self._layers[1 - at].get(str(partner))
+            value = layer.attributes.get(setting.name) if layer is not None else None
+            if value is None:
+                continue
+            back = self._sides[at].session.change(Setting(str(path), pair.kind, setting.name, value, text))
             if back is None:
                 continue
-            steps = self.steps()
+            steps = self._steps_with(at)
             now = next((step for step in steps if step.a == first.a and step.b == first.b), None)
             after = next((step for step in steps if step.verdict == "parts"), None)
+            tried = f"with {setting.name} {shown} in {'AB'[at]}"
             helps = now is not None and now.verdict == "same"
-            tried = f"with {name} {setting.a if letter == 'B' else setting.b} in {letter}"
-            if not helps:
-                back()
-                back = None
-            return Suspect(str(pair.a), text, tried, after.a if after is not None else None, helps), back
-        return Suspect(str(pair.a), text), None
+            suspect = Suspect(str(pair.a), text, tried, after.a if after is not None else None, helps)
+            if helps:
+                return _Trial(suspect, back, steps)
+            back()
+            self._seen[at] = None
+            return _Trial(suspect)
+        return _Trial(Suspect(str(pair.a), text))
 
 
 def _shown(a: Model, b: Model) -> tuple[dict[str, str], dict[str, str]]:

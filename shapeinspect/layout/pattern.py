@@ -189,6 +189,50 @@ def compose(pattern: Pattern, sizes: Mapping[str, Dim]) -> Shape:
     return tuple(product(sizes[name] for name in axis) for axis in pattern.axes)
 
 
+def composite(text: str) -> tuple[str, ...]:
+    """Return the parts of the axis into which an image or a sequence was flattened; none where there is none.
+
+    Args:
+        text: a pattern.
+
+    Example:
+        >>> composite("o (H W C)"), composite("(gate o) i")
+        (('H', 'W', 'C'), ())
+    """
+    return next((axis for axis in parse(text).axes if len(axis) > 1 and axis[0].isupper()), ())
+
+
+def with_parts(text: str, parts: tuple[str, ...]) -> str:
+    """Return a pattern whose input axis consists of several.
+
+    Args:
+        text: a pattern with an axis ``i``; any other is returned as it is.
+        parts: the axes, in their order.
+
+    Example:
+        >>> with_parts("o i", ("C", "H", "W"))
+        'o (C H W)'
+    """
+    return " ".join(f"({' '.join(parts)})" if label == "i" else label for label in parse(text).labels)
+
+
+def flattened(parts: tuple[str, ...], *, channels_last: bool) -> tuple[str, ...]:
+    """Return the order in which a flatten leaves the axes of an image that nothing has transposed.
+
+    Args:
+        parts: the axes, in any order.
+        channels_last: whether the framework's images have their channels last.
+
+    Example:
+        >>> flattened(("C", "H", "W"), channels_last=True), flattened(("T", "E"), channels_last=True)
+        (('H', 'W', 'C'), ('T', 'E'))
+    """
+    rest = tuple(part for part in parts if part != "C")
+    if rest == parts:
+        return parts
+    return (*rest, "C") if channels_last else ("C", *rest)
+
+
 def lengths_text(shape: Shape, pattern: str | None) -> str:
     """Write a shape with its axes' letters.
 

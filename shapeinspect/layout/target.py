@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Frozen, Layer, Layout, Weight
 from shapeinspect.layout.canonical import pieces
-from shapeinspect.layout.pattern import compose, lengths, parse
+from shapeinspect.layout.pattern import compose, composite, flattened, lengths, parse, with_parts
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 
 _STACK_INDEX = re.compile(r"\.l(\d+)(\.reverse)?")
@@ -95,16 +95,13 @@ def _roles(table: NativeTable, row: NativeRow, slots: Mapping[str, SourceSlot]) 
     passes = {(int(n), bool(r)) for name in slots for n, r in _STACK_INDEX.findall(name)} or {(0, False)}
     layers = 1 + max(layer for layer, _ in passes)
     both = any(reverse for _, reverse in passes)
-    for text in row.roles.split():
-        role, _, rank = text.rpartition(":")
-        if "{" not in role:
-            yield role, rank
-            continue
-        for layer, reverse in sorted(passes):
-            if "{layer}" in role and reverse:
-                continue
-            named = table.at(layer, reverse, both, layers)
-            yield role.replace("{at}", named).replace("{layer}", named), rank
+    roles = [(role, rank) for role, _, rank in (text.rpartition(":") for text in row.roles.split())]
+    yield from ((role, rank) for role, rank in roles if "{" not in role)
+    for layer, reverse in sorted(passes):  # the weights of one layer and direction follow one another
+        named = table.at(layer, reverse, both, layers)
+        for role, rank in roles:
+            if "{at}" in role or ("{layer}" in role and not reverse):
+                yield role.replace("{at}", named).replace("{layer}", named), rank
 
 
 def _weight(
@@ -211,17 +208,13 @@ def sources_of(name: str, slots: Iterable[str]) -> list[str]:
 
 def _composite(layout: Layout, source: SourceSlot, channels_last: bool) -> Layout:
     """Split the target's input axis as the source's is split, in the target's order."""
-    parts = next((axis for axis in parse(source.pattern).axes if len(axis) > 1 and axis[0].isupper()), ())
+    parts = composite(source.pattern)
     if not parts or ("i",) not in parse(layout.native).axes:
         return layout
-    native = (*(name for name in parts if name != "C"), "C") if channels_last and "C" in parts else parts
+    native = flattened(parts, channels_last=True) if channels_last else parts
     return replace(
         layout,
-        native=_named(layout.native, native),
-        common=_named(layout.common, parts),
+        native=with_parts(layout.native, native),
+        common=with_parts(layout.common, parts),
         sizes=Frozen({**layout.sizes, **{name: source.sizes[name] for name in parts}}),
     )
-
-
-def _named(pattern: str, parts: tuple[str, ...]) -> str:
-    return " ".join(f"({' '.join(parts)})" if label == "i" else label for label in parse(pattern).labels)

@@ -9,9 +9,9 @@ from textwrap import wrap
 from typing import Any
 
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Stored, WeightPair
-from shapeinspect.ir import Model
 from shapeinspect.plugin_api.loader import Refusal
 from shapeinspect.render.grid import Column, Line, draw, width
+from shapeinspect.render.side_by_side import hanging, headings, source_data
 from shapeinspect.text import printable
 
 SCHEMA = 1
@@ -89,8 +89,7 @@ def diff_table(comparison: Comparison, limit: int, *, everything: bool = False) 
         everything: whether to list also what is the same, and every key.
     """
     lines: list[Line] = [
-        ((f"A  {printable(comparison.a.source)}", "heading"), (f"  {_origin(comparison.a)}", "dim")),
-        ((f"B  {printable(comparison.b.source)}", "heading"), (f"  {_origin(comparison.b)}", "dim")),
+        *headings(comparison.a, comparison.b),
         (),
         ((verdict(comparison), "heading"),),
     ]
@@ -102,14 +101,8 @@ def diff_table(comparison: Comparison, limit: int, *, everything: bool = False) 
     if comparison.notes:
         lines.append(())
     for note in comparison.notes:
-        lines += _hanging("note  ", note.text, limit, "note")
+        lines += hanging("note  ", note.text, limit, "note")
     return lines
-
-
-def _origin(model: Model) -> str:
-    return printable(
-        model.framework if model.format == model.framework else f"{model.framework}, {model.format}"
-    )
 
 
 def _block(pair: LayerPair, everything: bool) -> _Block:
@@ -216,20 +209,12 @@ def _refused(refusal: Refusal, limit: int, everything: bool) -> list[Line]:
     for label, texts in (("missing", refusal.missing), ("unexpected", refusal.unexpected), ("size", sizes)):
         shown = texts if everything else texts[:_MOST]
         for index, text in enumerate(shown):
-            lines += _hanging(f"  {label if not index else '':<10}  ", text, limit, "path")
+            lines += hanging(f"  {label if not index else '':<10}  ", text, limit, "path")
         if len(texts) > len(shown):
             lines.append(((f"  {'':<10}  and {len(texts) - len(shown):,} more (--all lists them)", "dim"),))
     for cause in refusal.causes:
-        lines += _hanging("  likely      ", cause, limit, "note")
+        lines += hanging("  likely      ", cause, limit, "note")
     return lines
-
-
-def _hanging(label: str, text: str, limit: int, style: str) -> list[Line]:
-    pieces = wrap(printable(text), max(limit - len(label), 20), break_long_words=False) or [""]
-    return [
-        ((label if not index else " " * len(label), "dim"), (piece, style))
-        for index, piece in enumerate(pieces)
-    ]
 
 
 def to_dict(comparison: Comparison) -> dict[str, Any]:
@@ -243,8 +228,8 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
     }
     return {
         "schema": SCHEMA,
-        "a": _source(comparison.a),
-        "b": _source(comparison.b),
+        "a": source_data(comparison.a),
+        "b": source_data(comparison.b),
         "same": comparison.same,
         "verdict": verdict(comparison),
         "values_compared": comparison.valued,
@@ -253,10 +238,6 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         "loading": _refusal_data(comparison.refusal),
         "notes": [note.text for note in comparison.notes],
     }
-
-
-def _source(model: Model) -> dict[str, Any]:
-    return {"source": model.source, "framework": model.framework, "format": model.format}
 
 
 def _layer(pair: LayerPair) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 from typing import Any
 
 from shapeinspect.divergence.result import Found, Step, Suspect, Trace
-from shapeinspect.ir import Model
 from shapeinspect.render.grid import Column, Line, draw
+from shapeinspect.render.side_by_side import hanging, headings, source_data
 from shapeinspect.text import printable
 
 SCHEMA = 1
@@ -72,43 +71,36 @@ def divergence_table(trace: Trace, limit: int, *, everything: bool = False) -> l
         everything: whether to list all layers, and not only those around the first that parts.
     """
     lines: list[Line] = [
-        ((f"A  {printable(trace.a.source)}", "heading"), (f"  {_origin(trace.a)}", "dim")),
-        ((f"B  {printable(trace.b.source)}", "heading"), (f"  {_origin(trace.b)}", "dim")),
+        *headings(trace.a, trace.b),
     ]
     for name, a, b in trace.inputs:
         where = f"{a} in both" if a == b else f"{a} in A, {b} in B"
         lines.append(((f"   random {printable(name)}: {where}", "dim"),))
-    lines += [(), *_wrapped("", verdict(trace), limit, "heading")]
+    lines += [(), *hanging("", verdict(trace), limit, "heading")]
     for place, found in enumerate(trace.found):
         lines += _reasons(found, limit, first=place == 0)
     shown = _shown(trace, everything=everything)
     if shown:
-        lines += [(), *_grid(shown, limit, trace.rtol)]
+        lines += [(), *_grid(shown, limit)]
     hidden = sum(step.verdict == "unseen" for step in trace.steps)
     if hidden and not everything:
         lines += [
             (),
-            *_wrapped("note  ", f"{hidden:,} pairs could not be compared: --all lists them", limit, "note"),
+            *hanging("note  ", f"{hidden:,} pairs could not be compared: --all lists them", limit, "note"),
         ]
     return lines
 
 
-def _origin(model: Model) -> str:
-    return printable(
-        model.framework if model.format == model.framework else f"{model.framework}, {model.format}"
-    )
-
-
 def _reasons(found: Found, limit: int, *, first: bool) -> Iterator[Line]:
     if not first:
-        yield from _wrapped(
+        yield from hanging(
             "", f"then they part at {_pair(found.step)}: {_apart(found.step)}", limit, "heading"
         )
     if not found.suspects:
-        yield from _wrapped("  why   ", "no setting and no weight differs there that is known", limit, "note")
+        yield from hanging("  why   ", "no setting and no weight differs there that is known", limit, "note")
     for suspect in found.suspects:
         label = "  why   " if suspect.helps else "  maybe "
-        yield from _wrapped(label, _suspect(suspect), limit, "note")
+        yield from hanging(label, _suspect(suspect), limit, "note")
 
 
 def _suspect(suspect: Suspect) -> str:
@@ -131,7 +123,7 @@ def _shown(trace: Trace, *, everything: bool) -> list[Step]:
     return chosen if last in chosen else [*chosen, last]
 
 
-def _grid(steps: Sequence[Step], limit: int, rtol: float) -> list[Line]:
+def _grid(steps: Sequence[Step], limit: int) -> list[Line]:
     rows = []
     for step in steps:
         a, b = printable(step.a), printable(step.b)
@@ -141,16 +133,7 @@ def _grid(steps: Sequence[Step], limit: int, rtol: float) -> list[Line]:
         apart = f"{step.apart:.2g} of {step.largest:.2g}" if step.apart is not None else "?"
         state = {"same": "", "parts": "parts", "unseen": "not compared"}[step.verdict]
         rows.append([a, "" if b == a else b, returned, apart, "; ".join(filter(None, (state, step.why)))])
-    del rtol
     return draw(_COLUMNS, rows, limit)
-
-
-def _wrapped(label: str, text: str, limit: int, style: str) -> list[Line]:
-    pieces = wrap(printable(text), max(limit - len(label), 20), break_long_words=False) or [""]
-    return [
-        ((label if not index else " " * len(label), "dim"), (piece, style))
-        for index, piece in enumerate(pieces)
-    ]
 
 
 def to_dict(trace: Trace) -> dict[str, Any]:
@@ -161,8 +144,8 @@ def to_dict(trace: Trace) -> dict[str, Any]:
     """
     return {
         "schema": SCHEMA,
-        "a": _source(trace.a),
-        "b": _source(trace.b),
+        "a": source_data(trace.a),
+        "b": source_data(trace.b),
         "inputs": [{"name": name, "a": a, "b": b} for name, a, b in trace.inputs],
         "same": trace.same,
         "verdict": verdict(trace),
@@ -173,10 +156,6 @@ def to_dict(trace: Trace) -> dict[str, Any]:
         ],
         "steps": [_step(step) for step in trace.steps],
     }
-
-
-def _source(model: Model) -> dict[str, Any]:
-    return {"source": model.source, "framework": model.framework, "format": model.format}
 
 
 def _suspect_data(suspect: Suspect) -> dict[str, Any]:

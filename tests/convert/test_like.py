@@ -188,3 +188,50 @@ def test_no_name_gets_out_of_its_text_in_the_script(tmp_path: Path) -> None:
     moved = loaded(written, target)
     assert moved.get_submodule(odd).eps == 1e-5
     assert torch.equal(moved.get_submodule(odd).weight, source.get_submodule(odd).weight)
+
+
+@pytest.mark.parametrize(("center", "scale"), [(True, False), (False, True), (False, False)])
+def test_a_bias_moves_into_a_batch_norm_of_any_kind(center: bool, scale: bool, tmp_path: Path) -> None:
+    import keras
+
+    layers = keras.layers
+    x = inputs = keras.Input((7, 9, 3))
+    x = layers.Conv2D(8, 3, use_bias=False, name="first")(x)
+    x = layers.BatchNormalization(center=center, scale=scale, name="norm")(x)
+    model = keras.Model(inputs, layers.Conv2D(5, (2, 3), name="second")(layers.ReLU()(x)))
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 5, (2, 3))
+    ).eval()
+    given = np.random.default_rng(3).random((2, 3, 7, 9), np.float32)
+    written = shapeinspect.normalize(
+        module, tmp_path / "w.safetensors", like=model, input=given.shape, script=True
+    )
+    assert (written.left, written.unused) == ({}, {})
+    assert any(
+        'the batch norm "norm" of B is folded into the layer before in A' in note for note in written.notes
+    )
+    close(np.moveaxis(of_keras("", loaded(written, model), given), -1, 1), of_torch(module, given))
+
+
+def test_a_flat_list_is_moved_in_the_order_of_its_framework(tmp_path: Path) -> None:
+    module, model, x = made("stack")
+    np.savez(tmp_path / "list.npz", *model.get_weights())
+    written = shapeinspect.normalize(
+        tmp_path / "list.npz", tmp_path / "w.safetensors", like=module, script=True
+    )
+    assert (written.left, written.unused) == ({}, {})
+    close(of_torch(loaded(written, module), x), of_keras("stack", model, x))
+    assert any("in the order in which keras lists them" in note for note in written.notes)
+
+
+def test_numbers_that_the_targets_dtype_cannot_hold_are_refused(tmp_path: Path) -> None:
+    source, target = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2).half()
+    written = shapeinspect.normalize(source, tmp_path / "w.safetensors", like=target, script=True)
+    assert loaded(written, target).weight.dtype == torch.float16
+    source.weight.data[1, 2] = 1e6
+    (tmp_path / "w.safetensors").unlink()
+    with pytest.raises(UsageError) as caught:
+        shapeinspect.normalize(source, tmp_path / "w.safetensors", like=target)
+    assert "at most 65504, for float16" in str(caught.value)
+    assert "1e+06" in str(caught.value)
+    assert not list(tmp_path.iterdir())

@@ -124,14 +124,9 @@ def _keeping(call: Callable[..., Any], kept: list[Array]) -> Callable[..., Any]:
 
 
 def _tensors(output: Any) -> Iterator[Any]:
-    if isinstance(output, dict):
-        for item in output.values():
-            yield from _tensors(item)
-    elif isinstance(output, list | tuple):
-        for item in output:
-            yield from _tensors(item)
-    elif output is not None:
-        yield output
+    import keras
+
+    return (tensor for tensor in keras.tree.flatten(output) if tensor is not None)
 
 
 def _numbers(tensor: Any) -> Array:

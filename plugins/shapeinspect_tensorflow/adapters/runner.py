@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +36,16 @@ class TFLiteRunner(Runner):
             import tensorflow as tf
         except ImportError:
             raise MissingDependencyError("tensorflow", "TFLite models that are run", extra="keras") from None
+        plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            interpreter = tf.lite.Interpreter(
-                str(source.path),
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )
+            with warnings.catch_warnings():
+                # It warns of its next package, which needs TensorFlow no more.
+                warnings.simplefilter("ignore", UserWarning)
+                interpreter = tf.lite.Interpreter(
+                    str(source.path),
+                    experimental_preserve_all_tensors=True,
+                    experimental_op_resolver_type=plain,
+                )
         except Exception as error:
             raise UsageError(f"TFLite does not load the model: {error}", where=source.label) from error
         return _TFLiteSession(interpreter, model)
