@@ -77,7 +77,7 @@ class Search:
         order = {call.layer: index for index, call in reversed(list(enumerate(a.model.calls)))}
         self.pairs = sorted(
             (pair for pair in pairs if pair.a is not None and pair.b is not None),
-            key=lambda pair: order.get(str(pair.a), len(order)),
+            key=lambda pair: _place(str(pair.a), order),
         )
         self._shown = _shown(a.model, b.model)
         self._axes = [
@@ -264,6 +264,11 @@ class Search:
             self._seen[at] = None
             return _Trial(suspect)
         return _Trial(Suspect(str(pair.a), text))
+
+
+def _place(path: str, order: Mapping[str, int]) -> int:
+    """Return when a layer runs; a part of one runs when the whole does."""
+    return order.get(path, order.get(path.rpartition(".")[0], len(order)))
 
 
 def _shown(a: Model, b: Model) -> tuple[dict[str, str], dict[str, str]]:

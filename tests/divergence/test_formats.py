@@ -103,3 +103,21 @@ def test_inputs_that_fit_in_no_order_are_refused(module: nn.Module) -> None:
         shapeinspect.diverge(other, module, input_b=(1, 3, 9, 8))
     assert "in any order of its axes" in str(caught.value)
     assert not np.isnan(float(module(torch.zeros(1, 3, 9, 8)).sum()))
+
+
+def test_the_layers_of_a_stack_stand_where_the_stack_runs(module: nn.Module) -> None:
+    """Two single LSTMs against a stack of two: the last layer of the stack shows what the stack returns."""
+    layers = keras.layers
+    x = inputs = keras.Input((8, 54))
+    for _ in range(2):
+        x = layers.LSTM(5, return_sequences=True)(x)
+    model = keras.Model(inputs, layers.Dense(4, name="out")(x))
+    rows = nn.Sequential(module.rnn, _First(), module.out)
+    found = shapeinspect.diverge(rows, model)
+    assert [step.a for step in found.steps] == ["0.l0", "0.l1", "2", "output"]
+    assert found.found[0].step.a == "0.l1"
+
+
+class _First(nn.Module):
+    def forward(self, given: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return given[0]
