@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.loader import Refusal
@@ -80,12 +80,15 @@ class SettingPair:
         a: the first model's value, as text.
         b: the second model's.
         why: what the difference means, where the two values do not show it.
+        values: the first model's value as the second one's framework means it, and the other way round; None
+            where no value can be given.
     """
 
     name: str
     a: str
     b: str
     why: str = ""
+    values: tuple[Any, Any] = field(default=(None, None), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

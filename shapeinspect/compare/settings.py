@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.compare.result import SettingPair
@@ -111,7 +112,9 @@ def _momentum(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
         why = _converted(a, value_a, b, value_b)
     elif b.momentum_of_new and not a.momentum_of_new:
         why = _converted(b, value_b, a, value_a)
-    return SettingPair(name, _text(value_a), _text(value_b), why)
+    # 1 - 0.99 is 0.010000000000000009 in binary.
+    values = (value_a, value_b) if not why else (round(1 - value_a, 12), round(1 - value_b, 12))
+    return SettingPair(name, _text(value_a), _text(value_b), why, values)
 
 
 def _converted(new: LayerSide, value: float, old: LayerSide, actual: float) -> str:
@@ -134,7 +137,7 @@ def _padding(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     if pairs_a == pairs_b:
         return None
     why = _asymmetry(value_a, value_b, pairs_a, pairs_b)
-    return SettingPair(name, _pads(pairs_a), _pads(pairs_b), why)
+    return SettingPair(name, _pads(pairs_a), _pads(pairs_b), why, (pairs_a, pairs_b))
 
 
 def _asymmetry(value_a: Any, value_b: Any, pairs_a: _Pairs, pairs_b: _Pairs) -> str:
@@ -330,7 +333,15 @@ def differing(a: LayerSide, b: LayerSide, skip: frozenset[str] = frozenset()) ->
         lone -= {name for name, compare in comparers.items() if compare is _fused}
         comparers |= dict.fromkeys(sorted((have - SETTINGS.keys() | lone) - _FOLLOWING), _option)
     pairs = (compare(name, a, b) for name, compare in comparers.items() if name not in skip)
-    return tuple(pair for pair in pairs if pair is not None)
+    return tuple(_valued(pair, a, b) for pair in pairs if pair is not None)
+
+
+def _valued(pair: SettingPair, a: LayerSide, b: LayerSide) -> SettingPair:
+    """Add both values where the comparer has found none that the other framework means differently."""
+    if pair.values != (None, None):
+        return pair
+    values = a.setting(pair.name), b.setting(pair.name)
+    return pair if any(isinstance(value, str) for value in values) else replace(pair, values=values)
 
 
 def placed(a: LayerSide, b: LayerSide) -> tuple[SettingPair, ...]:

@@ -228,4 +228,4 @@ def _fused_alone(
     if not side_a.model.calls or not side_b.model.calls:
         return ()
     names = [str(layer.attributes["function"]) if layer is not None else "none" for layer in (a, b)]
-    return (SettingPair("function", *names),)
+    return (SettingPair("function", names[0], names[1]),)

@@ -17,7 +17,7 @@ from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.convert.written import Written, listed
 from shapeinspect.dims import whole
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Layer, Model, Weight
+from shapeinspect.ir import Model, Weight
 from shapeinspect.plugin_api.loading_script import Loading, Setting
 from shapeinspect.plugin_api.native import NativeTable
 from shapeinspect.sources.imports import is_factory
@@ -168,21 +168,15 @@ def _loading(file: str, b: Model, plan: Plan, moves: Sequence[Move], settings: S
 
 
 def _settings(a: Model, b: Model, tables: Tables) -> list[Setting]:
-    layers_a = {layer.path: layer for layer in a.layers}
-    settings: list[Setting] = []
-    for pair in compare(a, b, None, tables).layers:
-        if pair.a is None or pair.b is None:
-            continue
-        for setting in pair.settings:
-            value = _wanted(layers_a.get(pair.a), setting.name, tables)
-            text = f"{setting.name} is {setting.a} in the source, {setting.b} here"
-            settings.append(Setting(pair.b, pair.kind, setting.name, value, text))
-    return settings
-
-
-def _wanted(layer: Layer | None, name: str, tables: Tables) -> Any:
-    value = layer.attributes.get(name) if layer is not None else None
-    if name == "momentum" and isinstance(value, float):
-        a, b = (table is not None and table.momentum_of_new for table in tables)
-        return round(1 - value, 12) if a != b else value
-    return value
+    return [
+        Setting(
+            pair.b,
+            pair.kind,
+            setting.name,
+            setting.values[0],
+            f"{setting.name} is {setting.a} in the source, {setting.b} here",
+        )
+        for pair in compare(a, b, None, tables).layers
+        if pair.a is not None and pair.b is not None
+        for setting in pair.settings
+    ]

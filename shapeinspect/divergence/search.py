@@ -244,9 +244,8 @@ class Search:
     def _try(self, pair: LayerPair, setting: SettingPair, first: Step) -> _Trial:
         """Give one side the other's value, the second side first, and run it again."""
         text = f"{setting.name} is {setting.a} in A, {setting.b} in B"
-        for at, path, partner, shown in ((1, pair.b, pair.a, setting.a), (0, pair.a, pair.b, setting.b)):
-            layer = self._layers[1 - at].get(str(partner))
-            value = layer.attributes.get(setting.name) if layer is not None else None
+        theirs, ours = setting.values
+        for at, path, value, shown in ((1, pair.b, theirs, setting.a), (0, pair.a, ours, setting.b)):
             if value is None:
                 continue
             back = self._sides[at].session.change(Setting(str(path), pair.kind, setting.name, value, text))

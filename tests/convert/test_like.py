@@ -235,3 +235,21 @@ def test_numbers_that_the_targets_dtype_cannot_hold_are_refused(tmp_path: Path) 
     assert "at most 65504, for float16" in str(caught.value)
     assert "1e+06" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_padding_that_differs_at_both_ends_is_set_by_the_script(tmp_path: Path) -> None:
+    """Keras pads an even length by 0 before and 1 after where it strides; torch pads by 1 at both ends."""
+    import keras
+
+    layers = keras.layers
+    x = inputs = keras.Input((8, 6, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", name="conv")(x)
+    model = keras.Model(inputs, layers.MaxPooling2D(3, strides=1, padding="same", name="pool")(x))
+    module = torch.nn.Sequential()
+    module.add_module("conv", torch.nn.Conv2d(3, 4, 3, stride=2, padding=1))
+    module.add_module("pool", torch.nn.MaxPool2d(3, stride=1, padding=1))
+    given = np.random.default_rng(4).standard_normal((2, 3, 8, 6)).astype(np.float32)
+    written = shapeinspect.normalize(model, tmp_path / "w.safetensors", like=module, script=True)
+    moved = loaded(written, module)
+    close(of_torch(moved, given), np.moveaxis(of_keras("", model, given), -1, 1))
+    assert moved.conv.padding == (0, 0)
