@@ -230,19 +230,18 @@ class _Site:
         function = self.file.parents.get(parameters) if isinstance(parameters, ast.arguments) else None
         if not isinstance(function, ast.FunctionDef):
             return []
-        name = next((name for name, one in defaults_of(function.args).items() if one is default), "")
+        name = next(name for name, one in defaults_of(function.args).items() if one is default)
         owner = self.file.parents.get(function)
-        called = owner.name if isinstance(owner, ast.ClassDef) else function.name
-        place = [one.arg for one in function.args.args].index(name) if name else 0
+        builds = isinstance(owner, ast.ClassDef) and function.name == "__init__"
+        called = getattr(owner, "name", "") if builds else function.name
+        plain = self.file.positional(function)
+        before = plain.index(name) if name in plain else len(plain)
         found = [
             (node, name)
-            for node in ast.walk(self.file.tree)
-            if isinstance(node, ast.Call)
-            and callee_of(node) == called
-            and len(node.args) <= place - isinstance(owner, ast.ClassDef)
-            and all(word.arg not in (name, None) for word in node.keywords)
+            for node in self.file.calls.get(called, ())
+            if len(node.args) <= before and all(word.arg not in (name, None) for word in node.keywords)
         ]
-        return found if name and len(found) <= _CALLS else []
+        return found if len(found) <= _CALLS else []
 
     def _numbers(self, node: ast.Constant, value: int) -> Iterator[Candidate]:
         signed = self.file.parents.get(node)

@@ -166,9 +166,23 @@ class File:
                 made = (
                     one for one in owner.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"
                 )
-                function, place = next(made, None), place + 1
-        names = [] if function is None else [one.arg for one in function.args.args]
-        return names[place : place + 1]
+                function = next(made, None)
+        return [] if function is None else self.positional(function)[place : place + 1]
+
+    def positional(self, function: ast.FunctionDef) -> list[str]:
+        """Return the parameters that a call's arguments by place are for, in their order.
+
+        Args:
+            function: the function; of a method ``self`` is none of them.
+
+        Example:
+            >>> file = File.parsed("net.py", "def head(width, classes=7, *, bias=True): pass")
+            >>> file.positional(file.functions["head"])
+            ['width', 'classes']
+        """
+        names = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
+        static = "staticmethod" in [getattr(one, "id", "") for one in function.decorator_list]
+        return names[1:] if isinstance(self.parents.get(function), ast.ClassDef) and not static else names
 
     def equals(self, node: ast.Constant) -> tuple[ast.AST, list[ast.Constant]]:
         """Return the product or the row that a number stands in, and its equals there, in their order.

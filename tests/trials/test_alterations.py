@@ -67,6 +67,17 @@ def test_what_a_change_alters(source: str, old: str, new: str | tuple[str, str],
             "how many classes there are",
         ),
         ("class Net:\n    def __init__(self, width, classes): pass\nNet(5, 18)", 5, ""),
+        ("class Net:\n    def head(self, width, classes): pass\nNet().head(5, 18)", 5, ""),
+        (
+            "class Net:\n    def head(self, width, classes): pass\nNet().head(5, 18)",
+            18,
+            "how many classes there are",
+        ),
+        (
+            "class Net:\n    @staticmethod\n    def head(width, classes): pass\nNet.head(5, 18)",
+            18,
+            "how many classes there are",
+        ),
         ("net(5, 18)", 18, ""),
     ],
 )

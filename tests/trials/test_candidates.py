@@ -154,6 +154,25 @@ def test_another_word_of_a_choice_is_given_where_the_first_one_is() -> None:
     assert not any('kind == "pinyin"' in one or '{"full": 5' in one for one in found)
 
 
+CHOSEN_IN_CLASS = """
+def build(count, *, kind="plain"):
+    return count if kind == "plain" else 3 * count if kind == "deep" else None
+class Net:
+    def head(self, count, mode="one"):
+        return count if mode == "one" else 2 * count if mode == "two" else None
+net = Net()
+net.head(build(8))
+net.head(build(5, kind="plain"), "one")
+"""
+
+
+def test_another_word_is_given_to_parameters_by_name_alone_and_to_methods() -> None:
+    found = texts(CHOSEN_IN_CLASS, 8)
+    assert 'net.head(build(8, kind="deep"))' in found
+    assert 'net.head(build(8), mode="two")' in found
+    assert not any(one.startswith("net = Net(mode=") or ', "one", mode=' in one for one in found)
+
+
 def test_what_is_data_is_no_choice() -> None:
     found = texts('names = {"ant": 3, "bee": 5}\nrun(names["ant"], label="ant")\n', 2)
     assert not any('"bee")' in one for one in found)
