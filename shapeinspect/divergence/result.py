@@ -17,12 +17,12 @@ class Step:
     """One pair of layers, and how far what they return is apart.
 
     Args:
-        a: the first model's layer; ``"output"`` for what the model returns.
+        a: the first model's layer; ``"output"`` for what the model returns, numbered if it is several.
         b: the second one's.
-        kind: their kind.
+        kind: their kind; empty for what the model returns.
         verdict: the result.
         shape: the lengths of what the first one returned.
-        axes: the letters of its axes; empty where they are not known.
+        axes: the letters of its axes, None where one has none; empty where they are not known.
         apart: the largest absolute difference; None where nothing was compared.
         largest: the largest absolute value that the first one returned.
         why: what was done to compare them, or why they could not be.
@@ -33,10 +33,15 @@ class Step:
     kind: str
     verdict: Verdict
     shape: Shape = ()
-    axes: tuple[str, ...] = ()
+    axes: tuple[str | None, ...] = ()
     apart: float | None = None
     largest: float | None = None
     why: str = ""
+
+    @property
+    def is_output(self) -> bool:
+        """Whether this is what the models return; a layer may be called ``output``, too."""
+        return not self.kind
 
     @property
     def relative(self) -> float | None:
@@ -102,5 +107,5 @@ class Trace:
     @property
     def same(self) -> bool:
         """Whether everything that could be compared agrees, the outputs among it."""
-        outputs = [step for step in self.steps if step.a == "output"]
+        outputs = [step for step in self.steps if step.is_output]
         return not self.found and bool(outputs) and all(step.verdict == "same" for step in outputs)

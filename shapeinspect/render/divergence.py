@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.divergence.result import Found, Step, Suspect, Trace
+from shapeinspect.render import cells
 from shapeinspect.render.grid import Column, Line, draw
 from shapeinspect.render.side_by_side import hanging, headings, source_data
 from shapeinspect.text import printable
@@ -27,17 +28,16 @@ def verdict(trace: Trace) -> str:
     Args:
         trace: the models side by side.
     """
-    layers = [step for step in trace.steps if not step.a.startswith("output")]
-    outputs = [step for step in trace.steps if step.a.startswith("output")]
-    seen = [step for step in layers if step.verdict != "unseen"]
+    outputs = [step for step in trace.steps if step.is_output]
+    seen = [step for step in trace.steps if step.verdict != "unseen" and not step.is_output]
     if not trace.found:
-        if not outputs or any(step.verdict != "same" for step in outputs):
+        if not trace.same:
             return f"{_layers(seen)} could be compared and agree; the output could not be compared"
         agree = "agrees" if len(seen) == 1 else "agree"
         rest = "so does the output" if len(outputs) == 1 else "so do the outputs"
         return f"all {_layers(seen)} that could be compared {agree}, and {rest}"
     first = trace.found[0].step
-    if first.a.startswith("output"):
+    if first.is_output:
         return (
             f"{_layers(seen)} could be compared and agree; what the models return does not: {_apart(first)}"
         )
@@ -127,9 +127,7 @@ def _grid(steps: Sequence[Step], limit: int) -> list[Line]:
     rows = []
     for step in steps:
         a, b = printable(step.a), printable(step.b)
-        returned = " ".join(
-            f"{letter}{length}" for letter, length in zip(step.axes, step.shape, strict=False)
-        ) or "×".join(map(str, step.shape))
+        returned = cells.shape(step.shape, step.axes) if step.apart is not None or step.shape else ""
         apart = f"{step.apart:.2g} of {step.largest:.2g}" if step.apart is not None else "?"
         state = {"same": "", "parts": "parts", "unseen": "not compared"}[step.verdict]
         rows.append([a, "" if b == a else b, returned, apart, "; ".join(filter(None, (state, step.why)))])

@@ -121,3 +121,28 @@ def test_the_layers_of_a_stack_stand_where_the_stack_runs(module: nn.Module) -> 
 class _First(nn.Module):
     def forward(self, given: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return given[0]
+
+
+class TwoOutputs(nn.Module):
+    """Two outputs, and layers that are called as these are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.output_first, self.output_second = nn.Linear(5, 3), nn.Linear(5, 4)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.output_first(x), self.output_second(torch.relu(x))
+
+
+def test_layers_called_output_are_layers_and_several_outputs_agree() -> None:
+    torch.manual_seed(3)
+    one, other = TwoOutputs().eval(), TwoOutputs().eval()
+    other.load_state_dict(one.state_dict())
+    found = shapeinspect.diverge(one, other, (2, 5))
+    assert found.verdict == "all 2 layers that could be compared agree, and so do the outputs"
+    assert found.same
+    other.output_second.weight.data[0] += 1
+    found = shapeinspect.diverge(one, other, (2, 5))
+    assert found.verdict.startswith('they part at "output_second": ')
+    assert "  2 C4  " in str(found)
+    assert "None" not in str(found)
