@@ -36,7 +36,7 @@ class Edit:
     @property
     def line(self) -> str:
         """The line of the part, with its file where the script has several."""
-        return f"line {self.old.lineno}{self.trace.of_file(self.trace.homes[self.old])}"
+        return self.trace.line(self.old)
 
     @property
     def place(self) -> tuple[int, ...]:
@@ -66,8 +66,7 @@ class Edit:
         Args:
             node: the part.
         """
-        text = " ".join((self.trace.source(node) if node in self.trace.homes else ast.unparse(node)).split())
-        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+        return shortened(self.trace.source(node) if node in self.trace.homes else ast.unparse(node))
 
     def worth(self, node: Any) -> Any:
         """Return what an expression was worth last, the same one wherever it stands; None for unknown.
@@ -98,6 +97,20 @@ class Edit:
                 if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                     pairs = [*zip(target.elts, node.value.elts, strict=False)]
                 yield from (value for one, value in pairs if isinstance(one, ast.Name) and one.id == name)
+
+
+def shortened(code: str) -> str:
+    """Return code on one line, cut where it is long.
+
+    Args:
+        code: the code.
+
+    Example:
+        >>> shortened("f(x,  y)"), shortened("x" * 50)
+        ('f(x, y)', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…')
+    """
+    text = " ".join(code.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
 
 
 def place_of(node: ast.AST) -> tuple[int | None, ...]:

@@ -46,7 +46,7 @@ def _elsewhere(edit: Edit, word: str) -> str:
     for node in edit.trace.homes:
         for other, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
             if other is not None and ast.dump(other) == key and _word(value) == word:
-                return f'; "{word}" in line {value.lineno}{edit.trace.of_file(edit.trace.homes[node])}'
+                return f'; "{word}" in {edit.trace.line(value)}'
     return ""
 
 
@@ -68,8 +68,7 @@ def follows(edit: Edit, word: Any) -> str:
         if before == after or [*{*after}] == [number_of(word)]:  # it is the number itself
             continue
         if all(len({*one}) == 1 and type(one[0]) is int for one in (before, after)):
-            of = edit.trace.of_file(edit.trace.homes[node])
-            size = f"{edit.code(node)} is {after[0]} instead of {before[0]}, line {node.lineno}{of}"
+            size = f"{edit.code(node)} is {after[0]} instead of {before[0]}, {edit.trace.line(node)}"
             return f"; with {said}, {size}"
     return ""
 

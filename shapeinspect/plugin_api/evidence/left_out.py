@@ -55,15 +55,15 @@ class LeftOut:
         Args:
             trace: the script.
         """
-        one, file = self.setting, trace.homes[self.call]
+        one = self.setting
         whose = {
             "item": f'"{one.name}"' + (f" of {one.owner}" if one.owner else ""),
             "keyword": f"{one.name} in {one.owner}(…)",
             "argument": f"{one.name} in {one.owner}(…)",
         }.get(one.role, one.name)
         return (
-            f"{self.default.name} is not passed to {callee_of(self.call)}(…), line {self.call.lineno}"
-            f"{trace.of_file(file)}, and is {self.default.value} by default; "
+            f"{self.default.name} is not passed to {callee_of(self.call)}(…), {trace.line(self.call)}, "
+            f"and is {self.default.value} by default; "
             f"{whose}, line {one.line}{trace.of_file(one.file)}, is {one.value}"
         )
 

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.evidence.edit import shown
+from shapeinspect.plugin_api.evidence.edit import shortened, shown
 from shapeinspect.plugin_api.programs.lineage import lineage
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.user_code.source import callee_of
 
 #: What is further away from the failure is not looked at.
 _STEPS = 6
-#: A longer piece of code is not repeated.
-_LONGEST = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,7 @@ def rank_change(trace: Trace, node: ast.expr) -> RankChange | None:
             continue
         sources = [source for part in _read(one) if (source := trace.shape(part)) is not None]
         if sources and all(len(source) != len(shape) for source in sources):
-            line = f"line {one.lineno}{trace.of_file(trace.homes[one])}"
-            sentence = f"{_written(trace, one)}, {line}, makes {shown(shape)} of {shown(sources[0])}"
+            sentence = f"{_made(trace, one)} {shown(shape)} of {shown(sources[0])}"
             return RankChange(shape, sources[0], sentence)
     return None
 
@@ -67,9 +64,8 @@ def birth(trace: Trace, node: ast.expr, failed: Iterable[ast.expr]) -> str:
     for one in (one for one, distance in behind if distance and shape is not None):
         parts = [found for part in _read(one) if (found := trace.shape(part)) is not None]
         if trace.shape(one) == shape and parts and shape not in parts:
-            line = f"line {one.lineno}{trace.of_file(trace.homes[one])}"
             several = " and ".join(map(shown, dict.fromkeys(parts[:3])))
-            return f"{_written(trace, one)}, {line}, makes {shown(shape)} of {several}"
+            return f"{_made(trace, one)} {shown(shape)} of {several}"
     return ""
 
 
@@ -84,6 +80,8 @@ def _read(node: Any) -> Iterator[ast.expr]:
             yield from one.elts if isinstance(one, ast.Tuple | ast.List) else (one,)
 
 
-def _written(trace: Trace, node: ast.expr) -> str:
-    text = " ".join(trace.source(node).split())
-    return text if len(text) <= _LONGEST else callee_of(node) or f"{text[: _LONGEST - 1].rstrip()}…"
+def _made(trace: Trace, node: ast.expr) -> str:
+    """Begin to say what an expression makes; of a longer call its name is enough."""
+    code = shortened(trace.source(node))
+    name = callee_of(node) if code.endswith("…") else ""
+    return f"{name or code}, {trace.line(node)}, makes"

@@ -6,11 +6,9 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from shapeinspect.plugin_api.evidence.edit import shown
+from shapeinspect.plugin_api.evidence.edit import shortened, shown
 from shapeinspect.plugin_api.programs.trace import Trace
 
-#: A longer piece of code is cut.
-_LONGEST = 44
 _Shape = tuple[int, ...]
 
 
@@ -21,7 +19,7 @@ def varying(trace: Trace) -> Iterator[str]:
         trace: the script, as it failed.
     """
     told: set[tuple[Any, str]] = set()
-    for place, node in sorted(trace.by_place.items()):
+    for _, node in sorted(trace.by_place.items()):
         if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
             continue
         shapes = _shapes(trace, node)
@@ -32,16 +30,16 @@ def varying(trace: Trace) -> Iterator[str]:
         values = [*_assigned(scope, node.id, node.lineno)]
         if any(len({len(shape) for shape in _shapes(trace, one)}) > 1 for one in values):
             continue  # it is so from further back
-        file = trace.of_file(trace.files[place[0]])
         if len(values) == 1:
-            made = f"{node.id}, which {_code(trace, values[0])} gives at line {values[0].lineno}{file}"
+            code = shortened(trace.source(values[0]))
+            made = f"{node.id}, which {code} gives at {trace.line(values[0])}"
             yield f"{made}, is {shown(shapes[0])} in one sample and {shown(shapes[-1])} in another"
         for one in values if len(values) > 1 else ():
             now = _shapes(trace, one)
             sources = [shape for part in _parts(one) for shape in _shapes(trace, part)]
             if now and sources and all(len(shape) != len(now[-1]) for shape in sources):
                 yield (
-                    f"{_code(trace, one)}, line {one.lineno}{file}, makes {shown(now[-1])} of "
+                    f"{shortened(trace.source(one))}, {trace.line(one)}, makes {shown(now[-1])} of "
                     f"{shown(sources[0])}, and does not always run"
                 )
 
@@ -63,8 +61,3 @@ def _assigned(scope: ast.AST, name: str, line: int) -> Iterator[ast.expr]:
 
 def _parts(node: ast.expr) -> Iterator[ast.expr]:
     yield from (one for one in ast.walk(node) if isinstance(one, ast.Name) and one is not node)
-
-
-def _code(trace: Trace, node: ast.expr) -> str:
-    text = " ".join(trace.source(node).split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"

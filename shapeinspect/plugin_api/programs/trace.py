@@ -135,6 +135,14 @@ class Trace:
         """
         return "" if file == self.files[0] else f" of {file.rpartition('/')[2]}"
 
+    def line(self, node: Any) -> str:
+        """Name the line of a node, with its file where it is not the script itself.
+
+        Args:
+            node: the node.
+        """
+        return f"line {node.lineno}{self.of_file(self.homes[node])}"
+
     def span(self, node: Any) -> Span:
         """Return the place of a node.
 
