@@ -46,8 +46,7 @@ def varying(trace: Trace) -> Iterator[str]:
 
 def _shapes(trace: Trace, node: Any) -> list[_Shape]:
     """Return the shapes that an expression has had, those of fewer axes first."""
-    values = (value for value in trace.values(node) if isinstance(value, tuple) and len(value) == 3)
-    return sorted((value[1] for value in values if value[0] == "tensor"), key=len)
+    return sorted(trace.shapes(node), key=len)
 
 
 def _assigned(scope: ast.AST, name: str, line: int) -> Iterator[ast.expr]:

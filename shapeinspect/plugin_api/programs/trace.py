@@ -115,9 +115,15 @@ class Trace:
         Args:
             node: the expression.
         """
-        last = self.values(node)[-1:]
-        array = last and isinstance(last[0], tuple) and len(last[0]) == 3 and last[0][0] == "tensor"
-        return last[0][1] if array else None
+        return _shape_of(self.last(node))
+
+    def shapes(self, node: Any) -> list[tuple[int, ...]]:
+        """Return the shapes of all arrays that an expression was worth, the last one last.
+
+        Args:
+            node: the expression.
+        """
+        return [shape for value in self.values(node) if (shape := _shape_of(value)) is not None]
 
     def dtype(self, node: Any) -> str:
         """Return the dtype of the array that an expression was worth last.
@@ -225,6 +231,11 @@ class Trace:
                     ]
                     found[node.name] = (made[0], True) if made else (None, False)
         return found
+
+
+def _shape_of(value: Any) -> tuple[int, ...] | None:
+    array = isinstance(value, tuple) and len(value) == 3 and value[0] == "tensor"
+    return value[1] if array else None
 
 
 def _at(number: int, node: Any) -> tuple[int, ...]:
