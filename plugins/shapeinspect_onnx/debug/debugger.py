@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -134,15 +133,17 @@ def _run(
 
 
 #: The nodes that hold a length as a number.
-_FIXING = re.compile(r"while running (Reshape|Expand|Slice|Split|Tile|Concat|Where) node")
+_FIXING = frozenset({"Reshape", "Expand", "Slice", "Split", "Tile", "Concat", "Where"})
 
 
 def _fixes_length(message: str, model: Model) -> bool:
     """Tell whether the node that failed holds a length as a number, or combines a stored array."""
-    named = re.search(r"Name:'([^']+)'", message)
-    layer = next((one for one in model.layers if named and one.path == named[1]), None)
+    from shapeinspect_onnx.debug.nodes import NODE
+
+    node = NODE.search(message)
+    layer = next((one for one in model.layers if node and one.path == node["name"]), None)
     stored = layer is not None and layer.kind == "elementwise" and bool(layer.weights)
-    return stored or bool(_FIXING.search(message))
+    return stored or (node is not None and node["type"] in _FIXING)
 
 
 def _recorded(

@@ -17,7 +17,8 @@ from shapeinspect.rules.rule import show
 from shapeinspect_onnx.debug.feeding import Fed, inputs_of
 from shapeinspect_onnx.debug.quiet import runs
 
-_NODE = re.compile(
+#: What onnxruntime says of the node that failed.
+NODE = re.compile(
     r"while running (?P<type>\w+) node\. Name:'(?P<name>[^']*)' Status Message: (?P<said>.*)", re.S
 )
 #: The kinds of the nodes that refuse most.
@@ -38,7 +39,7 @@ def of_node(fed: Fed) -> Rerun | None:
     Args:
         fed: the session and its feed.
     """
-    found = _NODE.search(fed.message)
+    found = NODE.search(fed.message)
     if found is None:
         return None
     expected, got, cause = _read(found["said"])
