@@ -184,10 +184,9 @@ class Blocks:
     def _note_growth(self, block: Block, index: int, start: Shape | None) -> None:
         """Keep how the lengths of a state grow, for the work of all rounds."""
         carried = self._carried[block.layer, index]
+        growing = self.growing.setdefault(block.layer, {})
         for axis, letter in carried.letters.items():
-            known = start is not None and axis < len(start)
-            begin = start[axis] if known and start is not None else UNKNOWN
-            growing = self.growing.setdefault(block.layer, {})
+            begin = start[axis] if start is not None and axis < len(start) else UNKNOWN
             growing[letter] = (begin, carried.steps.get(axis, UNKNOWN))
 
     def _enter_scan(self, block: Block, walk: Walk) -> None:
@@ -422,11 +421,13 @@ def _of_all_rounds(once: Expr, rounds: Dim, growing: Mapping[str, tuple[Dim, Dim
     """Add up the work of a loop's rounds, of which each does another amount."""
     if not isinstance(rounds, int) or rounds > _MOST_ROUNDS:
         return None
+    read = {name: growing[name] for name in symbols(once) & growing.keys()}
+    for begin, step in read.values():
+        if isinstance(begin, Unknown) or isinstance(step, Unknown) or symbols(step) & growing.keys():
+            return None  # a length that grows by one that grows is no multiple of it
     total: Dim = 0
     for number in range(rounds):
-        lengths = {name: begin + number * step for name, (begin, step) in growing.items()}
-        if any(isinstance(length, Unknown) for length in lengths.values()):
-            return None
+        lengths = {name: begin + number * step for name, (begin, step) in read.items()}
         total = total + substitute(once, lengths)
     return total
 

@@ -181,6 +181,43 @@ def test_a_loop_of_known_rounds_has_the_shapes_of_onnxruntime(build):
     assert [str(length) for length in grown] == ["all_0 + 2", "7"]
 
 
+def _two_that_grow(build, *, by, read):
+    """A loop of 3 rounds: one state of 2×7 grows by 2, the other one by some value; one is multiplied."""
+    nodes = [
+        helper.make_node("MatMul", [read, "w"], ["made"], name="fc"),
+        helper.make_node("Concat", ["all", "x"], ["more"], axis=0),
+        helper.make_node("Concat", ["kept", by], ["longer"], axis=0),
+        helper.make_node("Identity", ["go"], ["go_on"]),
+    ]
+    body = helper.make_graph(
+        nodes,
+        "body",
+        [
+            *_ports("i", shape=(), dtype=TensorProto.INT64),
+            *_ports("go", shape=(), dtype=TensorProto.BOOL),
+            *_ports("all", "kept"),
+        ],
+        [*_ports("go_on", shape=(), dtype=TensorProto.BOOL), *_ports("more", "longer")],
+    )
+    build.weight("w", 7, 5)
+    build.tensor("times", np.int64(3))
+    build.node("Compress", ["x", "chosen"], "some", axis=0)
+    build.node("Loop", ["times", "", "x", "x"], "joined", "longest", name="loop", body=body)
+    inputs = {"x": (2, 7), "chosen": (2,)}
+    return build.model(inputs, ["joined", "longest"], dtypes={"chosen": TensorProto.BOOL})
+
+
+def test_a_state_of_unknown_length_leaves_the_work_on_another_one_known(build):
+    report = shapeinspect.inspect(_two_that_grow(build, by="some", read="all"))
+    assert report.totals.macs == (2 + 4 + 6) * 7 * 5
+
+
+def test_a_state_that_grows_by_one_that_grows_leaves_its_work_open(build):
+    """Its lengths are 2, 4 and 8, and no sum of equal steps."""
+    report = shapeinspect.inspect(_two_that_grow(build, by="all", read="kept"))
+    assert (report.totals.macs, report.totals.macs_unknown) == (None, ("loop/body/fc",))
+
+
 def test_the_rounds_of_a_loop_that_an_input_counts_are_its_symbol(build):
     model = _loop(build, trips=None)
     report = shapeinspect.inspect(model)
