@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -214,19 +215,18 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         from_url(f"http://127.0.0.1:{port}/m.onnx")
 
 
+def _header_without_end(handler) -> None:
+    """Send a line of a header after the other, 20 each second."""
+    handler.send_response(206)
+    handler.flush_headers()
+    for number in range(1000):
+        handler.wfile.write(f"X-{number}: drip\r\n".encode())
+        time.sleep(0.05)
+
+
 def test_an_answer_that_never_ends(server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "DEADLINE", 0.5)
-
-    def drip(handler) -> None:
-        handler.send_response(206)
-        handler.flush_headers()
-        import time
-
-        for number in range(1000):
-            handler.wfile.write(f"X-{number}: drip\r\n".encode())
-            time.sleep(0.05)
-
-    server.odd["/m.onnx"] = drip
+    server.odd["/m.onnx"] = _header_without_end
     with pytest.raises(UnreadableFileError, match="took over"):
         from_url(f"{server.url}/m.onnx")
 
@@ -237,8 +237,6 @@ def test_all_requests_together_have_a_limit(server, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(http, "Budget", lambda: Budget(left=0.3))
 
     def drip(handler) -> int:
-        import time
-
         time.sleep(0.2)
         handler.serve()
         return 0
@@ -251,17 +249,7 @@ def test_all_requests_together_have_a_limit(server, monkeypatch: pytest.MonkeyPa
 
 def test_one_slow_answer_ends_with_the_limit_of_all(server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "Budget", lambda: Budget(left=0.3))
-
-    def drip(handler) -> None:
-        import time
-
-        handler.send_response(206)
-        handler.flush_headers()
-        for number in range(1000):
-            handler.wfile.write(f"X-{number}: drip\r\n".encode())
-            time.sleep(0.05)
-
-    server.odd["/m.onnx"] = drip
+    server.odd["/m.onnx"] = _header_without_end
     with pytest.raises(UnreadableFileError, match="the requests for it took over"):
         from_url(f"{server.url}/m.onnx")
 
