@@ -48,12 +48,10 @@ class OnnxRunner(Runner):
                 "a session shows no value but its outputs", where=source.label, hint="name its file"
             )
         outputs = [value.name for value in proto.graph.output]
-        made = {name for node in proto.graph.node for name in node.output if name}
-        wanted = [
-            name for call in model.calls for name in call.outputs[:1] if name in made and name not in outputs
-        ]
+        inner = {name for node in proto.graph.node for name in node.output if name} - {*outputs}
+        shown = dict.fromkeys(name for call in model.calls for name in call.outputs[:1] if name in inner)
         # A value without a type is one whose type onnxruntime finds out.
-        proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(wanted))
+        proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in shown)
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4
@@ -63,7 +61,7 @@ class OnnxRunner(Runner):
             )
         except Exception as error:
             raise UsageError(f"onnxruntime does not load the model: {error}", where=source.label) from error
-        return _OnnxSession(session, model, outputs, list(dict.fromkeys(wanted)))
+        return _OnnxSession(session, model, outputs, [*shown])
 
 
 class _OnnxSession(Session):
