@@ -26,6 +26,9 @@ def marked(failure: Failure, fix: Fix) -> Fix:
     """
     if fix.alters or fix.wording:
         return fix
+    if fix.rank == Rung.STRIDED_SHORTCUT and {*failure.inputs} <= {*failure.model.inputs}:
+        # There is no shortcut to stride: both operands are what is fed.
+        return replace(fix, alters="what is computed: by one more convolution")
     for change in fix.changes:
         altered = ""
         if isinstance(change, OnInput):
@@ -34,8 +37,6 @@ def marked(failure: Failure, fix: Fix) -> Fix:
             altered = _cut(lengths_of(failure, failure.inputs[change.operand]), change)
         elif isinstance(change, OnLayer) and is_loss(failure.layer):
             altered = _outputs(failure, change)
-        if fix.rank == Rung.STRIDED_SHORTCUT and {*failure.inputs} <= {*failure.model.inputs}:
-            altered = "what is computed: by one more convolution"  # of no shortcut, but of what is fed
         if altered:
             return replace(fix, alters=altered)
     return fix
