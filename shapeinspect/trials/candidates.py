@@ -129,11 +129,12 @@ def candidates(
 
 def _reached(file: File, failed: Sequence[tuple[str, int]]) -> float:
     """Return the last line of the script's own statement that was running; no bound for another file."""
-    first = failed[0] if failed else ("", 0)
-    found = next((node for node in file.tree.body if first[1] in _lines(node)), None)
-    inside = isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    ended = found is not None and first[0] == file.path and not inside
-    return (found.end_lineno or math.inf) if ended and found is not None else math.inf
+    for path, line in failed[:1]:
+        for node in file.tree.body if path == file.path else ():
+            defines = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            if line in _lines(node) and not defines:
+                return node.end_lineno or math.inf
+    return math.inf
 
 
 def _lines(node: Any) -> range:

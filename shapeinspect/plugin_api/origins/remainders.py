@@ -1,4 +1,4 @@
-"""What a division that does not come out even leaves: "13 is odd: 13 // 2 = 6, and 7 are the rest"."""
+"""What a division that does not come out even leaves: "13 is odd: 13 // 2 = 6, and 7 is 13 - 6"."""
 
 from __future__ import annotations
 
