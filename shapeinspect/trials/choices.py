@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -72,7 +72,7 @@ def chooses(parents: Mapping[ast.AST, ast.AST], node: ast.AST) -> bool:
 
 
 def _groups(tree: ast.Module) -> Iterator[list[str]]:
-    yield from _compared(tree, tree).values()
+    yield from _compared(tree, tree, {})
     tables = {
         target.id: node.value
         for node in ast.walk(tree)
@@ -95,19 +95,18 @@ def _groups(tree: ast.Module) -> Iterator[list[str]]:
             yield _words(table.keys)
 
 
-def _compared(tree: ast.AST, scope: ast.AST) -> dict[tuple[ast.AST, str], list[str]]:
+def _compared(
+    tree: ast.AST, scope: ast.AST, found: dict[tuple[ast.AST, str], list[str]]
+) -> Iterable[list[str]]:
     """Return the words that each expression of each function is compared with."""
-    found: dict[tuple[ast.AST, str], list[str]] = {}
     for node in ast.iter_child_nodes(tree):
-        inner = node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else scope
         if isinstance(node, ast.Compare) and len(node.comparators) == 1:
             other = node.comparators[0]
             words = _words(other.elts if isinstance(other, ast.Tuple | ast.List | ast.Set) else [other])
             if words and isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.In | ast.NotIn):
                 found.setdefault((scope, ast.unparse(node.left)), []).extend(words)
-        for key, words in _compared(node, inner).items():
-            found.setdefault(key, []).extend(words)
-    return found
+        _compared(node, node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else scope, found)
+    return found.values()
 
 
 def _words(nodes: Any) -> list[str]:
