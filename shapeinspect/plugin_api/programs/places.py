@@ -9,6 +9,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.user_code.source import running_node
 
 _OPERATION = (ast.Call, ast.BinOp, ast.AugAssign, ast.Subscript, ast.Compare)
 
@@ -88,20 +89,12 @@ def _object(node: ast.AST) -> ast.expr | None:
 
 
 def _running(trace: Trace, file: str, step: TracebackType) -> ast.AST | None:
-    positions = getattr(step.tb_frame.f_code, "co_positions", None)
-    spans = [] if positions is None else [*positions()]
-    at = step.tb_lasti // 2
-    wanted = spans[at] if at < len(spans) else None
-    statement: ast.AST | None = None
-    for node in ast.walk(trace.tree(file)):
-        place: Any = tuple(
-            getattr(node, name, None) for name in ("lineno", "end_lineno", "col_offset", "end_col_offset")
-        )
-        if wanted is not None and place == wanted and isinstance(node, _OPERATION):
-            return node
+    """Return the operation that was running, else the statement."""
+    found = running_node(trace.tree(file), step, _OPERATION)
+    for node in ast.walk(trace.tree(file)) if found is None else ():
         if isinstance(node, ast.stmt) and node.lineno <= step.tb_lineno <= (node.end_lineno or 0):
-            statement = node
-    return statement
+            found = node  # the innermost one comes last
+    return found
 
 
 def _read(node: Any) -> Iterator[ast.AST]:

@@ -116,7 +116,7 @@ def user_source(traceback: TracebackType | None, packages: tuple[str, ...]) -> U
         statement = None if tree is None else _statement(tree, step.tb_lineno)
         if tree is None or statement is None:
             return None
-        failed = _failed(statement, step)
+        failed = running_node(statement, step)
         return UserSource(frame, step.tb_lineno, tree, text, statement, failed)
     return None
 
@@ -130,22 +130,24 @@ def _statement(tree: ast.Module, line: int) -> ast.stmt | None:
     return max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
 
 
-def _failed(statement: ast.stmt, step: TracebackType) -> ast.AST | None:
-    """Return the node whose code was running; before Python 3.11 code does not tell."""
+def running_node(
+    tree: ast.AST, step: TracebackType, kinds: tuple[type[ast.AST], ...] = (ast.expr, ast.AugAssign)
+) -> ast.AST | None:
+    """Return the node whose code was running; before Python 3.11 code does not tell.
+
+    Args:
+        tree: a module, or a statement of it.
+        step: the entry of the traceback.
+        kinds: the kinds of nodes that are looked for.
+    """
     positions = getattr(step.tb_frame.f_code, "co_positions", None)
-    if positions is None:
-        return None
-    spans = list(positions())
+    spans = [] if positions is None else list(positions())
     at = step.tb_lasti // 2
-    span = spans[at] if at < len(spans) else None
-    if span is None:
+    if at >= len(spans):
         return None
-    line, end_line, column, end_column = span
-    for node in ast.walk(statement):
-        own = tuple(
-            getattr(node, name, None) for name in ("lineno", "end_lineno", "col_offset", "end_col_offset")
-        )
-        if own == (line, end_line, column, end_column) and isinstance(node, ast.expr | ast.AugAssign):
+    names = ("lineno", "end_lineno", "col_offset", "end_col_offset")
+    for node in ast.walk(tree):
+        if isinstance(node, kinds) and tuple(getattr(node, name, None) for name in names) == spans[at]:
             return node
     return None
 
