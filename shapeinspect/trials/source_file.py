@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.plugin_api.user_code.source import callee_of, is_named_batch
+from shapeinspect.plugin_api.user_code.source import callee_of, has_self, is_named_batch
 from shapeinspect.trials.choices import choices, switches
 from shapeinspect.trials.slices import Unit, units
 
@@ -181,8 +181,7 @@ class File:
             ['width', 'classes']
         """
         names = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
-        static = "staticmethod" in [getattr(one, "id", "") for one in function.decorator_list]
-        return names[1:] if isinstance(self.parents.get(function), ast.ClassDef) and not static else names
+        return names[1:] if has_self(function, self.parents) else names
 
     def equals(self, node: ast.Constant) -> tuple[ast.AST, list[ast.Constant]]:
         """Return the product or the row that a number stands in, and its equals there, in their order.

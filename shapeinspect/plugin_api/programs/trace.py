@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.programs.child import Ended
 from shapeinspect.plugin_api.programs.span import Span, source_of, tree_of
-from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect.plugin_api.user_code.source import callee_of, has_self
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -219,8 +219,7 @@ class Trace:
         for file in self.texts:
             for node in ast.walk(self.tree(file)):
                 if isinstance(node, ast.FunctionDef):
-                    method = isinstance(self.parents.get(node), ast.ClassDef)
-                    found.setdefault(node.name, (node, method))
+                    found.setdefault(node.name, (node, has_self(node, self.parents)))
         for file in self.texts:
             for node in ast.walk(self.tree(file)):
                 if isinstance(node, ast.ClassDef):

@@ -246,6 +246,23 @@ def callee_of(node: ast.AST | None) -> str:
     return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
+def has_self(function: ast.FunctionDef, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    r"""Tell whether the first parameter of a function is the object or class that it is called on.
+
+    Args:
+        function: the function.
+        parents: the node around each node.
+
+    Example:
+        >>> tree = ast.parse("class Net:\n  @staticmethod\n  def read(path): pass\n  def run(self): pass")
+        >>> parents = {child: one for one in ast.walk(tree) for child in ast.iter_child_nodes(one)}
+        >>> [has_self(function, parents) for function in tree.body[0].body]
+        [False, True]
+    """
+    static = "staticmethod" in [getattr(one, "id", "") for one in function.decorator_list]
+    return isinstance(parents.get(function), ast.ClassDef) and not static
+
+
 def defaults_of(arguments: ast.arguments) -> dict[str, ast.expr]:
     """Return the parameters of a function that have a default, each with it.
 
