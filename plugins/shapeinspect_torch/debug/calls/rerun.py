@@ -23,9 +23,9 @@ from shapeinspect.plugin_api.regions import Region
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.plugin_api.user_code.frames import Place, traceback_frames, user_line, user_place
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.calls import edited_calls
 from shapeinspect_torch.debug.calls.anchors import Anchor, Placed
 from shapeinspect_torch.debug.calls.conditions import Conditions, is_grad_enabled
+from shapeinspect_torch.debug.calls.edited_calls import EditedCall
 from shapeinspect_torch.debug.calls.edits import rebuild_layer
 from shapeinspect_torch.debug.calls.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
 from shapeinspect_torch.debug.calls.recorded import failure_of, full_path, model_of
@@ -365,8 +365,9 @@ class TorchRerun(Rerun):
                 return forward(*args, **kwargs)
             position = len(recorder.calls)
             self._entered[position] = path
-            args, kwargs = edited_calls.operands(position, path, args, kwargs, recorder, changes)
-            args, turn = edited_calls.turned(position, path, args, recorder, changes)
+            call = EditedCall(position, path, recorder, changes)
+            args, kwargs = call.operands(args, kwargs)
+            args, turn = call.turned(args)
             try:
                 if node.draft.kind in ("batch_norm", "instance_norm"):
                     refuse_one_value(node.draft.kind, module, args)
@@ -375,8 +376,9 @@ class TorchRerun(Rerun):
                     refuse_places(trial.pooled, args, outputs)
                 return outputs
             except Exception:
-                edited = edited_calls.again(position, path, args, kwargs, recorder, changes)
-                outputs = retried(trial, edited, lambda args, kwargs: forward(*args, **kwargs))
+                outputs = retried(
+                    trial, call.again(args, kwargs), lambda args, kwargs: forward(*args, **kwargs)
+                )
                 if outputs is not FAILED:
                     return outputs
                 if trial.failed is None:
@@ -398,20 +400,17 @@ class TorchRerun(Rerun):
                 return recorder.function(func, args, kwargs, run)
             position, name = len(recorder.calls), function_name(func)
             self._entered[position] = name
-            new_args, new_kwargs = edited_calls.operands(position, name, args, kwargs, recorder, changes)
-            new_args, new_kwargs = edited_calls.settings(
-                position, name, new_args, new_kwargs, recorder, changes
-            )
+            call = EditedCall(position, name, recorder, changes)
+            new_args, new_kwargs = call.settings(*call.operands(args, kwargs))
             if new_args is not args or new_kwargs is not kwargs:
                 args, kwargs = new_args, new_kwargs
                 run = lambda: func(*args, **kwargs)  # noqa: E731  # a name of its own would say no more
             try:
                 return recorder.function(func, args, kwargs, self._checked(name, args, kwargs, run))
             except Exception:
-                edited = edited_calls.again(position, name, args, kwargs, recorder, changes)
                 outputs = retried(
                     trial,
-                    edited,
+                    call.again(args, kwargs),
                     lambda args, kwargs: recorder.function(func, args, kwargs, lambda: func(*args, **kwargs)),
                 )
                 if outputs is not FAILED:
