@@ -112,6 +112,16 @@ class Scene:
         """
         return next((item.kind for item in reversed(self.values(node)) if isinstance(item, Shaped)), "")
 
+    def extended(self, call: ast.Call, argument: str) -> str:
+        """Return the source of a call with one more argument.
+
+        Args:
+            call: the call.
+            argument: the argument, ``name=value``.
+        """
+        inner = self.program.source(call).rstrip()[:-1].rstrip().rstrip(",")
+        return f"{inner}{'' if inner.endswith('(') else ', '}{argument})"
+
     def at(self, node: ast.AST) -> str:
         """Return the line of a node: ``line 12``.
 

@@ -189,10 +189,7 @@ def _brothers(scene: Scene, name: str) -> int:
 
 
 def _with(scene: Scene, node: ast.Call, argument: str, prior: float, cause: str, why: str) -> Candidate:
-    text = scene.program.source(node).rstrip()
-    inner = text[:-1].rstrip().rstrip(",")
-    comma = "" if inner.endswith("(") else ", "
-    return Candidate((Replacement(node, f"{inner}{comma}{argument})"),), prior, cause, why)
+    return Candidate((Replacement(node, scene.extended(node, argument)),), prior, cause, why)
 
 
 OPERATORS = (flags, settings)

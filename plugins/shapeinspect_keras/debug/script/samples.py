@@ -173,13 +173,12 @@ def reductions(scene: Scene) -> Iterator[Candidate]:
             continue
         if scene.kind(node) == "numpy":
             continue
-        text = scene.program.source(node)[:-1].rstrip().rstrip(",")
         why = f"`{scene.text(node)}` at {scene.at(node)} goes over all axes, the samples included: "
         why += f"{show(before)} becomes a single number"
         lacking = _SCALAR.search(scene.message) is not None
         prior = (0.4 if lacking else 1.4) + 0.3 * scene.far(node)
         for place, more in enumerate(("axis=-1, keepdims=True", "axis=-1")):
-            edit = (Replacement(node, f"{text}, {more})"),)
+            edit = (Replacement(node, scene.extended(node, more)),)
             yield Candidate(edit, prior + 0.1 * place, "over-samples", why, fact=lacking)
 
 

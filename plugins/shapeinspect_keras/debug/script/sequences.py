@@ -34,7 +34,7 @@ def kept_steps(scene: Scene) -> Iterator[Candidate]:
     layers = [node for node in found if len(scene.shape(found[node]) or ()) < len(_given(scene, found[node]))]
     if not layers or (len(layers) < 2 and not joins):
         return
-    edits = [Replacement(node, _with(scene, node, "return_sequences=True")) for node in layers]
+    edits = [Replacement(node, scene.extended(node, "return_sequences=True")) for node in layers]
     lengths = {_given(scene, found[node])[1:2] for node in layers}
     lines = ", ".join(sorted({str(node.lineno) for node in layers}))
     last = show(scene.shape(found[layers[0]]) or ())
@@ -105,12 +105,7 @@ def _along_steps(scene: Scene, join: ast.Call) -> Sequence[Replacement]:
     axis = next((item.value for item in call.keywords if item.arg == "axis"), None)
     if axis is not None:
         return (Replacement(axis, "1"),)
-    return (Replacement(call, _with(scene, call, "axis=1")),)
-
-
-def _with(scene: Scene, node: ast.Call, argument: str) -> str:
-    text = scene.program.source(node).rstrip()[:-1].rstrip().rstrip(",")
-    return f"{text}{'' if text.endswith('(') else ', '}{argument})"
+    return (Replacement(call, scene.extended(call, "axis=1")),)
 
 
 def pooled(scene: Scene) -> Iterator[Candidate]:
@@ -126,7 +121,7 @@ def pooled(scene: Scene) -> Iterator[Candidate]:
             continue
         if top.value is False:
             why = f"`{callee_of(node)}` at {scene.at(node)} has no head, and its maps are not pooled"
-            new = _with(scene, node, 'pooling="avg"')
+            new = scene.extended(node, 'pooling="avg"')
             yield Candidate((Replacement(node, new),), 0.4, "not-flattened", why)
 
 
@@ -186,7 +181,7 @@ def joined(scene: Scene) -> Iterator[Candidate]:
             _follow(scene, item, kept, [], _STEPS)
             if kept:
                 edits = tuple(
-                    Replacement(layer, _with(scene, layer, "return_sequences=True")) for layer in kept
+                    Replacement(layer, scene.extended(layer, "return_sequences=True")) for layer in kept
                 )
                 more = f"{why}; `{scene.text(next(iter(kept)))}` returns its last step only"
                 yield Candidate(edits, 0.3, "return-sequences", more, fact=True)
@@ -276,7 +271,7 @@ def padded(scene: Scene) -> Iterator[Candidate]:
     why = f"the convolutions of {told} are not padded"
     plain = not any(item.arg in ("strides", "dilation_rate") for node in wide for item in node.keywords)
     why += ": each takes its kernel_size - 1 from the lengths" if plain else ""
-    edits = tuple(Replacement(node, _with(scene, node, 'padding="same"')) for node in wide)
+    edits = tuple(Replacement(node, scene.extended(node, 'padding="same"')) for node in wide)
     yield Candidate(edits, 0.8, "space", why, fact=True)
 
 
