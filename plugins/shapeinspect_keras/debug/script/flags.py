@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.axes import OF_LOSSES
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of, show
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.targets import stated
 
 #: Flags that say nothing of shapes.
 _OTHER = frozenset({
@@ -90,18 +90,13 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             yield Candidate((Replacement(node, new),), 1.8 + scene.far(node), "targets", why)
 
 
-_COMPARED = re.compile(r"target\.shape=(\([\d, None]*\)), output\.shape=(\([\d, None]*\))")
-
-
 def _numbered(scene: Scene, node: ast.Constant) -> str:
     """Say that the targets are the number of a class each, and the loss takes a number for each class."""
-    match = _COMPARED.search(scene.message)
-    ranks = [len(re.findall(r"\d+|None", match[at])) for at in (1, 2)] if match is not None else [0, 0]
-    if match is None or ranks != [1, 2] or match[2].endswith(" 1)") or node.value == "mse":
+    target, output = stated(scene.message) or ((), ())
+    if (len(target), len(output)) != (1, 2) or output[-1] == 1 or node.value == "mse":
         return ""
-    target, output = (match[at].replace("None", "?") for at in (1, 2))
-    told = f'"{node.value!s}" at {scene.at(node)} takes targets like the outputs, {output}; '
-    return f"{told}those of {target} are one number for each sample, as a sparse loss takes them"
+    told = f'"{node.value!s}" at {scene.at(node)} takes targets like the outputs, {show(output)}; '
+    return f"{told}those of {show(target)} are one number for each sample, as a sparse loss takes them"
 
 
 def _name(scene: Scene, node: ast.AST) -> str:

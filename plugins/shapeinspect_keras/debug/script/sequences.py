@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.targets import stated
 
 _RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "RNN"})
 _AROUND = frozenset({"Bidirectional", "TimeDistributed"})
@@ -202,7 +202,6 @@ def _lacking(shape: Sequence[int | None], other: Sequence[int | None]) -> int | 
     return next((at for at in places if [*other[:at], *other[at + 1 : -1]] == [*shape[:-1]]), None)
 
 
-_COMPARED = re.compile(r"target\.shape=\(([\d, None]*)\), output\.shape=\(([\d, None]*)\)")
 _POOLS = {3: "GlobalMaxPooling1D", 4: "GlobalAveragePooling2D", 5: "GlobalAveragePooling3D"}
 
 
@@ -212,10 +211,7 @@ def per_sample(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    match = _COMPARED.search(scene.message)
-    if match is None:
-        return
-    target, output = ([part for part in match[at].split(",") if part.strip()] for at in (1, 2))
+    target, output = stated(scene.message) or ((), ())
     name = _POOLS.get(len(output))
     if name is None or len(target) > 2 or len(target) >= len(output):
         return
@@ -225,8 +221,8 @@ def per_sample(scene: Scene) -> Iterator[Candidate]:
     if head is None or not isinstance(outer, ast.Call | ast.List):
         return
     inner = "steps" if len(output) == 3 else "places"
-    why = f"the network gives {_told(output)}, an output for each of its {inner}, and the targets, "
-    why += f"{_told(target)}, are one for each sample"
+    why = f"the network gives {show(output)}, an output for each of its {inner}, and the targets, "
+    why += f"{show(target)}, are one for each sample"
     layer, text = f"keras.layers.{name}()", scene.program.source(head)
     if isinstance(outer, ast.List):
         edit = Replacement(head, f"{layer}, {text}")
@@ -238,10 +234,6 @@ def per_sample(scene: Scene) -> Iterator[Candidate]:
     else:
         return
     yield Candidate((edit,), 0.5, "not-flattened", why, fact=True)
-
-
-def _told(parts: Sequence[str]) -> str:
-    return show(tuple(None if part.strip() == "None" else int(part) for part in parts))
 
 
 _CONVOLUTIONS = frozenset({"Conv1D", "Conv2D", "Conv3D"})

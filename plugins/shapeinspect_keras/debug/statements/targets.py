@@ -123,11 +123,11 @@ def _stated(owner: Any, data: Any, site: Site, message: str) -> Run | None:
     """Return the run on a generator, whose batches only Keras's message gives the shapes of."""
     import numpy
 
-    match = _STATED.search(message)
+    told = stated(message)
     given_shape = getattr(owner, "input_shape", None) if getattr(owner, "built", False) else None
-    if match is None or hasattr(data, "shape") or hasattr(data, "element_spec"):
+    if told is None or hasattr(data, "shape") or hasattr(data, "element_spec"):
         return None
-    target, output = (_numbers(text) for text in match.groups())
+    target, output = told
     if len(target) < 1 or None in target[1:] or None in output[1:] or isinstance(data, list | tuple | dict):
         return None
     plain = isinstance(given_shape, tuple) and all(isinstance(n, int) for n in given_shape[1:])
@@ -136,6 +136,20 @@ def _stated(owner: Any, data: Any, site: Site, message: str) -> Run | None:
     y = numpy.zeros((samples, *target[1:]), "float32")
     batch = yielded(site, data, 1)
     return Run(owner, x, y, output[1:], "", False, site, known=False, batch=batch)
+
+
+def stated(message: str) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+    """Return the shapes of the targets and of the outputs that Keras says do not fit; None for none.
+
+    Args:
+        message: what it says.
+
+    Example:
+        >>> stated("received: target.shape=(None, 4), output.shape=(None, 7, 4)")
+        ((None, 4), (None, 7, 4))
+    """
+    match = _STATED.search(message)
+    return None if match is None else (_numbers(match[1]), _numbers(match[2]))
 
 
 def _numbers(text: str) -> tuple[Any, ...]:
