@@ -131,6 +131,17 @@ model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="s
 model.compile("sgd", "binary_crossentropy")
 model.fit(np.zeros((6, 3)), np.arange(6) % 4, batch_size=6, verbose=0)
 """
+#: Has a loss of numbers beside the loss of classes that its targets do not fit.
+TWO_LOSSES = """
+import keras
+import numpy as np
+
+inputs = keras.Input((3,))
+kind = keras.layers.Dense(4, activation="softmax")(inputs)
+model = keras.Model(inputs, [kind, keras.layers.Dense(5)(inputs)])
+model.compile("sgd", ["binary_crossentropy", "mae"])
+model.fit(np.zeros((6, 3)), [np.arange(6) % 4, np.zeros((6, 5))], batch_size=6, verbose=0)
+"""
 #: Gives an output for each step where there is one target for each sample.
 EACH = """
 import keras
@@ -228,3 +239,13 @@ def test_the_mistake_is_told_and_an_edit_mends_it(
     one, edited = next((one, new) for one, new in edits if written in new)
     assert told in one.why
     run(edited)
+
+
+def test_a_loss_of_numbers_is_not_told_to_be_the_one_that_reads_classes(run: Callable[[str], None]) -> None:
+    with pytest.raises(ValueError, match="must have the same rank") as caught:
+        run(TWO_LOSSES)
+    found = survey(caught.value)
+    assert found is not None
+    told = [one.why for one in found.candidates() if one.cause == "labels-for-classes"]
+    assert len(told) == 1
+    assert told[0].startswith('"binary_crossentropy" at line 8 takes targets like the outputs, (6, 4)')

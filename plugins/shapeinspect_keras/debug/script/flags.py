@@ -93,7 +93,7 @@ def flags(scene: Scene) -> Iterator[Candidate]:
 def _numbered(scene: Scene, node: ast.Constant) -> str:
     """Say that the targets are the number of a class each, and the loss takes a number for each class."""
     target, output = stated(scene.message) or ((), ())
-    if (len(target), len(output)) != (1, 2) or output[-1] == 1 or node.value == "mse":
+    if (len(target), len(output)) != (1, 2) or output[-1] == 1 or node.value in _OF_NUMBERS:
         return ""
     told = f'"{node.value!s}" at {scene.at(node)} takes targets like the outputs, {show(output)}; '
     return f"{told}those of {show(target)} are one number for each sample, as a sparse loss takes them"
