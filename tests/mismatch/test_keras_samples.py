@@ -249,3 +249,12 @@ def test_a_loss_of_numbers_is_not_told_to_be_the_one_that_reads_classes(run: Cal
     told = [one.why for one in found.candidates() if one.cause == "labels-for-classes"]
     assert len(told) == 1
     assert told[0].startswith('"binary_crossentropy" at line 8 takes targets like the outputs, (6, 4)')
+
+
+def test_what_a_convolution_takes_is_not_told_where_it_has_strides(run: Callable[[str], None]) -> None:
+    with pytest.raises(ValueError, match="Concatenate") as caught:
+        run(UNPADDED.replace("Conv2D(5, (3, 3))", "Conv2D(5, (3, 3), 2)"))
+    found = survey(caught.value)
+    assert found is not None
+    told = {one.why for one in found.candidates() if "are not padded" in one.why}
+    assert told == {"the convolutions of lines 6, 7 are not padded"}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.site import argument
 from shapeinspect_keras.debug.statements.targets import stated
 
 _RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "RNN"})
@@ -261,7 +262,7 @@ def padded(scene: Scene) -> Iterator[Candidate]:
     lines = sorted({node.lineno for node in wide})
     told = f"{'lines' if len(lines) > 1 else 'line'} {', '.join(map(str, lines))}"
     why = f"the convolutions of {told} are not padded"
-    plain = not any(item.arg in ("strides", "dilation_rate") for node in wide for item in node.keywords)
+    plain = not any(argument(node, 2, "strides") or argument(node, 5, "dilation_rate") for node in wide)
     why += ": each takes its kernel_size - 1 from the lengths" if plain else ""
     edits = tuple(Replacement(node, scene.extended(node, 'padding="same"')) for node in wide)
     yield Candidate(edits, 0.8, "space", why, fact=True)
@@ -269,8 +270,7 @@ def padded(scene: Scene) -> Iterator[Candidate]:
 
 def _kernel(scene: Scene, node: ast.Call) -> int | None:
     """Return the greatest length of a kernel, as far as it is written or known."""
-    given = [item.value for item in node.keywords if item.arg == "kernel_size"]
-    size = next(iter([*given, *node.args[1:2]]), None)
+    size = argument(node, 1, "kernel_size")
     seen = [] if size is None else scene.values(size)
     try:
         known = seen[-1] if seen else ast.literal_eval(size) if size is not None else None
