@@ -186,8 +186,17 @@ from keras import layers
 
 model = keras.Sequential([keras.Input((4,)), layers.Dense(5), layers.Dense(6), layers.Dense(7)])
 for name, place in (("second", 1), ("third", 2)):
-    target = place - 1 + 0
+    target = place - 1
     model.layers[target].set_weights(model.layers[place].get_weights())
+"""
+#: Gives them to the one behind it.
+MOVED_ON = """
+import keras
+from keras import layers
+
+model = keras.Sequential([keras.Input((4,)), layers.Dense(5), layers.Dense(6), layers.Dense(7)])
+for place in range(2):
+    model.layers[place + 1].set_weights(model.layers[place].get_weights())
 """
 #: A loss is made for whole batches, and the last one is smaller.
 LAST = """
@@ -224,7 +233,8 @@ model.fit(np.zeros((36, 3)), np.zeros((36, 1)), batch_size=batch, verbose=0)
         (EACH, "model.add(keras.layers.GlobalMaxPooling1D()); model.add(Dense(", "each of its steps"),
         (UNPADDED, 'activation="relu", padding="same")(pictures)', "of lines 6, 7 are not padded"),
         (TABLES, "Embedding(books + 1, 3)", "the 5 entries are numbered from 0 to 4"),
-        (MOVED, "target = place - 1 + 1", "the place of another layer"),
+        (MOVED, "target = place\n", "`place - 1` at line 7 is the place of another layer"),
+        (MOVED_ON, "model.layers[place].set_weights", "`place + 1` at line 7 is the place of another layer"),
         (LAST, "batch = 9", "36 samples = 4·8 + 4"),
     ],
 )

@@ -340,12 +340,14 @@ def places(scene: Scene) -> Iterator[Candidate]:
         inside = isinstance(outer, ast.Subscript) and getattr(outer.value, "attr", "") == "layers"
         if not (inside or (isinstance(target, ast.Name) and target.id in used)):
             continue
-        number = node.right if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) else None
-        if isinstance(number, ast.Constant) and type(number.value) is int:
-            for place, other in enumerate((number.value + 1, number.value - 1)):
-                why = f"`{scene.text(node)}` at {scene.at(node)} is the place of another layer"
-                edit = (Replacement(number, str(other)),)
-                yield Candidate(edit, 0.4 + 0.1 * place, "other-layer", why)
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+            continue
+        number = _constant(node.right)
+        for place, other in enumerate((number + 1, number - 1) if type(number) is int else ()):
+            why = f"`{scene.text(node)}` at {scene.at(node)} is the place of another layer"
+            plain = Replacement(node, scene.program.source(node.left))
+            edit = plain if other == 0 else Replacement(node.right, str(other))
+            yield Candidate((edit,), 0.4 + 0.1 * place, "other-layer", why)
 
 
 OPERATORS = (fixed_batch, numbers, limits, reshapes, tables, places)
