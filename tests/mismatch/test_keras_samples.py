@@ -236,6 +236,7 @@ model.fit(np.zeros((36, 3)), np.zeros((36, 1)), batch_size=batch, verbose=0)
         (MOVED, "target = place\n", "`place - 1` at line 7 is the place of another layer"),
         (MOVED_ON, "model.layers[place].set_weights", "`place + 1` at line 7 is the place of another layer"),
         (LAST, "batch = 9", "36 samples = 4·8 + 4"),
+        (LAST.replace("36, 3)), np", "36, 3)), y=np").replace("fit(", "fit(x="), "batch = 9", "= 4·8 + 4"),
     ],
 )
 def test_the_mistake_is_told_and_an_edit_mends_it(

@@ -12,6 +12,7 @@ from typing import Any
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.site import argument
 
 #: Two lengths that differ by so many at most may come from one that was halved and doubled.
 _GAP = 16
@@ -105,17 +106,17 @@ def batches(scene: Scene) -> Iterator[Candidate]:
     """
     fixed = any(word in scene.program.text for word in ("stateful", "batch_shape", "batch_input_shape"))
     for node in scene.near:
-        if not isinstance(node, ast.Call) or callee_of(node) != "fit" or not node.args:
+        if not isinstance(node, ast.Call) or callee_of(node) != "fit":
             continue
-        given = {item.arg: item.value for item in node.keywords}
-        size, total = _number(scene, given.get("batch_size")), (scene.shape(node.args[0]) or (None,))[0]
+        x, y, batch = (argument(node, at, name) for at, name in enumerate(("x", "y", "batch_size")))
+        size, total = _number(scene, batch), None if x is None else (scene.shape(x) or (None,))[0]
         if size is None or total is None or size < 2:
             continue
-        split = given.get("validation_split")
+        split = argument(node, 6, "validation_split")
         if not fixed and not any({size, total % size} == set(pair) for pair in scene.clues.pairs):
             continue
         if split is None and total % size:
-            yield from _divided(scene, given.get("batch_size"), size, total)
+            yield from _divided(scene, batch, size, total)
         if isinstance(split, ast.Constant) and isinstance(split.value, float):
             kept = math.floor(total * (1 - split.value))
             if kept % size == 0 and (total - kept) % size == 0:
@@ -126,7 +127,7 @@ def batches(scene: Scene) -> Iterator[Candidate]:
                 yield Candidate((Replacement(split, share),), 0.6 + 0.1 * place, "fixed-batch", why)
         elif total % size:
             rest = total // size * size
-            texts = [(item, scene.program.line(item)) for item in node.args[:2] if scene.shape(item)]
+            texts = [(item, scene.program.line(item)) for item in (x, y) if item and scene.shape(item)]
             edits = tuple(Replacement(item, f"{text}[:{rest}]") for item, text in texts)
             why = f"{total} samples at {scene.at(node)} are no multiple of the batch of {size}"
             alters = f"how many samples are used: {rest} of {total}"
@@ -135,23 +136,20 @@ def batches(scene: Scene) -> Iterator[Candidate]:
 
 def _divided(scene: Scene, node: ast.expr | None, size: int, total: int) -> Iterator[Candidate]:
     """Make the batch a divisor of the number of samples, where it is written as one number."""
-    name = node.id if isinstance(node, ast.Name) else ""
-    written = [
-        item.value
-        for item in ast.walk(scene.program.tree)
-        if isinstance(item, ast.Assign) and getattr(item.targets[0], "id", "") == name != ""
-    ]
-    if isinstance(node, ast.Constant):
-        written = [node]
-    if len(written) != 1 or not isinstance(written[0], ast.Constant):
+    written = [node]
+    if isinstance(node, ast.Name):
+        written = [
+            item.value
+            for item in ast.walk(scene.program.tree)
+            if isinstance(item, ast.Assign) and getattr(item.targets[0], "id", "") == node.id
+        ]
+    even = [number for number in range(2, 2 * size) if total % number == 0]
+    if len(written) != 1 or not isinstance(written[0], ast.Constant) or not even:
         return
-    near = sorted((n for n in range(2, 2 * size) if total % n == 0), key=lambda n: abs(n - size))
-    why = (
-        f"{total} samples = {total // size}·{size} + {total % size}: the last batch has {total % size}, and "
-    )
-    for place, other in enumerate(near[:1]):
-        told = f"{why}{size} is asked for; {other} divides {total}"
-        yield Candidate((Replacement(written[0], str(other)),), 0.8 + 0.1 * place, "fixed-batch", told)
+    nearest = min(even, key=lambda number: abs(number - size))
+    why = f"{total} samples = {total // size}·{size} + {total % size}: the last batch has {total % size}, "
+    why += f"and {size} is asked for; {nearest} divides {total}"
+    yield Candidate((Replacement(written[0], str(nearest)),), 0.8, "fixed-batch", why)
 
 
 def _number(scene: Scene, node: ast.AST | None) -> int | None:
