@@ -113,6 +113,14 @@ features = np.zeros((4, 3, 5, 8), "float32")
 features = features.reshape((features.shape[0], 8))
 keras.ops.sum(features)
 """
+#: Keeps the steps of sequences.
+OF_STEPS = """
+import tensorflow as tf
+
+kept = tf.zeros((4, 6, 8))
+rows = tf.reshape(kept, [-1, 8])
+kept = tf.reshape(kept, [4, 8])
+"""
 #: Joins a context of each sample with words that have an axis of steps.
 CONTEXT = """
 import keras
@@ -228,6 +236,9 @@ model.fit(np.zeros((36, 3)), np.zeros((36, 1)), batch_size=batch, verbose=0)
         (FACTOR, "[side * 4, side * 4]", "18 = 6·3 at lines 8 and 9"),
         (STEPS, "concatenate([one, other], axis=1)", "of lines 6, 7 return their last step only"),
         (PLACES, "features.mean((1, 2))", "its 3·5 places are not pooled"),
+        (PLACES.replace("(features.shape[0], 8)", "4, 8"), "features.mean((1, 2))", "its 3·5 places"),
+        (PLACES.replace("features.reshape(", "np.reshape(features, "), "features.mean((1, 2))", "3·5 places"),
+        (OF_STEPS, "tf.reduce_mean(kept, (1,))", "`kept` at line 6 is (4, 6, 8): its 6 steps are not pooled"),
         (CONTEXT, "[tf.expand_dims(context, 1), words]", "`context` is (4, 6) at line 6, an axis less than"),
         (NUMBERED, '"sgd", "sparse_categorical_crossentropy"', "(6,) are one number for each sample"),
         (EACH, "model.add(keras.layers.GlobalMaxPooling1D()); model.add(Dense(", "each of its steps"),

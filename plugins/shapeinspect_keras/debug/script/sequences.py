@@ -127,27 +127,47 @@ def pooled(scene: Scene) -> Iterator[Candidate]:
 
 
 def unpooled(scene: Scene) -> Iterator[Candidate]:
-    """Yield edits of a reshape that leaves out the places of the maps that it is given.
+    """Yield edits of a reshape that leaves out the steps or places that an array has for each sample.
 
     Args:
         scene: the failed run.
     """
     for node in scene.near if "reshape" in scene.message else ():
-        if not isinstance(node, ast.Call) or callee_of(node) != "reshape":
+        subject, lengths = _reshaped(scene, node)
+        shape = None if subject is None else scene.shape(subject)
+        if subject is None or not shape or len(shape) < 3 or None in shape[1:] or len(lengths) != 2:
             continue
-        subject = node.func.value if isinstance(node.func, ast.Attribute) else None
-        shape = scene.shape(subject) if subject is not None else None
-        target = node.args[0] if node.args else None
-        if not shape or len(shape) != 4 or not isinstance(target, ast.Tuple) or len(target.elts) != 2:
-            continue
-        last = target.elts[1]
+        if scene.values(node):
+            continue  # it ran
+        last = lengths[1]
         size = last.value if isinstance(last, ast.Constant) else (scene.values(last) or [None])[-1]
-        if size != shape[-1] or subject is None:
+        if size != shape[-1]:
             continue
-        why = f"`{scene.text(subject)}` at {scene.at(node)} is {show(shape)}: its {shape[1]}·{shape[2]} "
-        why += f"places are not pooled, and {shape[-1]} values a sample are asked for"
-        text = scene.program.source(subject)
-        yield Candidate((Replacement(node, f"{text}.mean((1, 2))"),), 0.4, "not-flattened", why, fact=True)
+        inner = "steps" if len(shape) == 3 else "places"
+        why = f"`{scene.text(subject)}` at {scene.at(node)} is {show(shape)}: its "
+        why += f"{'·'.join(map(str, shape[1:-1]))} {inner} are not pooled, and {size} values a sample are "
+        why += "asked for"
+        text, axes = scene.program.source(subject), tuple(range(1, len(shape) - 1))
+        mean = "tf.reduce_mean" if scene.kind(subject) == "tensorflow" else "keras.ops.mean"
+        new = f"{mean}({text}, {axes})"
+        if scene.kind(subject) == "numpy":
+            plain = isinstance(subject, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+            new = f"{text if plain else f'({text})'}.mean({axes})"
+        yield Candidate((Replacement(node, new),), 0.4, "not-flattened", why, fact=True)
+
+
+def _reshaped(scene: Scene, node: ast.AST) -> tuple[ast.expr | None, Sequence[ast.expr]]:
+    """Return the array that a reshape is given, as a method or a function, and the lengths asked for."""
+    if not isinstance(node, ast.Call) or callee_of(node) != "reshape":
+        return None, ()
+    subject, lengths = None, node.args
+    if isinstance(node.func, ast.Attribute) and scene.shape(node.func.value) is not None:
+        subject = node.func.value
+    elif node.args:
+        subject, lengths = node.args[0], node.args[1:]
+    if len(lengths) == 1 and isinstance(lengths[0], ast.Tuple | ast.List):
+        lengths = lengths[0].elts
+    return subject, lengths
 
 
 def joined(scene: Scene) -> Iterator[Candidate]:
