@@ -32,7 +32,6 @@ from shapeinspect_keras.debug.statements.names import RUNS
 
 #: Seconds of work that the run may take.
 _SECONDS = 10.0
-#: Methods that run a model on data.
 #: Where an exception keeps what its script's second run told.
 _MARK = "__shapeinspect_keras_survey__"
 _OPERATORS: tuple[Operator, ...] = (
