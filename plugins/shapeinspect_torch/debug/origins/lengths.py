@@ -192,54 +192,15 @@ def _recurrent(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
 
 _EXPANDING = frozenset({"expand", "expand_as", "broadcast_to"})
 #: Functions whose operands are aligned from the last axis.
-_ELEMENTWISE = (
-    *(
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "rsub",
-        "true_divide",
-        "add_",
-        "sub_",
-        "mul_",
-        "div_",
-        "pow",
-        "copy_",
-        "broadcast_tensors",
-        "__setitem__",
-    ),
-    *("__add__", "__sub__", "__mul__", "__truediv__", "__radd__", "__rsub__", "__rmul__", "__rtruediv__"),
-    *(
-        "__iadd__",
-        "__isub__",
-        "__imul__",
-        "__rdiv__",
-        "__and__",
-        "__or__",
-        "__eq__",
-        "logical_and",
-        "logical_or",
-    ),
-    *(
-        "where",
-        "masked_fill",
-        "masked_fill_",
-        "maximum",
-        "minimum",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "lerp",
-    ),
-    *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "binary_cross_entropy"),
-    *("binary_cross_entropy_with_logits", "cosine_similarity", "pairwise_distance", "addcmul", "atan2"),
-)
-#: The same as a set.
-ALIGNED = frozenset(_ELEMENTWISE)
+ALIGNED = frozenset({
+    "add", "sub", "mul", "div", "rsub", "true_divide", "add_", "sub_", "mul_", "div_", "pow", "copy_",
+    "broadcast_tensors", "__setitem__", "__add__", "__sub__", "__mul__", "__truediv__", "__radd__",
+    "__rsub__", "__rmul__", "__rtruediv__", "__iadd__", "__isub__", "__imul__", "__rdiv__", "__and__",
+    "__or__", "__eq__", "logical_and", "logical_or", "where", "masked_fill", "masked_fill_", "maximum",
+    "minimum", "eq", "ne", "lt", "le", "gt", "ge", "lerp", "mse_loss", "l1_loss", "smooth_l1_loss",
+    "huber_loss", "kl_div", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity",
+    "pairwise_distance", "addcmul", "atan2",
+})  # fmt: skip
 _RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]]] = {
     "linear": _linear,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolved),
@@ -252,5 +213,5 @@ _RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]
     **dict.fromkeys(("cross_entropy", "nll_loss"), _classified),
     "gather": _gathered,
     **dict.fromkeys(("__getitem__", "masked_select"), _masked),
-    **dict.fromkeys(_ELEMENTWISE, _broadcast),
+    **dict.fromkeys(ALIGNED, _broadcast),
 }
