@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect.plugin_api.edit_words import EditWords, Effect
+from shapeinspect.plugin_api.edit_words import AXES, EditWords, Effect
 
 WORDS = EditWords(
     settings=dict.fromkeys(("mean", "sum", "max", "min", "std", "argmax"), ("keepdims=True",)),
@@ -58,25 +58,5 @@ WORDS = EditWords(
         **dict.fromkeys(("transpose", "swapaxes", "moveaxis"), Effect.ORDER),
         "astype": Effect.DTYPE,
     },
-    axes=frozenset(
-        {
-            "concat",
-            "concatenate",
-            "stack",
-            "sum",
-            "mean",
-            "max",
-            "min",
-            "argmax",
-            "squeeze",
-            "expand_dims",
-            "size",
-            "amax",
-            "amin",
-            "cumsum",
-            "split",
-            "take",
-            "roll",
-        }
-    ),
+    axes=AXES | {"expand_dims", "size", "take"},
 )

@@ -35,6 +35,11 @@ class Effect(Enum):
 AXIS_ARGUMENTS = frozenset({
     "dim", "axis", "dims", "axes", "dim0", "dim1", "start_dim", "end_dim", "batch_dims", "perm",
 })  # fmt: skip
+#: Functions of any library of arrays whose numbers by place are axes.
+AXES = frozenset({
+    "concat", "concatenate", "stack", "sum", "mean", "max", "min", "argmax", "squeeze", "amax", "amin",
+    "cumsum", "split", "roll",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

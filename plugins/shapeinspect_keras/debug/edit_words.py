@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect.plugin_api.edit_words import EditWords, Effect
+from shapeinspect.plugin_api.edit_words import AXES, EditWords, Effect
 
 _ROWS = ("return_sequences=True", "return_state=True")
 _SAME = ('padding="same"',)
@@ -85,27 +85,5 @@ WORDS = EditWords(
         "squeeze": Effect.LESS,
         **dict.fromkeys(("transpose", "swapaxes", "moveaxis"), Effect.ORDER),
     },
-    axes=frozenset(
-        {
-            "concat",
-            "concatenate",
-            "Concatenate",
-            "stack",
-            "softmax",
-            "log_softmax",
-            "sum",
-            "mean",
-            "max",
-            "min",
-            "argmax",
-            "squeeze",
-            "expand_dims",
-            "amax",
-            "amin",
-            "cumsum",
-            "split",
-            "take",
-            "roll",
-        }
-    ),
+    axes=AXES | {"Concatenate", "softmax", "log_softmax", "expand_dims", "take"},
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shapeinspect.plugin_api.edit_words import EditWords, Effect
+from shapeinspect.plugin_api.edit_words import AXES, EditWords, Effect
 
 _FIRST = ("batch_first=True",)
 _CONV = ("padding=1", "padding=2", "stride=2")
@@ -122,31 +122,16 @@ WORDS = EditWords(
         **dict.fromkeys(("transpose", "swapaxes", "permute", "movedim", "moveaxis"), Effect.ORDER),
         **dict.fromkeys(("long", "float", "int", "bool", "to"), Effect.DTYPE),
     },
-    axes=frozenset(
-        {
-            "cat",
-            "concat",
-            "concatenate",
-            "stack",
-            "softmax",
-            "log_softmax",
-            "sum",
-            "mean",
-            "max",
-            "min",
-            "argmax",
-            "unsqueeze",
-            "squeeze",
-            "flatten",
-            "size",
-            "chunk",
-            "unbind",
-            "amax",
-            "amin",
-            "cumsum",
-            "split",
-            "repeat_interleave",
-            "roll",
-        }
-    ),
+    axes=AXES
+    | {
+        "cat",
+        "softmax",
+        "log_softmax",
+        "unsqueeze",
+        "flatten",
+        "size",
+        "chunk",
+        "unbind",
+        "repeat_interleave",
+    },
 )
