@@ -19,7 +19,10 @@ _OTHER = frozenset({
     "reshuffle_each_iteration", "persistent", "mask_zero", "from_logits",
     "return_state",
 })  # fmt: skip
-_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM2D", "ConvLSTM1D", "RNN")
+#: Layers that return their last step only where they are not told otherwise.
+RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "RNN"})
+#: Functions and layers that join arrays along one of their axes.
+JOINS = frozenset({"concatenate", "Concatenate", "concat"})
 _WINDOWS = (
     "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
     "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool2D", "AveragePooling1D", "AveragePooling2D",
@@ -44,7 +47,6 @@ _CAUSES = {
     "return_sequences": "return-sequences", "padding": "space", "axis": "axis",
     "channels_first": "channels-last", "data_format": "channels-last",
 }  # fmt: skip
-_JOINING = frozenset({"concatenate", "Concatenate", "concat"})
 _OTHER_LOSS = {
     "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
     "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
@@ -123,7 +125,7 @@ def settings(scene: Scene) -> Iterator[Candidate]:
             name = callee_of(node)
             if not scene.spatial and scene.clues.rank <= 0:
                 continue
-            if name in _RECURRENT and "return_sequences" not in given and None not in given:
+            if name in RECURRENT and "return_sequences" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} returns its last step only"
                 # what lacks an axis is made before the statement that fails
                 lacks = 1.0 + 0.1 * (scene.reach.of(node) == 0)
@@ -145,7 +147,7 @@ def settings(scene: Scene) -> Iterator[Candidate]:
                     why = f"`{scene.text(node)}` at {scene.at(node.value)}"
                     prior = 2.0 + scene.far(node) + 0.2 * (other in "02")
                     call = scene.program.parents.get(node)
-                    joins = call is not None and callee_of(call) in _JOINING
+                    joins = call is not None and callee_of(call) in JOINS
                     cause = "concat-axis" if joins else "axis"
                     yield Candidate((Replacement(node.value, other),), prior, cause, why)
 
@@ -153,7 +155,7 @@ def settings(scene: Scene) -> Iterator[Candidate]:
 def _joined(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
     """Join arrays along the only axis on which they differ."""
     call = scene.program.parents.get(node)
-    if call is None or callee_of(call) not in _JOINING:
+    if call is None or callee_of(call) not in JOINS:
         return
     for one, other in itertools.combinations(scene.clues.shapes[:4], 2):
         if len(one) != len(other):

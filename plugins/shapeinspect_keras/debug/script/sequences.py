@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.flags import JOINS, RECURRENT
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.site import argument
 from shapeinspect_keras.debug.statements.targets import stated
 
-_RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "RNN"})
 _AROUND = frozenset({"Bidirectional", "TimeDistributed"})
-_JOINS = frozenset({"concatenate", "Concatenate", "concat"})
 #: So many steps back a tensor is followed.
 _STEPS = 12
 
@@ -70,7 +69,7 @@ def _follow(
             if not any(item.arg in ("return_sequences", None) for item in layer.keywords):
                 found[layer] = node
             return
-        if callee_of(node) in _JOINS or callee_of(node.func) in _JOINS:
+        if callee_of(node) in JOINS or callee_of(node.func) in JOINS:
             joins.append(node)
         for item in node.args:
             _follow(scene, item, found, joins, left - 1)
@@ -80,7 +79,7 @@ def _recurrent(node: ast.AST) -> ast.Call | None:
     """Return the recurrent layer that a call makes, also inside of one around it."""
     if not isinstance(node, ast.Call):
         return None
-    if callee_of(node) in _RECURRENT:
+    if callee_of(node) in RECURRENT:
         return node
     return _recurrent(node.args[0]) if callee_of(node) in _AROUND and node.args else None
 
@@ -100,7 +99,7 @@ def _assigned(scene: Scene, name: ast.Name) -> ast.expr | None:
 
 
 def _along_steps(scene: Scene, join: ast.Call) -> Sequence[Replacement]:
-    call = join if callee_of(join) in _JOINS else join.func
+    call = join if callee_of(join) in JOINS else join.func
     if not isinstance(call, ast.Call):
         return ()
     axis = next((item.value for item in call.keywords if item.arg == "axis"), None)
@@ -180,9 +179,7 @@ def joined(scene: Scene) -> Iterator[Candidate]:
         return
     for node in scene.near:
         outer = scene.program.parents.get(node)
-        joins = isinstance(outer, ast.Call) and (
-            callee_of(outer) in _JOINS or callee_of(outer.func) in _JOINS
-        )
+        joins = isinstance(outer, ast.Call) and (callee_of(outer) in JOINS or callee_of(outer.func) in JOINS)
         if not joins or not isinstance(node, ast.List | ast.Tuple) or scene.reach.of(node) > 1:
             continue
         shapes = [scene.shape(item) or () for item in node.elts]
