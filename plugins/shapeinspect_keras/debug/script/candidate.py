@@ -96,6 +96,14 @@ class Scene:
         """
         return self.seen.values.get(self.numbers.get(node, -1), [])
 
+    def value(self, node: ast.AST) -> Any:
+        """Return what an expression was last, or is where it is a constant; None where that is not known.
+
+        Args:
+            node: the expression.
+        """
+        return node.value if isinstance(node, ast.Constant) else (self.values(node) or [None])[-1]
+
     def shape(self, node: ast.AST) -> tuple[int | None, ...] | None:
         """Return the latest shape of an expression; None where it is no array.
 

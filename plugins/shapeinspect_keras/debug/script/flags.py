@@ -10,6 +10,7 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of, show
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.site import calls_in
 from shapeinspect_keras.debug.statements.targets import stated
 
 #: Flags that say nothing of shapes.
@@ -176,11 +177,7 @@ def _joined(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
 
 def _brothers(scene: Scene, name: str) -> int:
     """Return how many layers of the same class are padded, where most of them are."""
-    calls = [
-        node
-        for node in ast.walk(scene.program.tree)
-        if isinstance(node, ast.Call) and callee_of(node) == name
-    ]
+    calls = [*calls_in(scene.program.tree, name)]
     padded = sum('"same"' in scene.program.line(node) for node in calls)
     return padded if 2 * padded >= len(calls) else 0
 

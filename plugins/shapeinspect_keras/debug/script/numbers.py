@@ -10,6 +10,7 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
+from shapeinspect_keras.debug.statements.site import argument, calls_in
 
 #: Calls that make data; their sizes are those of the data, which is not to be changed.
 _DATA = re.compile(
@@ -301,22 +302,15 @@ def tables(scene: Scene) -> Iterator[Candidate]:
     if match is None or match[1] != match[2]:
         return
     size = int(match[2])
-    rows: list[ast.expr] = []
-    for node in ast.walk(scene.program.tree):
-        if isinstance(node, ast.Call) and callee_of(node) == "Embedding":
-            named = [item.value for item in node.keywords if item.arg == "input_dim"]
-            rows += [*node.args[:1], *named][:1]
-    own = [item for item in rows if (scene.values(item) or [_constant(item)])[-1] == size]
+    made = [argument(call, 0, "input_dim") for call in calls_in(scene.program.tree, "Embedding")]
+    rows = [item for item in made if item is not None]
+    own = [item for item in rows if scene.value(item) == size]
     why = f"an index is {size}, and the {size} entries are numbered from 0 to {size - 1}: "
     why += "indices that count from one need one entry more"
     for place, some in enumerate((own, rows)):
         if own and (place == 0 or len(rows) > len(own)):
             edits = tuple(Replacement(item, f"{scene.program.source(item)} + 1") for item in some)
             yield Candidate(edits, 0.3 + 0.05 * place, "index-range", why)
-
-
-def _constant(node: ast.expr) -> object:
-    return node.value if isinstance(node, ast.Constant) else None
 
 
 def places(scene: Scene) -> Iterator[Candidate]:
@@ -342,7 +336,7 @@ def places(scene: Scene) -> Iterator[Candidate]:
             continue
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
             continue
-        number = _constant(node.right)
+        number = node.right.value if isinstance(node.right, ast.Constant) else None
         for place, other in enumerate((number + 1, number - 1) if type(number) is int else ()):
             why = f"`{scene.text(node)}` at {scene.at(node)} is the place of another layer"
             plain = Replacement(node, scene.program.source(node.left))

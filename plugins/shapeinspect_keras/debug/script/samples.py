@@ -12,12 +12,15 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import RUNS
+from shapeinspect_keras.debug.statements.site import argument, calls_in
 
 Lengths = tuple[int | None, ...]
 
 #: Calls that make a weight, and the arguments that are the shape of one sample.
 _WEIGHTS = frozenset({"add_weight", "add_variable"})
 _OF_ONE = frozenset({"shape", "input_shape"})
+#: What the axes of two arrays are called in an equation, that of the samples first.
+_AXES = "bijklmnpqrs"
 #: Functions that leave no axis where they are not told which.
 _REDUCES = frozenset({
     "sum", "mean", "max", "min", "prod", "std", "var", "reduce_sum", "reduce_mean", "reduce_max",
@@ -110,15 +113,10 @@ def _counted(scene: Scene) -> Iterator[Candidate]:
 
 def _fed(scene: Scene) -> Iterator[ast.expr]:
     """Yield the inputs that are given to runs, those of the validation included."""
-    for node in ast.walk(scene.program.tree):
-        if not isinstance(node, ast.Call) or callee_of(node) not in RUNS:
-            continue
-        yield from node.args[:1]
-        for item in node.keywords:
-            if item.arg == "x":
-                yield item.value
-            if item.arg == "validation_data" and isinstance(item.value, ast.Tuple | ast.List):
-                yield from item.value.elts[:1]
+    for call in calls_in(scene.program.tree, *RUNS):
+        x, tested = argument(call, 0, "x"), argument(call, 7, "validation_data")
+        yield from () if x is None else (x,)
+        yield from tested.elts[:1] if isinstance(tested, ast.Tuple | ast.List) else ()
 
 
 def products(scene: Scene) -> Iterator[Candidate]:
@@ -136,9 +134,8 @@ def products(scene: Scene) -> Iterator[Candidate]:
         if one[0] != other[0] or one[-1] != other[-2] or made[: len(one)] != (*one[:-1], other[0]):
             continue
         left, right = (scene.program.source(item) for item in node.args)
-        letters = "bijklmn"[: len(one)]
-        rest = "pqrs"[: len(other) - 2] if len(one) > 2 else "jklm"[: len(other) - 2]
-        equation = f"{letters},b{rest[:-1]}{letters[-1]}{rest[-1]}->{letters[:-1]}{rest}"
+        letters, rest = _AXES[: len(one)], _AXES[len(one) : len(one) + len(other) - 2]
+        equation = f"{letters},{letters[0]}{rest[:-1]}{letters[-1]}{rest[-1]}->{letters[:-1]}{rest}"
         result = (*one[:-1], *other[1:-2], other[-1])
         why = f"`{scene.text(node)}` at {scene.at(node)} multiplies each of the {one[0]} samples with all "
         why += f"of them: {show(one)} and {show(other)} make {show(made)}; by sample it is {show(result)}"

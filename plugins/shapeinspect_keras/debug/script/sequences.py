@@ -9,7 +9,7 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.flags import JOINS, RECURRENT
 from shapeinspect_keras.debug.script.program import Replacement
-from shapeinspect_keras.debug.statements.site import argument
+from shapeinspect_keras.debug.statements.site import argument, calls_in
 from shapeinspect_keras.debug.statements.targets import stated
 
 _AROUND = frozenset({"Bidirectional", "TimeDistributed"})
@@ -138,8 +138,7 @@ def unpooled(scene: Scene) -> Iterator[Candidate]:
             continue
         if scene.values(node):
             continue  # it ran
-        last = lengths[1]
-        size = last.value if isinstance(last, ast.Constant) else (scene.values(last) or [None])[-1]
+        size = scene.value(lengths[1])
         if size != shape[-1]:
             continue
         inner = "steps" if len(shape) == 3 else "places"
@@ -265,11 +264,7 @@ def padded(scene: Scene) -> Iterator[Candidate]:
     """
     shapes = [shape for shape in scene.clues.shapes if len(shape) > 2]
     apart = any(len(one) == len(other) and one[1:-1] != other[1:-1] for one in shapes for other in shapes)
-    calls = [
-        node
-        for node in ast.walk(scene.program.tree)
-        if isinstance(node, ast.Call) and callee_of(node) in _CONVOLUTIONS and len(node.args) < 4
-    ]
+    calls = [node for node in calls_in(scene.program.tree, *_CONVOLUTIONS) if len(node.args) < 4]
     open_ = [node for node in calls if not any(item.arg in ("padding", None) for item in node.keywords)]
     if not apart or not calls or len(open_) < len(calls):
         return
