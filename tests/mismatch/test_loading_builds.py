@@ -120,7 +120,7 @@ def test_leaving_out_what_does_not_load_is_no_setting_to_try() -> None:
     assert not any("strict" in value for values in WORDS.settings.values() for value in values)
 
 
-def test_a_module_that_is_built_with_an_array_is_built_again(run: Run) -> None:
+def test_a_layer_whose_size_follows_from_an_array_is_explained(run: Run) -> None:
     text = """
 class Counting(nn.Module):
     def __init__(self, borders, d=7):
@@ -132,5 +132,7 @@ published = Counting(torch.arange(11.)).state_dict()
 Counting(torch.arange(5.)).load_state_dict(published)
 """
     _, found, _ = failed(run, text)
+    assert found.cause == "other-classes"
     assert found.layer is not None
-    assert "head" in str(found)
+    assert found.layer.path == "head"
+    assert [one.text for one in found.fixes] == ['out_features=12 in "head"']
