@@ -102,7 +102,8 @@ _EDITS = {
     "another axis": (
         "np.concatenate((parts[0], parts[1]), axis=0)",
         "np.concatenate((parts[0], parts[1]), axis=1)",
-        "concatenate at line 19 works along axis 0 and makes (20, 4) of (10, 4) and (10, 4)",
+        "concatenate at line 19 works along axis 0 and makes (20, 4) of (10, 4) and (10, 4); "
+        "with 1, concatenate makes (10, 8)",
     ),
     "an axis too many": (
         "np.repeat(scores, frames, 0)",
@@ -153,6 +154,12 @@ def trace() -> object:
 def test_an_edit_tells_what_was_wrong(trace: object, old: str, new: str, said: str | None) -> None:
     assert _SCRIPT.count(old) == 1
     edited = _SCRIPT.replace(old, new)
-    after = traced(edited) if new.endswith(('"', '")', "2\n")) else None
-    found = causes(trace, {FILE: edited}, WORDS, after)  # type: ignore[arg-type]  # a Trace
+    found = causes(trace, {FILE: edited}, WORDS, traced(edited))  # type: ignore[arg-type]  # a Trace
     assert found == (() if said is None else (said,))
+
+
+def test_nothing_is_said_of_an_edited_script_that_was_not_run(trace: object) -> None:
+    old, new, said = _EDITS["another axis"]
+    found = causes(trace, {FILE: _SCRIPT.replace(old, new)}, WORDS)  # type: ignore[arg-type]  # a Trace
+    assert said is not None
+    assert found == (said.partition("; with ")[0],)
