@@ -280,3 +280,13 @@ def test_what_a_convolution_takes_is_not_told_where_it_has_strides(run: Callable
     assert found is not None
     told = {one.why for one in found.candidates() if "are not padded" in one.why}
     assert told == {"the convolutions of lines 6, 7 are not padded"}
+
+
+def test_one_sequence_without_targets_is_not_told_to_be_samples(run: Callable[[str], None]) -> None:
+    with pytest.raises(ValueError, match="has incompatible shape") as caught:
+        run(f"{ROWS.partition('model.compile')[0]}model.predict(rows, verbose=0)\n")
+    found = survey(caught.value)
+    assert found is not None
+    told = [one for one in found.candidates() if one.cause == "samples-in-shape"]
+    assert [one.fact for one in told] == [False]
+    assert "samples included" not in told[0].why

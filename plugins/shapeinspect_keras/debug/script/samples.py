@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
-from shapeinspect_keras.debug.statements.names import RUNS
+from shapeinspect_keras.debug.statements.names import COMPARES, RUNS
 from shapeinspect_keras.debug.statements.site import argument, calls_in
 
 Lengths = tuple[int | None, ...]
@@ -104,11 +104,25 @@ def _counted(scene: Scene) -> Iterator[Candidate]:
             continue
         alike = [item for item, shape in fed if shape and len(shape) == 2 and shape[1:] == declared[1:]]
         row = scene.program.source(node.elts[1])
-        why = f"`{scene.text(outer)}` at {scene.at(node)} is the shape of the whole array, {show(declared)}, "
-        why += f"its {declared[0]} samples included; `{callee_of(call)}` reads (samples, steps, features)"
+        each = _has_targets_for_each(scene, declared)
+        why = f"`{scene.text(outer)}` at {scene.at(node)} is the shape of the whole array, {show(declared)}"
+        why += f", its {declared[0]} samples included" if each else ""
+        why += f"; `{callee_of(call)}` reads (samples, steps, features)"
         edits = [Replacement(node, f"({row}, 1)")]
         edits += [Replacement(item, f"{scene.program.source(item)}[..., None]") for item in alike]
-        yield Candidate(tuple(edits), 0.3, "samples-in-shape", why, fact=True)
+        yield Candidate(tuple(edits), 0.3, "samples-in-shape", why, fact=each)
+
+
+def _has_targets_for_each(scene: Scene, shape: Lengths) -> bool:
+    """Tell whether an array of a shape is given to a run with a target for each of its rows.
+
+    Without one, the array may be a single sample that lacks the axis of the samples.
+    """
+    pairs = [
+        (argument(call, 0, "x"), argument(call, 1, "y")) for call in calls_in(scene.program.tree, *COMPARES)
+    ]
+    known = [(scene.shape(x), scene.shape(y)) for x, y in pairs if x is not None and y is not None]
+    return any(one == shape and other and other[0] == shape[0] for one, other in known)
 
 
 def _fed(scene: Scene) -> Iterator[ast.expr]:
