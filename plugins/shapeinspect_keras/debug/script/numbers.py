@@ -103,7 +103,7 @@ def _in_sum(scene: Scene, node: ast.BinOp, old: int, new: int, prior: float) -> 
 
 
 def _named(scene: Scene, number: int, apart: ast.AST) -> str:
-    """Return a sum or product of the script's own names that is a number; empty for none."""
+    """Return an expression of the script's constants, named in capitals, that is a number; empty for none."""
     inside = {*ast.walk(apart)}
     for node in ast.walk(scene.program.tree):
         names = isinstance(node, ast.BinOp) and all(
