@@ -25,7 +25,7 @@ from shapeinspect_tensorflow.graph.output_dtypes import dtype
 from shapeinspect_tensorflow.graph.parts import Facts, Parts
 from shapeinspect_tensorflow.graph.recurrence.loops import recurrent
 from shapeinspect_tensorflow.graph.recurrence.unrolled import unrolled
-from shapeinspect_tensorflow.graph.settings_conv import product_flags
+from shapeinspect_tensorflow.graph.settings.conv import product_flags
 from shapeinspect_tensorflow.graph.state import State
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE

@@ -12,13 +12,10 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Unknown
 from shapeinspect.rules.shape_targets import TARGETS
-from shapeinspect_tensorflow.graph import settings_conv as conv
-from shapeinspect_tensorflow.graph import settings_norm as norm
-from shapeinspect_tensorflow.graph import settings_recurrent as recurrent
-from shapeinspect_tensorflow.graph import settings_shape as shape
-from shapeinspect_tensorflow.graph import settings_signature as sign
 from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, LAYER_NORM, NARROW, TENSORDOT
 from shapeinspect_tensorflow.graph.node_view import View
+from shapeinspect_tensorflow.graph.settings import conv, norm, recurrent, shape
+from shapeinspect_tensorflow.graph.settings import signature as sign
 
 
 @dataclass(frozen=True, slots=True)

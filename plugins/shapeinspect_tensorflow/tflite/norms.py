@@ -14,7 +14,7 @@ from shapeinspect_tensorflow.graph.folding import LAYER_NORM, layer_norms
 from shapeinspect_tensorflow.graph.node_view import Held, View
 from shapeinspect_tensorflow.graph.nodes import Node
 from shapeinspect_tensorflow.graph.nodes import Tensor as Constant
-from shapeinspect_tensorflow.graph.settings_norm import layer_norm_kind
+from shapeinspect_tensorflow.graph.settings.norm import layer_norm_kind
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
 
 _NAMES = {

@@ -10,14 +10,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from shapeinspect_tensorflow.graph import settings_conv as conv
-from shapeinspect_tensorflow.graph import settings_norm as norm
-from shapeinspect_tensorflow.graph import settings_recurrent as recurrent
-from shapeinspect_tensorflow.graph import settings_shape as shape
-from shapeinspect_tensorflow.graph import settings_signature as sign
 from shapeinspect_tensorflow.graph.folding import LAYER_NORM
 from shapeinspect_tensorflow.graph.node_view import View
 from shapeinspect_tensorflow.graph.ops import LOG_SOFTMAX, Op, named, op_row
+from shapeinspect_tensorflow.graph.settings import conv, norm, recurrent, shape
+from shapeinspect_tensorflow.graph.settings import signature as sign
 from shapeinspect_tensorflow.tflite import settings as lite
 from shapeinspect_tensorflow.tflite.convolutions import DILATED, DILATED_NARROW
 

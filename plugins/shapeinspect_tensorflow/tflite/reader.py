@@ -21,7 +21,7 @@ from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.rounds import UNCOUNTED
-from shapeinspect_tensorflow.graph.settings_conv import product_flags
+from shapeinspect_tensorflow.graph.settings.conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite.computed import producers, shape_computations, sources

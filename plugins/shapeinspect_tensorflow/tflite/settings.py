@@ -10,8 +10,8 @@ from typing import Any
 
 from shapeinspect.dims import Unknown
 from shapeinspect_tensorflow.graph.node_view import View
-from shapeinspect_tensorflow.graph.settings_conv import block_dilation, groups, output_shape
-from shapeinspect_tensorflow.graph.settings_shape import pad, target
+from shapeinspect_tensorflow.graph.settings.conv import block_dilation, groups, output_shape
+from shapeinspect_tensorflow.graph.settings.shape import pad, target
 
 Settings = dict[str, Any]
 _AXES = {1: "w", 2: "hw", 3: "dhw"}

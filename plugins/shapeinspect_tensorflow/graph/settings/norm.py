@@ -9,7 +9,7 @@ from typing import Any
 
 from shapeinspect_tensorflow.graph.folding import BATCH_NORM
 from shapeinspect_tensorflow.graph.node_view import View
-from shapeinspect_tensorflow.graph.settings_conv import data_format
+from shapeinspect_tensorflow.graph.settings.conv import data_format
 
 Settings = dict[str, Any]
 

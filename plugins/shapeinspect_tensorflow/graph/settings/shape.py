@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Unknown
 from shapeinspect_tensorflow.graph.node_view import View
-from shapeinspect_tensorflow.graph.settings_conv import data_format
+from shapeinspect_tensorflow.graph.settings.conv import data_format
 from shapeinspect_tensorflow.vocabulary import dtypes
 
 #: A tensor of more axes is none that runs.
