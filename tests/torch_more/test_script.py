@@ -18,7 +18,7 @@ from shapeinspect.infer import infer, with_input_shapes
 from shapeinspect.ir import Model
 from shapeinspect.sources.source import InputSpec, from_path
 from shapeinspect_torch.adapters.checkpoint import ADAPTER
-from shapeinspect_torch.script.parser import CodeError, find_function
+from shapeinspect_torch.script.code.parser import CodeError, find_function
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

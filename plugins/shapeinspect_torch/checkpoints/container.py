@@ -9,7 +9,7 @@ from shapeinspect.binary.pickles.reader import Pickle
 from shapeinspect.binary.pickles.records import Global
 from shapeinspect_torch.pickles.tensors import Storage, Tensor
 from shapeinspect_torch.pickles.values import Extent
-from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.script.code.source import Source as Code
 
 
 def _no_code(_path: str) -> str | None:

@@ -15,7 +15,7 @@ from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.quantized.declared import Declared
 from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.signatures import recognize
-from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.script.code.source import Source as Code
 from shapeinspect_torch.vocabulary.layouts import bind
 
 _MAX_TUPLE = 64

@@ -17,7 +17,7 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect_torch.checkpoints.container import Container
 from shapeinspect_torch.pickles.tensors import Storage
 from shapeinspect_torch.pickles.values import Extent
-from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.script.code.source import Source as Code
 from shapeinspect_torch.script.constants import FOLDER
 
 #: The most bytes of code in one file, and in all files together.

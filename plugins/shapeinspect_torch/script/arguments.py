@@ -7,8 +7,8 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.sources.source import InputSpec
+from shapeinspect_torch.script.code.parser import Function
 from shapeinspect_torch.script.lengths import Known
-from shapeinspect_torch.script.parser import Function
 from shapeinspect_torch.script.tensors import Tensors
 from shapeinspect_torch.script.values import Tensor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect_torch.script.parser import CodeError
+from shapeinspect_torch.script.code.parser import CodeError
 
 _MAX_STEPS = 200_000
 _MAX_WORK = 300_000  # parts of values that are visited: tuples may repeat one tuple at every level

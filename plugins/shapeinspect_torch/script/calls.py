@@ -17,7 +17,7 @@ from shapeinspect_torch.script.lengths import Known, shapes_of
 from shapeinspect_torch.script.list_lengths import ListLengths
 from shapeinspect_torch.script.ops import NO_TENSORS, describe_script
 from shapeinspect_torch.script.plain_values import NUMBERS, compute, counted, identical
-from shapeinspect_torch.script.signature_rows import LISTED, ROWS
+from shapeinspect_torch.script.signatures.rows import LISTED, ROWS
 from shapeinspect_torch.script.tensors import Tensors
 from shapeinspect_torch.script.values import (
     EXTENDING,

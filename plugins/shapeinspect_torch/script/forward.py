@@ -20,13 +20,13 @@ from shapeinspect_torch.script.arguments import arguments
 from shapeinspect_torch.script.attributes import Attributes
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.calls import Calls
-from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.script.code.layers import is_forward, is_whole, padding
+from shapeinspect_torch.script.code.parser import CodeError, Expr, Function, Functions, Statement
+from shapeinspect_torch.script.code.source import Source as Code
 from shapeinspect_torch.script.dictionaries import entry, made
 from shapeinspect_torch.script.input_sizes import Walk, with_sizes
-from shapeinspect_torch.script.layer_code import is_forward, is_whole, padding
 from shapeinspect_torch.script.lengths import Known, number
 from shapeinspect_torch.script.list_lengths import ListLengths
-from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
 from shapeinspect_torch.script.plain_values import extreme
 from shapeinspect_torch.script.tensors import Tensors
 from shapeinspect_torch.script.values import (

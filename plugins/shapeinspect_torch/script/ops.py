@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect_torch.script.signature_rows import OVERRIDING, ROWS
-from shapeinspect_torch.script.signatures import signature
+from shapeinspect_torch.script.signatures.rows import OVERRIDING, ROWS
+from shapeinspect_torch.script.signatures.signature import signature
 from shapeinspect_torch.vocabulary.aten import Described, describe_op
 from shapeinspect_torch.vocabulary.functions import describe_call, plain_name
 

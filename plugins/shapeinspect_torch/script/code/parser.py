@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.script.code.source import Source as Code
 
 _TOKEN = re.compile(
     r"\s*(?:(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(\d{1,30}(?:\.\d{0,30})?(?:e[-+]?\d{1,3})?)|([A-Za-z_]\w*)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from shapeinspect_torch.script.signatures import Given, Lengths, Row, broadcast, changed, each
+from shapeinspect_torch.script.signatures.signature import Given, Lengths, Row, broadcast, changed, each
 
 # Linear algebra, of stacks of matrices
 

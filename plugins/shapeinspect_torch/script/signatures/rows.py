@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from shapeinspect_torch.script.matrix_rows import MATRIX_ROWS
-from shapeinspect_torch.script.signatures import (
+from shapeinspect_torch.script.signatures.matrix_rows import MATRIX_ROWS
+from shapeinspect_torch.script.signatures.signature import (
     Given,
     Lengths,
     Operand,

@@ -1,0 +1,1 @@
+"""The shapes of what torch's functions return that no kind describes."""
