@@ -10,12 +10,10 @@ from dataclasses import replace
 
 from shapeinspect.ir import Block, Body, Call, Layer, Note, Value
 from shapeinspect_tensorflow.graph.evaluate import Numbers
-from shapeinspect_tensorflow.graph.flow import Branch, Loop, Ref, Step
+from shapeinspect_tensorflow.graph.flow import CASES, CHOICES, LOOPS, Branch, Loop, Ref, Step
 from shapeinspect_tensorflow.graph.ops import SETTINGS
 from shapeinspect_tensorflow.graph.rounds import UNCOUNTED, Rounds, rounds
 from shapeinspect_tensorflow.graph.state import State
-
-_CASES = frozenset({"Case", "StatelessCase"})
 
 
 class Bodies:
@@ -92,7 +90,7 @@ class Bodies:
             made = self._body(branch.root, [branch.outputs[place] for place in places])
             self._typed(names, made)
             bodies.append(Body(branch.root, (), made))
-        asked = "" if step.node.op in _CASES else self._name_of(step.inputs[0])
+        asked = "" if step.node.op in CASES else self._name_of(step.inputs[0])
         self._state.parts.blocks.insert(first, Block(step.path, "if", tuple(bodies), (asked,), names))
         return True
 
@@ -113,12 +111,7 @@ class Bodies:
         """Return the places of the values of a loop that some of its values are computed from."""
         read = set(outputs)
         for one in self._state.flow.steps(outputs, SETTINGS, within):
-            fixed, count = SETTINGS.get(one.node.op, frozenset()), len(one.inputs)
-            read.update(
-                ref
-                for slot, ref in enumerate(one.inputs)
-                if ref is not None and not {slot, slot - count} & fixed
-            )
+            read.update(one.operands(SETTINGS))
         return {places[ref] for ref in read if ref in places}
 
     def _block_layer(
@@ -201,6 +194,6 @@ class Bodies:
 
 #: What adds each operator that runs graphs of its own.
 _WORK: Mapping[str, Callable[[Bodies, Step], bool]] = {
-    **dict.fromkeys(("While", "StatelessWhile"), Bodies._loop),
-    **dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase"), Bodies._choice),
+    **dict.fromkeys(LOOPS, Bodies._loop),
+    **dict.fromkeys(CHOICES, Bodies._choice),
 }

@@ -19,6 +19,9 @@ _ALIASES = frozenset(
 )
 
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+LOOPS = frozenset({"While", "StatelessWhile"})
+CASES = frozenset({"Case", "StatelessCase"})
+CHOICES = CASES | {"If", "StatelessIf"}
 
 #: The names of the outputs of operators with more than one.
 _OUTPUTS: dict[str, tuple[str, ...]] = {
@@ -133,6 +136,25 @@ class Step:
     node: Node
     inputs: tuple[Ref | None, ...]
     instead: tuple[Step, ...] = ()
+
+    def operands(self, settings: Mapping[str, frozenset[int]]) -> list[Ref]:
+        """Return the values that it reads and that are no settings.
+
+        Args:
+            settings: for each operator, the inputs that are settings, counted from the front or, below 0,
+                from the end.
+
+        Example:
+            >>> add = Step("a", Node("a", "Add", (), {}), (Ref("x"), None, Ref("axis")))
+            >>> [ref.path for ref in add.operands({"Add": frozenset({-1})})]
+            ['x']
+        """
+        fixed, count = settings.get(self.node.op, frozenset()), len(self.inputs)
+        return [
+            ref
+            for slot, ref in enumerate(self.inputs)
+            if ref is not None and not {slot, slot - count} & fixed
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +271,12 @@ class Flow:
         inner = self._opened(path, body, f"{path}/body", own=changing)
         for place, name in enumerate(body.arguments):
             if name in changing:
-                known = isinstance(shapes, tuple) and place < len(shapes)
-                attributes = {"_output_shapes": (shapes[place],)} if known and shapes is not None else {}
+                known = shapes[place : place + 1] if isinstance(shapes, tuple) else ()
+                attributes = {"_output_shapes": known} if known else {}
                 self._found[changing[name].path] = (inner, Node(name, "", (), attributes))
-        called = scope.call is not None and "/" not in node.name and not scope.root
-        named = f"{scope.call.name}/{node.name}" if called and scope.call is not None else path
+        named = path
+        if scope.call is not None and "/" not in node.name and not scope.root:
+            named = f"{scope.call.name}/{node.name}"
         return Loop(
             tuple(self.resolve(inner, output) for output in body.outputs),
             tuple(changing.get(name) for name in body.arguments),
@@ -401,13 +424,8 @@ class Flow:
             scope, node = self._found[path]
             step = done[path] = Step(path, node, tuple(self.resolve(scope, source) for source in node.inputs))
             stack.append((path, True))
-            skipped = settings.get(node.op, frozenset())
-            count = len(step.inputs)
-            stack.extend(
-                (ref.path, False)
-                for place, ref in reversed(list(enumerate(step.inputs)))
-                if ref is not None and ref.path not in done and not {place, place - count} & skipped
-            )
+            read = step.operands(settings)
+            stack.extend((ref.path, False) for ref in reversed(read) if ref.path not in done)
         return order
 
     def step(self, ref: Ref) -> Step:

@@ -15,7 +15,7 @@ from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect_tensorflow.graph import lists
 from shapeinspect_tensorflow.graph.bodies import Bodies
 from shapeinspect_tensorflow.graph.evaluate import Evaluator, Source
-from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
+from shapeinspect_tensorflow.graph.flow import CHOICES, LOOPS, VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.folding import folded
 from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
@@ -51,9 +51,8 @@ _OWN = frozenset(
     }
     | {"lstm", "gru", "rnn", "conv_lstm"}
 )
-_LOOPS = frozenset(
-    {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", "Enter", "Switch"}
-)
+#: The operators that run graphs of their own, with those of TensorFlow 1, whose graphs are not opened.
+_INNER = LOOPS | CHOICES | {"Enter", "Switch"}
 #: A constant of more bytes is no state that a loop begins with.
 _MOST_ZEROS = 1 << 22
 #: How many settings may be computed from one another.
@@ -262,21 +261,12 @@ class _Builder:
             ref, ready = stack.pop()
             if ready:
                 self._step(self._state.at(ref))
-            elif (
-                ref.path not in seen
-                and Ref(ref.path) not in self._state.held
-                and Ref(ref.path) not in self._state.shapes
-            ):
+            elif ref.path not in seen and not self._state.has(Ref(ref.path)):
                 seen.add(ref.path)
                 step = self._state.at(ref)
-                fixed, count = SETTINGS.get(step.node.op, frozenset()), len(step.inputs)
                 self._state.used[ref.path] = max(self._state.used.get(ref.path, 0), ref.index)
                 stack.append((ref, True))
-                stack.extend(
-                    (source, False)
-                    for slot, source in enumerate(step.inputs)
-                    if source is not None and not {slot, slot - count} & fixed
-                )
+                stack.extend((source, False) for source in step.operands(SETTINGS))
 
     def _operands(self, step: Step, op: Op, view: View, kind: str) -> tuple[list[str], list[Weight]]:
         """Return what a node reads: values, and stored tensors as weights or settings."""
@@ -362,7 +352,7 @@ class _Builder:
 
     def _remark(self) -> None:
         opened = {block.layer for block in self._parts.blocks}
-        loops = [layer for layer in self._parts.layers if layer.type in _LOOPS and layer.path not in opened]
+        loops = [layer for layer in self._parts.layers if layer.type in _INNER and layer.path not in opened]
         if loops:
             text = f"what happens inside loops and branches ({len(loops)}) is not shown"
             self._parts.notes.append(Note(text))
@@ -394,7 +384,7 @@ def _apart(layer: Layer, variables: Set[str]) -> Layer:
 
 
 def _unknown_ops(parts: Parts) -> frozenset[str]:
-    return frozenset(layer.type for layer in parts.layers if layer.kind == "unknown") - _LOOPS
+    return frozenset(layer.type for layer in parts.layers if layer.kind == "unknown") - _INNER
 
 
 def _parts(path: str) -> tuple[str, ...]:

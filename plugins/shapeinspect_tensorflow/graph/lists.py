@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shapeinspect_tensorflow.graph.flow import Loop, Ref, Step
+from shapeinspect_tensorflow.graph.flow import LOOPS, Loop, Ref, Step
 
-_LOOPS = frozenset({"While", "StatelessWhile"})
 _MOST = 50
-
-
 #: The operators that make a list, which is their first output.
 MAKERS = frozenset(
     {
@@ -44,7 +41,7 @@ def entries(
             return maker.inputs[1]
         if maker.node.op == "TensorListSetItem" and _keeps(maker):
             listed = maker.inputs[0]
-        elif maker.node.op in _LOOPS and 0 <= listed.index < len(maker.inputs):
+        elif maker.node.op in LOOPS and 0 <= listed.index < len(maker.inputs):
             body = loop_of(maker.path)
             if body is None or not _only_replaced(body, listed.index, step_of):
                 return None

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Loop, Ref, Step
+from shapeinspect_tensorflow.graph.flow import LOOPS, VARIABLES, Flow, Loop, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 from shapeinspect_tensorflow.graph.recurrence.cells import stacked_cells
 from shapeinspect_tensorflow.graph.recurrence.gates import Cell, has_parts
 from shapeinspect_tensorflow.graph.recurrence.terms import Term, Terms, inside
 
-LOOPS = frozenset({"While", "StatelessWhile"})
 _ZEROS = frozenset({"Fill", "ZerosLike", "Const", "Tile", "ExpandDims", "BroadcastTo", "Cast"})
 
 
