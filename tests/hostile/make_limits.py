@@ -19,7 +19,7 @@ from make_hdf5 import BOTH, sound
 from make_hdf5 import model as hdf5
 from make_headers import F, Gguf, orbax
 from make_keras import INPUT, functional, keras, level, relu
-from make_onnx import START, part
+from make_onnx import START, part, varint
 from make_onnx import model as onnx
 from make_pickles import TENSOR, W, text
 from make_scripts import CLASS, FORWARD
@@ -71,7 +71,7 @@ def longest_script() -> bytes:
 
 
 def calls_of_itself() -> dict:
-    """A layer that is called on its own output fifty thousand times."""
+    """A layer that is called on its own output twenty thousand times."""
     again = [[["in", 0, 0, {}]], *([["a", number, 0, {}]] for number in range(20_000))]
     return functional(INPUT, {**relu("a", ("in", 0, 0)), "inbound_nodes": again})
 
@@ -146,8 +146,8 @@ class Lite:
         self.data = bytearray(struct.pack("<I4s", 0, b"TFL3"))
         root, at = self._table(5, {0: 3, 1: 0, 2: 0, 4: 0})
         self._point(0, root)
-        self._list(at[1], 1, self._table(4, {3: 19})[0], after=True)
-        self._list(at[4], 1, self._table(1, {})[0], after=True)
+        self._list(at[1], 1, self._table(4, {3: 19})[0])
+        self._list(at[4], 1, self._table(1, {})[0])
         place = self._vector(at[2], 1)
         graph, at = self._table(5, {0: 0, 1: 0, 2: 0, 3: 0})
         self._point(place, graph)
@@ -180,27 +180,19 @@ class Lite:
         self.data += struct.pack("<I", count) + bytes(4 * count)
         return len(self.data) - 4 * count
 
-    def _list(self, field: int, count: int, target: int, *, after: bool) -> None:
+    def _list(self, field: int, count: int, target: int) -> None:
         """A list whose entries are copies of a table: offsets lead forwards only."""
         start = self._vector(field, count)
         copied = len(self.data)
         back = target - struct.unpack_from("<i", self.data, target)[0]
         size = struct.unpack_from("<H", self.data, back + 2)[0]
         body = bytes(self.data[target : target + size])
-        self.data += struct.pack("<i", copied - back) + body[4:] if after else b""
+        self.data += struct.pack("<i", copied - back) + body[4:]
         for number in range(count):
             self._point(start + 4 * number, copied)
 
     def _point(self, at: int, target: int) -> None:
         struct.pack_into("<I", self.data, at, target - at)
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes(out) + bytes([value])
 
 
 def byte(value: int) -> int:
