@@ -7,6 +7,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen
+from shapeinspect.rules.kinds.recurrent import GATES
 from shapeinspect_keras.vocabulary import attributes as read
 from shapeinspect_keras.vocabulary.attributes import Reader
 from shapeinspect_keras.vocabulary.old_names import modern, nested
@@ -116,12 +117,12 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
     **_all("TFOpLambda SlicingOpLambda TensorFlowOpLayer", "lambda"),
 }  # fmt: skip
 
-#: The modes of Keras 1's ``Merge``.
 #: The kind of each class that has one whatever its settings.
 CLASSES: Mapping[str, str] = Frozen(
     {name: kind for name, (kind, _, _) in _LAYERS.items() if kind != "module"}
 )
 
+#: The modes of Keras 1's ``Merge``.
 _MERGE = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate",
           "dot": "Dot", "cos": "Dot"}  # fmt: skip
 
@@ -230,8 +231,6 @@ def _wrapped(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return ("unknown", {}) if inner is None else describe(*inner)
 
 
-#: The gates of each kind of recurrent layer.
-_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 #: In what two directions have to agree to be one layer.
 _OF_ONE_KIND = (
     "hidden_size",
@@ -262,10 +261,10 @@ def _unequal_directions(
     widths, work = [], []
     for kind, attributes in (forward, backward):
         width = attributes.get("hidden_size")
-        if kind not in _GATES or not isinstance(width, int):
+        if kind not in GATES or not isinstance(width, int):
             return "unknown", {}
         widths.append(width)
-        work.append(f"N*T*{_GATES[kind] * width}*(i+{width})")
+        work.append(f"N*T*{GATES[kind] * width}*(i+{width})")
     steps = "N T" if forward[1].get("return_sequences") else "N"
     width = sum(widths) if merge_mode == "concat" else widths[0]
     out = "; ".join(f"{steps} {one}" for one in (widths if merge_mode is None else [width]))
