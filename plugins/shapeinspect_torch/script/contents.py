@@ -6,10 +6,11 @@ new lengths are those of these quotients, which differ from exact ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from shapeinspect.dims import UNKNOWN
+from shapeinspect_torch.script.lengths import CONVERSIONS
 from shapeinspect_torch.script.values import Tensor
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ _REAL: Final = frozenset({"div", "reciprocal", "sqrt"})
 #: Those whose second argument counts only if it is a tensor: a number is an axis.
 _OF_TENSORS: Final = frozenset({"min", "max"})
 _KEEPING: Final = frozenset({"detach", "clone", "contiguous", "alias"})
-#: Functions that return the number in a tensor of one.
-_NUMBERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "item": lambda number: number, "Int": int, "IntImplicit": int, "Float": float, "FloatImplicit": float,
-    "Bool": bool, "ScalarImplicit": lambda number: number, "int": int, "float": float, "bool": bool,
-}  # fmt: skip
 
 
 class Contents:
@@ -65,11 +61,11 @@ class Contents:
             name: the function.
             args: its arguments.
         """
-        array = self._array(args[0]) if len(args) == 1 and name in _NUMBERS else None
+        array = self._array(args[0]) if len(args) == 1 and name in CONVERSIONS else None
         if array is None or array.size != 1:
             return UNKNOWN
         try:
-            return _NUMBERS[name](array.item())
+            return CONVERSIONS[name](array.item())
         except (ArithmeticError, ValueError):  # no integer is infinite
             return UNKNOWN
 

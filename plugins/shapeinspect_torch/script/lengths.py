@@ -46,7 +46,7 @@ _OF_LISTS: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
 #: Functions that return the number that they receive.
 _SAME: Final = frozenset({"to", "detach", "clone", "contiguous", "NumToTensor", "alias", "lift_fresh"})
 #: Functions that convert a tensor of one number to a number.
-_WHOLE: Final[Mapping[str, Callable[[Any], Any]]] = {
+CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "int": int, "float": float, "bool": bool,
     "Int": int, "IntImplicit": int, "Float": float, "FloatImplicit": float, "Bool": bool, "item": lambda n: n,
     "ScalarImplicit": lambda n: n,
@@ -133,8 +133,8 @@ def number(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     if name in _SAME:
         return args[0]
     try:
-        if name in _WHOLE:
-            return _WHOLE[name](args[0])
+        if name in CONVERSIONS:
+            return CONVERSIONS[name](args[0])
         if name not in _OF_NUMBERS or any(type(arg) not in (int, float, bool) for arg in args[:2]):
             return UNKNOWN
         value = _OF_NUMBERS[name](*args[: 1 if name in ("neg", "floor", "ceil") else 2])
