@@ -264,9 +264,8 @@ class _Header:
         values = None
         if bits % 8 == 0:
             values = partial(_values, self._source, self._start + start, end - start, shape, dtype)
-        role = intern(
-            name.rpartition(".")[2]
-        )  # grouping leaves it as it is, unless the role has several parts
+        # Grouping leaves the role as it is, unless it has several parts.
+        role = intern(name.rpartition(".")[2])
         return Weight(name, role, shape, dtype, end - start, where=self._where, values=values)
 
     def _fail(self, reason: str, offset: int = 8) -> NoReturn:
