@@ -8,11 +8,27 @@ from math import prod
 from operator import add, floordiv, mod, mul, sub
 from typing import Any, Generic, TypeVar
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape, product
+from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown, product
 from shapeinspect.rules.lengths import larger, smaller
 from shapeinspect.rules.tensor import Tensor
 
 Numbers = tuple[Dim, ...]
+
+
+def one_number(numbers: Numbers | None) -> Dim | None:
+    """Return the number of a value of one; None where it is not known.
+
+    Args:
+        numbers: the integers that a value is, as far as they are known.
+
+    Example:
+        >>> one_number((3,)), one_number((UNKNOWN,)), one_number((3, 5)), one_number(None)
+        (3, None, None, None)
+    """
+    one = numbers[0] if numbers is not None and len(numbers) == 1 else None
+    return None if isinstance(one, Unknown) else one
+
+
 #: The type of the names of a graph's values.
 K = TypeVar("K", bound=Hashable)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 from shapeinspect.dims import UNKNOWN, Dim, Unknown
 from shapeinspect.rules.lengths import ceil_div, larger, smaller
-from shapeinspect_tensorflow.graph.evaluate import Numbers
+from shapeinspect_tensorflow.graph.evaluate import Numbers, one_number
 from shapeinspect_tensorflow.graph.flow import Branch, Loop, Ref, Step
 
 #: For each comparison, whether the counter is on its left where a loop counts up, and whether the end counts.
@@ -75,7 +76,7 @@ def rounds(
     found: dict[tuple[Ref, Dim, int, int], Dim] = {}
     for counter in counters or ():
         start = loop.inputs[counter.place]
-        begin, end = (None if ref is None else _one(numbers(ref)) for ref in (start, counter.end))
+        begin, end = (None if ref is None else one_number(numbers(ref)) for ref in (start, counter.end))
         pace = _pace(body, counter.place, step_of, numbers)
         if begin is None or pace is None or pace < 1:
             return None
@@ -92,9 +93,7 @@ def rounds(
     if len(found) == 1:
         (((end_ref, begin, pace, included), count),) = found.items()
         return Rounds(count, end_ref if (begin, pace, included) == (0, 1, 0) else None, places)
-    count, *others = found.values()
-    for other in others:
-        count = smaller(count, other)
+    count = reduce(smaller, found.values())
     return None if isinstance(count, Unknown) else Rounds(count, None, places)
 
 
@@ -128,7 +127,7 @@ class _Conditions:
             return [_Counter(self._places[value], end, included)]
         if {*inputs} & self._places.keys():
             return None
-        sides = [_one(self._numbers(side)) for side in (inputs[0], inputs[1])]
+        sides = [one_number(self._numbers(side)) for side in (inputs[0], inputs[1])]
         if not isinstance(sides[0], int) or not isinstance(sides[1], int):
             return None
         return _HOLDS[op](sides[0], sides[1])
@@ -155,10 +154,5 @@ def _pace(
     if maker is None or maker.node.op not in _ADDS or len(maker.inputs) != 2 or value not in maker.inputs:
         return None
     others = [ref for ref in maker.inputs if ref is not None and ref != value]
-    pace = _one(numbers(others[0])) if len(others) == 1 else None
+    pace = one_number(numbers(others[0])) if len(others) == 1 else None
     return pace if isinstance(pace, int) else None
-
-
-def _one(numbers: Numbers | None) -> Dim | None:
-    one = numbers[0] if numbers is not None and len(numbers) == 1 else None
-    return None if isinstance(one, Unknown) else one

@@ -9,14 +9,14 @@ from math import prod
 from typing import Any
 
 from shapeinspect.binary.window import Window
-from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown
+from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Block, Body, Call, Frozen, Layer, Model, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.shape_values import MOST
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
-from shapeinspect_tensorflow.graph.evaluate import Evaluator
+from shapeinspect_tensorflow.graph.evaluate import Evaluator, one_number
 from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
@@ -378,7 +378,7 @@ class _Builder:
             self.blocks.insert(first, Block(path, "if", tuple(bodies), inputs, outputs))
             return True
         condition, body = (self._file.subgraphs[number] for number in graphs)
-        count = rounds(operator, condition, body, lambda index: _one_number(part.evaluator.numbers(index)))
+        count = rounds(operator, condition, body, lambda index: one_number(part.evaluator.numbers(index)))
         name = "" if count is None else f"{path} (rounds)"
         if count is None:
             self._uncounted.append(path)
@@ -438,11 +438,6 @@ def _constant(tensor: Tensor) -> tuple[int, ...] | int | None:
     if numbers is None or len(numbers) > MOST or tensor.shape is None or len(tensor.shape) > 1:
         return None
     return numbers if tensor.shape else numbers[0]
-
-
-def _one_number(numbers: tuple[Dim, ...] | None) -> Dim | None:
-    one = numbers[0] if numbers is not None and len(numbers) == 1 else None
-    return None if isinstance(one, Unknown) else one
 
 
 def _op(operator: Operator) -> Op:
