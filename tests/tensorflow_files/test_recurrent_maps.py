@@ -44,9 +44,9 @@ def _check(path: Path, layer: Any, batch: int) -> None:
     # A dilated convolution pads by what the graph says, half of what the kernel spans besides one entry.
     spans = zip(layer.kernel_size, layer.dilation_rate, strict=True)
     padded = tuple((rate * (size - 1) // 2, rate * (size - 1) // 2) for size, rate in spans)
-    for name in ("kernel_size", "stride"):
-        assert settings[name] == getattr(layer, {"stride": "strides"}.get(name, name))
-    assert settings["padding"] in (layer.padding, padded)
+    dilated = any(rate > 1 for rate in layer.dilation_rate)
+    assert (settings["kernel_size"], settings["stride"]) == (layer.kernel_size, layer.strides)
+    assert settings["padding"] == (padded if dilated and layer.padding == "same" else layer.padding)
     assert settings.get("dilation", (1,) * len(layer.dilation_rate)) == layer.dilation_rate
     assert (settings["in_channels"], settings["hidden_size"]) == (2, 3)
     assert (settings["cell_function"], settings["gate_function"]) == ("tanh", "sigmoid")

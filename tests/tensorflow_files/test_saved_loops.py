@@ -203,23 +203,23 @@ def matrix() -> Any:
     return tf.Variable(tf.random.stateless_normal((6, 6), (3, 5)) * 0.2, name="matrix")
 
 
-def saved(folder: Path, name: str, matrix: Any) -> Path:
+def saved(folder: Path, make: Callable[[Any, Any], Any], free: tuple[int | None, ...], matrix: Any) -> Path:
     import tensorflow as tf
 
-    module, make = tf.Module(), FOUND[name]
+    module = tf.Module()
     module.matrix = matrix
-    spec = tf.TensorSpec(SIZES[name][0], tf.float32, name="x")
+    spec = tf.TensorSpec(free, tf.float32, name="x")
     module.run = tf.function(lambda x: make(x, matrix), input_signature=[spec])
-    tf.saved_model.save(module, str(folder / name), signatures=module.run)
-    return folder / name
+    tf.saved_model.save(module, str(folder / "saved"), signatures=module.run)
+    return folder / "saved"
 
 
 @pytest.mark.parametrize("name", list(FOUND))
 def test_a_loop_does_what_its_rounds_do_one_by_one(name: str, tmp_path: Path, matrix: Any) -> None:
     import tensorflow as tf
 
-    size = SIZES[name][1]
-    path = saved(tmp_path, name, matrix)
+    open_lengths, size = SIZES[name]
+    path = saved(tmp_path, FOUND[name], open_lengths, matrix)
     with counted() as seen:
         made = FOUND[name](tf.ones(size), matrix)
     free = inspect(str(path))
@@ -245,7 +245,7 @@ def test_the_work_of_a_loop_for_every_sample_is_written_with_their_number(
 ) -> None:
     from shapeinspect.dims import symbol
 
-    report = inspect(str(saved(tmp_path, "scanned", matrix)))
+    report = inspect(str(saved(tmp_path, scanned, SIZES["scanned"][0], matrix)))
     assert report.totals.macs == (symbol("N") - 1) * 2 * 6 * 6
     assert str(report).endswith("MACs        72*N - 72")
 
@@ -259,8 +259,7 @@ def test_a_loop_that_ends_by_its_numbers_says_that_its_work_is_unknown(tmp_path:
 
         return tf.while_loop(again, lambda value: (tf.matmul(value, matrix) * 0.01,), [x])[0]
 
-    FOUND["until_small"], SIZES["until_small"] = until_small, ((None, 6), (5, 6))
-    report = inspect(str(saved(tmp_path, "until_small", matrix)), [(5, 6)])
+    report = inspect(str(saved(tmp_path, until_small, (None, 6), matrix)), [(5, 6)])
     made = until_small(tf.ones((5, 6)), matrix)
     assert [report.model.values[one].shape for one in report.model.outputs] == [tuple(made.shape)]
     assert report.totals.macs is None
