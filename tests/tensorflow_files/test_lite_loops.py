@@ -91,6 +91,28 @@ def test_what_grows_with_every_round_is_as_long_as_the_last_one(tmp_path: Path) 
     assert report.totals.macs == 3 * PRODUCT
 
 
+def test_what_a_loop_in_a_loop_makes_longer_is_as_long_as_the_last_round(tmp_path: Path) -> None:
+    """Both end with the same operator: the inner one, which ends first, used to end behind the outer one."""
+    import tensorflow as tf
+
+    def make(x: Any, matrix: Any) -> Any:
+        shapes = [tf.TensorShape([]), tf.TensorShape([None, 6])]
+
+        def outer(place: Any, value: Any) -> Any:
+            def inner(place: Any, value: Any) -> Any:
+                return place + 1, tf.concat([value, tf.matmul(x, matrix)], 0)
+
+            given = [tf.constant(0), value]
+            return place + 1, tf.while_loop(lambda place, _value: place < 4, inner, given, shapes)[1]
+
+        return tf.while_loop(lambda place, _value: place < 3, outer, [tf.constant(0), x], shapes)[1]
+
+    path, made = _written(tmp_path / "nested.tflite", make)
+    report = inspect(str(path))
+    assert [report.model.values[name].shape for name in report.model.outputs] == [made.shape]
+    assert report.totals.macs == 3 * 4 * PRODUCT
+
+
 def test_work_that_is_less_in_every_round_is_that_of_all_rounds(tmp_path: Path) -> None:
     import tensorflow as tf
 

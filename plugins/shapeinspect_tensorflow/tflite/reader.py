@@ -386,8 +386,8 @@ class _Builder:
             self.values[name] = Value(name, (), "int32", constant=count)
         inner = replace(bodies[1], inputs=("", "", *bodies[1].inputs), outputs=("", *bodies[1].outputs))
         given = (name, "", *inputs)
-        self.blocks.append(
-            Block(path, "loop", (inner,), given, outputs, len(inputs), counted=count is not None)
+        self.blocks.insert(
+            first, Block(path, "loop", (inner,), given, outputs, len(inputs), counted=count is not None)
         )
         return True
 
