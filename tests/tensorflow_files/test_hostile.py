@@ -214,6 +214,38 @@ def test_refuses_loops_whose_rounds_hold_ever_more_loops(several: int, deep: int
         GRAPH.read(from_path(path))
 
 
+@pytest.mark.parametrize("counts", [(2, 1), (1, 2), (0, 2)])
+@pytest.mark.parametrize("op", ["If", "Case"])
+def test_branches_of_other_numbers_of_outputs_are_not_opened(
+    op: str, counts: tuple[int, int], tmp_path: Path
+) -> None:
+    """TensorFlow makes none: its branches return the same types."""
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    for name, code in (("asked", 10), ("x", 1)):
+        graph.node.add(name=name, op="Placeholder").attr["dtype"].type = code
+    choice = graph.node.add(name="choice", op=op, input=["asked", "x"])
+    for place, count in enumerate(counts):
+        function = graph.library.function.add()
+        function.signature.name = f"branch{place}"
+        function.signature.input_arg.add(name="a", type=1)
+        for number in range(count):
+            function.signature.output_arg.add(name=f"b{number}", type=1)
+            function.ret[f"b{number}"] = "a"
+        if op == "Case":
+            choice.attr["branches"].list.func.add(name=f"branch{place}")
+        else:
+            choice.attr[("then_branch", "else_branch")[place]].func.name = f"branch{place}"
+    graph.node.add(name="y", op="Relu", input=["choice:1"])
+    path = tmp_path / "choice.pb"
+    path.write_bytes(graph.SerializeToString())
+    model = GRAPH.read(from_path(path))
+    assert [layer.path for layer in model.layers] == ["choice", "y"]
+    assert not model.blocks
+    assert [note.text for note in model.notes] == ["what happens inside loops and branches (1) is not shown"]
+
+
 def test_a_cycle_ends(tmp_path: Path) -> None:
     from tensorflow.core.framework import graph_pb2, tensor_pb2, tensor_shape_pb2
 

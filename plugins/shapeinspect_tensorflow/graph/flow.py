@@ -310,6 +310,8 @@ class Flow:
     def branches(self, path: str) -> tuple[Branch, ...]:
         """Return the branches of a choice, that of the true condition first; none if one cannot be read.
 
+        All of them have as many outputs.
+
         Args:
             path: the unique name of an ``If`` or ``Case``.
 
@@ -329,7 +331,7 @@ class Flow:
             inner = self._opened(path, body, f"{path}/{name}", skipped=1)
             outputs = tuple(self.resolve(inner, output) for output in body.outputs)
             found.append(Branch(outputs, f"{path}/{name}"))
-        return tuple(found)
+        return tuple(found) if len({len(branch.outputs) for branch in found}) == 1 else ()
 
     def _function(self, function: object) -> Body | None:
         """Read a function that a node names."""
