@@ -64,11 +64,9 @@ def shape_computations(graph: Subgraph) -> frozenset[int]:
     needed |= {place for place, operator in enumerate(graph.operators) if read.isdisjoint(operator.outputs)}
     stack = list(needed)
     while stack:
-        operator = graph.operators[stack.pop()]
-        fixed, count = SETTINGS.get(operator.op, frozenset()), len(operator.inputs)
-        for slot, index in enumerate(operator.inputs):
+        for index in graph.operators[stack.pop()].operands(SETTINGS):
             place = makers.get(index)
-            if place is not None and place not in needed and not {slot, slot - count} & fixed:
+            if place is not None and place not in needed:
                 needed.add(place)
                 stack.append(place)
     return frozenset(range(len(graph.operators))) - needed

@@ -99,6 +99,20 @@ class Operator:
     options: Mapping[str, Any] | None
     instead: tuple[Operator, ...] = ()
 
+    def operands(self, settings: Mapping[str, frozenset[int]]) -> list[int]:
+        """Return the tensors that it reads and that are no settings.
+
+        Args:
+            settings: for each operator, the inputs that are settings, counted from the front or, below 0,
+                from the end.
+
+        Example:
+            >>> Operator("RESHAPE", "", (4, 7), (8,), {}).operands({"RESHAPE": frozenset({1})})
+            [4]
+        """
+        fixed, count = settings.get(self.op, frozenset()), len(self.inputs)
+        return [index for slot, index in enumerate(self.inputs) if not {slot, slot - count} & fixed]
+
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:

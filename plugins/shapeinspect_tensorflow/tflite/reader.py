@@ -209,11 +209,7 @@ class _Part:
             place = self.producers.get(stack.pop())
             if place in self.hidden and place is not None and place not in found:
                 found.add(place)
-                operator = self.graph.operators[place]
-                fixed, count = SETTINGS.get(operator.op, frozenset()), len(operator.inputs)
-                stack.extend(
-                    source for slot, source in enumerate(operator.inputs) if not {slot, slot - count} & fixed
-                )
+                stack.extend(self.graph.operators[place].operands(SETTINGS))
         return sorted(found)
 
     def fill(self, operator: Operator) -> None:
