@@ -246,6 +246,19 @@ def test_branches_of_other_numbers_of_outputs_are_not_opened(
     assert [note.text for note in model.notes] == ["what happens inside loops and branches (1) is not shown"]
 
 
+def test_a_setting_that_a_slice_of_nothing_computes_is_unknown(tmp_path: Path) -> None:
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    graph.node.add(name="cut", op="StridedSlice")
+    graph.node.add(name="y", op="Reshape", input=["x", "cut"])
+    path = tmp_path / "slice.pb"
+    path.write_bytes(graph.SerializeToString())
+    model = GRAPH.read(from_path(path))
+    assert [model.values[name].shape for name in model.outputs] == [None]
+
+
 def test_a_cycle_ends(tmp_path: Path) -> None:
     from tensorflow.core.framework import graph_pb2, tensor_pb2, tensor_shape_pb2
 

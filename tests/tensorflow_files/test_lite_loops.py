@@ -113,6 +113,23 @@ def test_what_a_loop_in_a_loop_makes_longer_is_as_long_as_the_last_round(tmp_pat
     assert report.totals.macs == 3 * 4 * PRODUCT
 
 
+@pytest.mark.parametrize("place", ["inputs", "outputs"])
+def test_a_round_that_carries_fewer_values_than_its_loop_has_unknown_work(place: str, tmp_path: Path) -> None:
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    path, _ = _written(tmp_path / "loop.tflite", _counted(0, 5, 1))
+    whole = flatbuffer_utils.read_model(str(path))
+    (loop,) = [
+        one for one in whole.subgraphs[0].operators if hasattr(one.builtinOptions, "bodySubgraphIndex")
+    ]
+    body = whole.subgraphs[loop.builtinOptions.bodySubgraphIndex]
+    setattr(body, place, list(getattr(body, place))[:-1])
+    flatbuffer_utils.write_model(whole, str(path))
+    report = inspect(str(path))
+    assert [layer.kind for layer in report.model.layers if layer.type == "WHILE"] == ["unknown"]
+    assert report.totals.macs_unknown == ("while",)
+
+
 def test_work_that_is_less_in_every_round_is_that_of_all_rounds(tmp_path: Path) -> None:
     import tensorflow as tf
 

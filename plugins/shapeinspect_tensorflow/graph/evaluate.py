@@ -139,7 +139,7 @@ class Evaluator(Generic[K]):
         if op == "Range":
             return _counted(parts)
         if op == "StridedSlice":
-            whole = None if inputs[0] is None else self._tensor(inputs[0], depth + 1)
+            whole = None if not inputs or inputs[0] is None else self._tensor(inputs[0], depth + 1)
             return None if whole is None else _cut(step.attributes, whole, parts[1:])
         return _combined(_ARITHMETIC[op], parts)
 

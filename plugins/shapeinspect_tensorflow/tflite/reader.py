@@ -374,6 +374,8 @@ class _Builder:
             self.blocks.insert(first, Block(path, "if", tuple(bodies), inputs, outputs))
             return True
         condition, body = (self._file.subgraphs[number] for number in graphs)
+        if not len(operator.inputs) == len(body.inputs) == len(body.outputs):
+            return False  # the loop and its graph do not carry the same values
         count = rounds(operator, condition, body, lambda index: one_number(part.evaluator.numbers(index)))
         name = "" if count is None else f"{path} (rounds)"
         if count is None:
