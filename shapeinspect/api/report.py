@@ -251,6 +251,47 @@ class Report:
         lines = table(self.model, view or View())
         return as_text(lines)
 
+    def to_markdown(self, view: View | None = None) -> str:
+        """Return the table as Markdown, as ``--format markdown`` prints it.
+
+        Args:
+            view: what to show; its width is not used.
+        """
+        from shapeinspect.render.markdown import markdown
+
+        return "\n".join(markdown(self.model, view or View()))
+
+    def to_csv(self) -> str:
+        """Return a record a layer as CSV, as ``--format csv`` prints it."""
+        from shapeinspect.render.records import csv_lines
+
+        return "\n".join((*csv_lines(self.model), ""))
+
+    def to_svg(self, view: View | None = None) -> str:
+        """Return the table as an SVG picture, as ``--format svg`` prints it.
+
+        Args:
+            view: what to show, and how wide; by default everything, 200 cells wide.
+        """
+        from shapeinspect.render.svg import svg
+
+        return "\n".join(svg(table(self.model, view or View()), self.model.source))
+
+    def to_dataframe(self, library: str | None = None) -> Any:
+        """Return a row a layer as a data frame; its columns are those of ``--format csv``.
+
+        Args:
+            library: ``pandas`` or ``polars``; the first of them that is installed where None.
+
+        Raises:
+            UsageError: if it is none of these.
+            MissingDependencyError: if it, or either, is not installed.
+        """
+        from shapeinspect.api.data_frame import frame
+        from shapeinspect.render.records import FIELDS, records
+
+        return frame(records(self.model), FIELDS, library)
+
     def __str__(self) -> str:
         return self.to_text()
 

@@ -129,6 +129,22 @@ def write_text(pieces: Iterable[str]) -> None:
         sys.stdout.flush()
 
 
+def joined(lines: Iterable[str]) -> Iterator[str]:
+    r"""Return lines as the pieces of one text.
+
+    Args:
+        lines: texts without line ends.
+
+    Example:
+        >>> "".join(joined(["a", "b"]))
+        'a\nb'
+    """
+    end = ""
+    for line in lines:
+        yield f"{end}{line}"
+        end = "\n"
+
+
 @contextmanager
 def _writing() -> Iterator[None]:
     if sys.stdout is None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import (
-    Format,
     Inputs,
     Model,
     Signature,
@@ -21,12 +20,20 @@ from shapeinspect.commands.options import (
 from shapeinspect.commands.refused import explained
 from shapeinspect.errors import ModelCodeError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shapeinspect import ir
+    from shapeinspect.render.table import View
+
 
 def run(
     model: Model,
     inputs: Inputs = None,
     signature: Signature = None,
-    format: Format = "table",  # noqa: A002  # the option's name
+    format: Annotated[  # noqa: A002  # the option's name
+        str, typer.Option("--format", "-f", help="table, json, markdown, csv or svg.")
+    ] = "table",
     depth: Annotated[
         int | None, typer.Option(help="Summarize containers deeper than this.", min=0, show_default=False)
     ] = None,
@@ -34,8 +41,9 @@ def run(
         str | None,
         typer.Option(
             help="Which columns, separated by commas: layer, kind, type, input, output, settings, weights, "
-            "common, params, bytes, macs. By default as many as fit; bytes, type, common, input, MACs, "
-            "weights and settings are dropped in this order.",
+            "common, params, bytes, macs; share (percent of the parameters), trainable, activations (bytes "
+            "of what is returned), from (what it reads). By default as many of those before share as fit; "
+            "bytes, type, common, input, MACs, weights and settings are dropped in this order.",
             show_default=False,
         ),
     ] = None,
@@ -58,13 +66,16 @@ def run(
             help="tree, the layers in their containers, or calls, a row for every call as they run."
         ),
     ] = "tree",
+    legend: Annotated[
+        bool, typer.Option("--legend", help="Explain the letters and settings below the table.")
+    ] = False,
     unfold: Annotated[bool, typer.Option("--unfold", help="List repeated blocks one by one.")] = False,
     width: Width = None,
     traceback: Traceback = False,
 ) -> None:
     """Print every layer of a model: what goes in, what comes out, its weights in both layouts."""
     del traceback  # main() has read it
-    check_format(format)
+    check_format(format, *_FORMATS)
     from shapeinspect.api.report import inspect
     from shapeinspect.render.table import View, table
 
@@ -77,18 +88,41 @@ def run(
         sort=sort,
         order=order,  # type: ignore[arg-type]  # as above
         unfold=unfold,
+        legend=legend,
     )
     source, given = signed(model, signature), input_specs(inputs)
     try:
         report = inspect(source, given)
     except ModelCodeError as error:
-        if not given or format == "json":
+        if not given or format != "table":
             raise
         output.write(explained(error, source, given, lambda: view))
         raise typer.Exit(1) from None
-    if format == "json":
+    if format == "table":
+        output.write(table(report.model, view))
+    else:
+        output.write_text(_form(report.model, view, format))
+
+
+#: What ``--format`` takes.
+_FORMATS = ("table", "json", "markdown", "csv", "svg")
+
+
+def _form(model: ir.Model, view: View, form: str) -> Iterable[str]:
+    """Return a table in another form than lines of a terminal, piece by piece."""
+    if form == "json":
         from shapeinspect.render.data import to_json
 
-        output.write_text(to_json(report.model, order))
-    else:
-        output.write(table(report.model, view))
+        return to_json(model, view.order)
+    if form == "csv":
+        from shapeinspect.render.records import csv_lines
+
+        return output.joined(csv_lines(model))
+    if form == "markdown":
+        from shapeinspect.render.markdown import markdown
+
+        return output.joined(markdown(model, view))
+    from shapeinspect.render.svg import svg
+    from shapeinspect.render.table import table
+
+    return output.joined(svg(table(model, view), model.source))

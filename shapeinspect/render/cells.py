@@ -242,10 +242,25 @@ def macs(amount: Dim | None) -> str:
         >>> macs(118013952 * symbol("N")), macs(None)
         ('118 M', '?')
     """
+    return amount_of_one(amount)
+
+
+def amount_of_one(amount: Dim | None, unit: str = "") -> str:
+    """Write an amount for one sample: the batch counts as 1 where the amount of all samples is the same.
+
+    Args:
+        amount: the amount.
+        unit: its unit, such as ``"B"`` for bytes.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> amount_of_one(3136 * symbol("N"), "B")
+        '3.14 kB'
+    """
     if amount is None:
         return "?"
     value = substitute(amount, dict.fromkeys(BATCH, 1)) if grows_with_batch(amount) else amount
-    return short(value) if isinstance(value, int) else printable(str(value), 40)
+    return short(value, unit) if isinstance(value, int) else printable(str(value), 40)
 
 
 #: The batches for which an amount that is no plain product is computed: small ones, and some beyond bounds.

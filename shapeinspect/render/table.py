@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain
 from typing import Literal, TypeAlias
 
-from shapeinspect.dims import symbols
+from shapeinspect.dims import Dim, symbols
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Call, Layer, Model, Value, Weight
+from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.layer_names import matching, row_label, similar
-from shapeinspect.render import cells, listing, roles
+from shapeinspect.render import cells, listing
+from shapeinspect.render.activations import activations
 from shapeinspect.render.grid import Column, Grid, Line, measure
+from shapeinspect.render.legend import legend
 from shapeinspect.render.letters import Letters
-from shapeinspect.render.totals import Totals, of_model, weigh
+from shapeinspect.render.rows import ALL_COLUMNS, COLUMNS, Sheet, Texts, weights_of
+from shapeinspect.render.totals import Totals, of_model
 from shapeinspect.render.tree import Node, build, fold, shorten
 from shapeinspect.text import many, printable
 from shapeinspect.units import count, short
-
-#: The columns, left to right. Where the terminal is too narrow, columns are dropped by rank, the highest
-#: first: bytes, type, common, input, MACs, weights, settings; those for which there is room again come
-#: back. Where the source has only weights, their column stays.
-COLUMNS: dict[str, Column] = {
-    "layer": Column("layer", style="path", elastic=True),
-    "kind": Column("kind", style="kind", elastic=True),
-    "type": Column("type", style="dim", rank=6),
-    "input": Column("input", rank=4, elastic=True),
-    "output": Column("output", elastic=True),
-    "settings": Column("settings", rank=1, elastic=True),
-    "weights": Column("weights", rank=2, elastic=True),
-    "common": Column("common", style="common", rank=5, elastic=True),
-    "params": Column("params", right=True, style="number"),
-    "bytes": Column("bytes", right=True, style="number", rank=7),
-    "macs": Column("MACs", right=True, style="number", rank=3),
-}
 
 SORTS = ("params", "bytes", "macs", "path")
 
 #: How many types of layers whose work is unknown are named below the table.
 _MOST_TYPES = 4
 ORDERS = ("tree", "calls")
+
+#: A width that no table reaches.
+_UNLIMITED = 1 << 30
 
 LayoutChoice: TypeAlias = Literal["both", "native", "common"]
 Order: TypeAlias = Literal["tree", "calls"]
@@ -61,6 +49,7 @@ class View:
         order: ``tree`` for the layers in their containers, ``calls`` for a flat list in the order of
             execution, a row for every call.
         unfold: whether equal blocks are listed one by one.
+        legend: whether the letters and settings are explained below.
 
     Example:
         >>> View(width=80).layout
@@ -75,12 +64,13 @@ class View:
     sort: str | None = None
     order: Order = "tree"
     unfold: bool = False
+    legend: bool = False
 
     def __post_init__(self) -> None:
-        wrong = [name for name in self.columns if name not in COLUMNS]
+        wrong = [name for name in self.columns if name not in ALL_COLUMNS]
         if wrong:
             raise UsageError(
-                f"invalid value {wrong[0]!r} for '--columns'", expected=f"one of: {', '.join(COLUMNS)}"
+                f"invalid value {wrong[0]!r} for '--columns'", expected=f"one of: {', '.join(ALL_COLUMNS)}"
             )
         if self.sort is not None and self.sort not in SORTS:
             raise UsageError(
@@ -96,6 +86,23 @@ class View:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a table, before they are put into lines.
+
+    Args:
+        title: the source and what it is.
+        ends: the inputs and outputs, a line each.
+        grid: the rows; None if there are none.
+        below: the sums, what a filter found, and the notes.
+    """
+
+    title: Line
+    ends: tuple[Line, ...]
+    grid: Grid | None
+    below: tuple[Line, ...]
+
+
 def table(model: Model, view: View) -> list[Line]:
     """Draw a model.
 
@@ -106,23 +113,53 @@ def table(model: Model, view: View) -> list[Line]:
     Returns:
         styled lines without line ends.
     """
+    shown = parts(model, view)
+    lines = [shown.title, *shown.ends]
+    if shown.grid is not None:
+        lines += [*_hidden(shown.grid), (), *shown.grid.lines()]
+    return [*lines, (), *shown.below]
+
+
+def parts(model: Model, view: View, *, narrow: bool = True) -> Parts:
+    """Take a table apart, for a form that is no grid of cells.
+
+    Args:
+        model: a model that went through ``layout.normalize`` and ``infer``.
+        view: what to show.
+        narrow: whether columns are given up and lines wrapped where they are too wide.
+    """
+    view = view if narrow else replace(view, width=_UNLIMITED)
     letters = Letters(model)
-    lines = [_title(model), *_ends(model, letters)]
     chosen = None if view.filter is None else matching(model, view.filter).layers
     pairs = list(_pairs(model, view, chosen))
-    if pairs:
-        grid = _fitted(model, view, letters, pairs)
-        lines += [*_hidden(grid), (), *grid.lines()]
+    grid = _fitted(model, view, letters, pairs) if pairs else None
+    below: list[Line] = []
     if view.filter is not None and chosen is not None:
-        lines += [(), *_wrap(_matches(model, view.filter, len(chosen)), view.width, "  ", "dim")]
-    lines += [
-        (),
-        *(part for line in _sums(of_model(model), model, letters) for part in _fit(line, view.width)),
-    ]
+        below += [*_wrap(_matches(model, view.filter, len(chosen)), view.width, "  ", "dim"), ()]
+    sums = [*_sums(of_model(model), model, letters), *_returned(model, view, letters)]
+    below += [part for line in sums for part in _fit(line, view.width)]
+    if view.legend:
+        below += [(), *legend(model, view.width), ()] if model.notes else [(), *legend(model, view.width)]
     for note in model.notes:
         about = f"{printable(note.about)}: " if note.about else ""
-        lines += _wrap(f"note  {about}{printable(note.text, 2000)}", view.width, "      ")
-    return lines
+        below += _wrap(f"note  {about}{printable(note.text, 2000)}", view.width, "      ")
+    return Parts(_title(model), tuple(_ends(model, letters)), grid, tuple(below))
+
+
+def _returned(model: Model, view: View, letters: Letters) -> Iterator[Line]:
+    """Add up the column of activations, where it is shown."""
+    if "activations" in view.columns and model.calls:
+        containers = {layer.path for layer in model.layers if layer.kind == "module"}
+        calls = [call for call in model.calls if call.layer not in containers and not call.spare]
+        size, lacking = activations(calls, model.values)
+        amount = letters.amount(size)
+        text = cells.at_least(cells.amount_of_one(amount, "B"), lacking)
+        yield (("activations ", "dim"), (f"{text} for each N" if _is_for_each(amount) else text, ""))
+
+
+def _is_for_each(amount: Dim | None) -> bool:
+    """Tell whether an amount is that of one sample of a batch."""
+    return amount is not None and bool(symbols(amount) & set(cells.BATCH)) and cells.grows_with_batch(amount)
 
 
 def _title(model: Model) -> Line:
@@ -147,7 +184,7 @@ def _hidden(grid: Grid) -> Iterator[Line]:
 
 
 def _columns(view: View, has_calls: bool) -> list[Column]:
-    columns = [COLUMNS[name] for name in _names(view)]
+    columns = [ALL_COLUMNS[name] for name in _names(view)]
     if not has_calls:
         weights = (COLUMNS["weights"], COLUMNS["common"] if view.layout == "common" else None)
         columns = [replace(column, rank=0) if column in weights else column for column in columns]
@@ -177,7 +214,7 @@ def _fitted(model: Model, view: View, letters: Letters, pairs: Sequence[tuple[st
     if grid.is_short_of(COLUMNS["weights"].name):
         places = [index for index, name in enumerate(_names(view)) if name == "weights"]
         for (_, node), group in zip(pairs, groups, strict=True):
-            for row, text in zip(group, _weights_of(node, brief=True), strict=False):
+            for row, text in zip(group, weights_of(node, brief=True), strict=False):
                 for place in places:
                     row[place] = text
         grid = measure(columns, list(chain.from_iterable(groups)), view.width)
@@ -205,13 +242,13 @@ def _groups(
     names = _names(view)
     groups: list[list[list[str]]] = []
     drawn: dict[int, list[list[str]]] = {}
-    shapes: dict[str, str] = {}
+    sheet = Sheet(model, letters)
     for label, node in pairs:
         known = drawn.get(node.signature)
         if known is None:
             whole = not node.children or _cut_off(label, node, view)
-            known = _Texts(model, node, whole, letters, shapes).rows(names)
-            if _alike(node):
+            known = Texts(sheet, node, whole).rows(names)
+            if "from" not in names and _alike(node):
                 drawn[node.signature] = known
         first = known[0].copy()
         if "layer" in names:
@@ -251,108 +288,6 @@ def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[
         yield "  " * level + (f"{name} ×{node.count}" if node.count > 1 else name), node
         if node.children and (depth is None or level < depth):
             stack.extend((child, level + 1) for child in reversed(node.children))
-
-
-@dataclass(frozen=True)
-class _Texts:
-    """The cells of one node: a first row, and further ones for more weights and calls."""
-
-    model: Model
-    node: Node
-    whole: bool
-    letters: Letters
-    shapes: dict[str, str]  # of every value that has been written
-
-    def rows(self, names: Sequence[str]) -> list[list[str]]:
-        columns = [_CELLS[name](self) for name in names]
-        height = max(1, *(len(column) for column in columns))
-        return [[column[row] if row < len(column) else "" for column in columns] for row in range(height)]
-
-    def layer(self) -> list[str]:
-        return []
-
-    def kind(self) -> list[str]:
-        return [cells.kind(self.node.layer)] if self.node.layer else []
-
-    def type(self) -> list[str]:
-        return [printable(self.node.layer.type, 60)] if self.node.layer else []
-
-    def settings(self) -> list[str]:
-        return [cells.settings(self.node.layer)] if self.node.layer else []
-
-    def input(self) -> list[str]:
-        return [text for text, _ in self._calls]
-
-    def output(self) -> list[str]:
-        return [text for _, text in self._calls]
-
-    @cached_property
-    def _calls(self) -> list[tuple[str, str]]:
-        ends = [(self._shapes(call.inputs), self._shapes(call.outputs)) for call in self.node.calls]
-        unique = list(dict.fromkeys(ends))
-        if len(unique) == 1 and len(ends) > 1:
-            return [(unique[0][0], f"{unique[0][1]}  {len(ends)} calls")]
-        return unique
-
-    def _shapes(self, names: Sequence[str]) -> str:
-        return cells.several([self.shapes.get(name) or self._shape(name) for name in names if name])
-
-    def _shape(self, name: str) -> str:
-        value = self.model.values.get(name) or Value(name)
-        if value.element is not None:
-            text = f"list of {cells.shape(self.letters.shape(value.element), None)}"
-        else:
-            text = cells.shape(self.letters.shape(value.shape), value.axes)
-        self.shapes[name] = text
-        return text
-
-    def weights(self) -> list[str]:
-        return _weights_of(self.node)
-
-    def common(self) -> list[str]:
-        return [cells.common(row.weight) for row in roles.rows(_stored(self.node))]
-
-    def params(self) -> list[str]:
-        sums = self._sums
-        return [cells.at_least(count(sums.params), sums.unknown)] if sums.params or sums.unknown else []
-
-    def bytes(self) -> list[str]:
-        sums = self._sums
-        missing = sums.bytes_unknown
-        return [cells.at_least(short(sums.bytes, "B"), missing)] if sums.bytes or missing else []
-
-    def macs(self) -> list[str]:
-        sums = self._sums
-        if not self._working_calls or (sums.macs == 0 and not sums.macs_unknown):
-            return []
-        return [cells.at_least(cells.macs(self.letters.amount(sums.macs)), len(sums.macs_unknown))]
-
-    @cached_property
-    def _sums(self) -> Totals:
-        below = self.node.walk() if self.whole else iter([self.node])
-        weights = [weight for node in below if node.layer for weight in node.layer.weights]
-        return weigh(weights, self._working_calls)
-
-    @cached_property
-    def _working_calls(self) -> list[Call]:
-        below = self.node.walk() if self.whole else iter([self.node])
-        calls = [call for node in below if node.layer and node.layer.kind != "module" for call in node.calls]
-        # Of several branches one counts; a row of another one tells its own work.
-        return [call for call in calls if not call.spare] if self.node.children else calls
-
-
-def _stored(node: Node) -> tuple[Weight, ...]:
-    return node.layer.weights if node.layer else ()
-
-
-def _weights_of(node: Node, *, brief: bool = False) -> list[str]:
-    return [
-        f"{printable(row.name, 48)} {cells.native(row.weight)}" + (f" ×{row.count}" if row.count > 1 else "")
-        for row in roles.rows(_stored(node), brief=brief)
-    ]
-
-
-_CELLS: dict[str, Callable[[_Texts], list[str]]] = {name: getattr(_Texts, name) for name in COLUMNS}
 
 
 def _sums(totals: Totals, model: Model, letters: Letters) -> Iterator[Line]:
@@ -397,7 +332,7 @@ def _work(letters: Letters, totals: Totals) -> str:
     text = cells.at_least(cells.macs(amount), len(totals.macs_unknown))
     if amount is None or isinstance(amount, int):
         return text
-    batch = symbols(amount) & set(cells.BATCH) if cells.grows_with_batch(amount) else frozenset()
+    batch = symbols(amount) & set(cells.BATCH) if _is_for_each(amount) else frozenset()
     if not text.endswith("…"):
         return f"{text} for each N" if batch else text
     return f"depend on {', '.join(sorted(symbols(amount) - batch))}: set with --input"

@@ -15,7 +15,8 @@ from shapeinspect.layout import normalize
 from shapeinspect.render import cells
 from shapeinspect.render.data import to_dict
 from shapeinspect.render.grid import Column, draw, width
-from shapeinspect.render.table import COLUMNS, View, table
+from shapeinspect.render.rows import COLUMNS
+from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import of_model
 from shapeinspect.render.tree import build, fold
 

@@ -70,6 +70,8 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 COMMANDS = [
     *(f"show {model}{more}" for model in "AW" for more in ("", " --unfold", " --format json", " --width 60")),
+    "show A --legend",
+    *(f"show {model} --format {form}" for model in "AW" for form in ("markdown", "csv", "svg")),
     "show A --filter none", "show A --input 1,4,9,9", f"show A --input {EVIL}=1", "show A --layer none",
     "explain A", "explain A none", "explain A --format json", "fit A", "fit A --format json",
     "check A", "check A --input 1,4,9,9", "check A --spec SPEC", "check A --spec RIGHT", "check W",
