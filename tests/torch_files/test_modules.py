@@ -84,6 +84,58 @@ def test_a_leaf_alone_and_a_module_in_a_checkpoint(tmp_path: Path, read, layers)
     assert any('"model"' in note.text and '"optimizer" (2 values' in note.text for note in model.notes)
 
 
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("key", [None, "model"])
+def test_a_traced_module_is_its_modules(
+    tmp_path: Path, weights, layers, container: str, key: str | None
+) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 5, (3, 7), stride=2), nn.BatchNorm2d(5), nn.Flatten(), nn.Linear(60, 11))
+    traced = torch.fx.symbolic_trace(net.eval())
+    path = tmp_path / "net.pt"
+    torch.save(traced if key is None else {key: traced, "epoch": 3}, path, **CONTAINERS[container])
+    model = ADAPTER.read(from_path(path))
+    kinds = {"0": "conv", "1": "batch_norm", "2": "flatten", "3": "linear"}
+    assert {path: layer.kind for path, layer in layers(model).items()} == {"GraphModule": "module", **kinds}
+    assert {name: tuple(weight.shape) for name, weight in weights(model).items()} == {
+        name: tuple(tensor.shape) for name, tensor in traced.state_dict().items()
+    }
+    assert not any("no tensors" in note.text for note in model.notes)
+
+
+class Given:
+    """An object that is built from a tensor."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Given, (self.tensor,)
+
+
+class Strange:
+    """An object that is built from a storage, in a way that torch does not know."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Strange, (self.tensor.storage(), (3, 7))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_an_object_is_built_from_is_counted_or_said_to_be_left_out(tmp_path: Path, weights) -> None:
+    path = tmp_path / "objects.pt"
+    torch.save({"given": Given(torch.zeros(3, 7)), "w": torch.zeros(2, 5)}, path)
+    model = ADAPTER.read(from_path(path))
+    assert {tuple(weight.shape) for weight in weights(model).values()} == {(3, 7), (2, 5)}
+    torch.save({"strange": Strange(torch.zeros(3, 7)), "w": torch.zeros(2, 5)}, path)
+    model = ADAPTER.read(from_path(path))
+    assert {tuple(weight.shape) for weight in weights(model).values()} == {(2, 5)}
+    assert [note.text for note in model.notes if "not counted" in note.text] == [
+        "1 storage belongs to objects of an unknown form: not counted"
+    ]
+
+
 def test_shared_module_counts_once(tmp_path: Path, read, weights) -> None:
     inner = nn.Linear(3, 3)
     path = tmp_path / "a.pt"

@@ -186,6 +186,7 @@ def loaded(source: Source, container: Container) -> Loaded:
     notes: tuple[Note, ...] = (
         *_about_choice(chosen, container.holder),
         *_about_tensors([*all_tensors, *code_tensors.values()], survey[top].tensors, container.holder),
+        *_about_unread(tensors.unread(container.pickle.outside)),
         *_about_names(names),
     )
     followed = None
@@ -257,6 +258,14 @@ def _about_tensors(tensors: Sequence[Tensor], counted: int, holder: str) -> list
     if special:
         notes.append(Note(f"some weights are stored in a special form: {_list(special)}"))
     return notes
+
+
+def _about_unread(count: int) -> list[Note]:
+    """Say that numbers are in the file which no tensor that is known here has."""
+    if not count:
+        return []
+    verb = "belongs" if count == 1 else "belong"
+    return [Note(f"{many(count, 'storage')} {verb} to objects of an unknown form: not counted")]
 
 
 def _about_names(names: Sequence[str]) -> list[Note]:

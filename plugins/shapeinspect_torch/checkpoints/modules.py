@@ -9,7 +9,7 @@ from shapeinspect.binary.pickles.records import Global, Node, Persistent, Reduce
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.pickles.collect import Budget, Named, Values, to_weight
 from shapeinspect_torch.pickles.collect import settings as of_hqq
-from shapeinspect_torch.pickles.contents import is_module, is_script
+from shapeinspect_torch.pickles.contents import TRACED, attributes, is_module, is_script
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.quantized.declared import Declared
@@ -25,6 +25,8 @@ _LISTS = frozenset(("torch.Size", *(f"torch.jit._pickle.build_{of}list" for of i
 #: HQQ's linear layer, and the attributes with which quantizers' layers describe their weights.
 _HQQ, _SIZES = ".HQQLinear", frozenset({"bits", "nbits", "w_bit", "group_size"})
 
+#: The class of the modules that torch.fx traces.
+_TRACED_CLASS = "torch.fx.graph_module.GraphModule"
 #: What makes a dictionary in TorchScript's pickle: it, and its type.
 _TAGGED = "torch.jit._pickle.restore_type_tag"
 
@@ -81,7 +83,8 @@ def walk(path: str, top: Node, tensors: Rebuilder, budget: Budget, code: Code) -
 
 def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Module, list[tuple[str, Node]]]:
     name = class_name(node)
-    state = node.state if isinstance(node.state, dict) else {}
+    held = attributes(node)
+    state = held if isinstance(held, dict) else {}
     if is_script(node):
         roles = code.roles(name)
         named = [(key_name(key), value) for key, value in state.items()]
@@ -131,6 +134,8 @@ def class_name(node: Reduce) -> str:
         node: its record.
     """
     cls = node.func
+    if spelled(cls) in TRACED:
+        return _TRACED_CLASS
     if spelled(cls) in ("copyreg._reconstructor", "copy_reg._reconstructor"):
         cls = node.args[0] if type(node.args) is tuple and node.args else None
     if type(cls) is Persistent and type(cls.pid) is tuple and len(cls.pid) > 1:

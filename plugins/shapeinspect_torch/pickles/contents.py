@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shapeinspect.binary.pickles.records import Node, Reduce, SetOf, key_name
+from shapeinspect.binary.pickles.records import Node, Reduce, SetOf, key_name, spelled
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 
 #: Keys under which training scripts keep the model itself.
@@ -15,6 +15,10 @@ _MODEL = ("state_dict", "model_state_dict", "model", "module")
 _PERHAPS = ("net", "network", "params", "weights", "params_ema", "model_ema", "ema", "student", "teacher")
 #: Names of a second set of the same weights.
 _AVERAGE = re.compile(r"ema|swa|avg|average|best|shadow|teacher|target|momentum")
+#: What builds a traced module again, from its attributes and its code. Source: ``torch/fx/graph_module.py``.
+TRACED = frozenset(
+    f"torch.fx.graph_module.reduce_{kind}" for kind in ("graph_module", "package_graph_module")
+)
 _MOST = 2**63
 #: The maximum depth of a checkpoint's entries, and the most keys that may lead to the model.
 _MAX_OPEN = 200_000
@@ -74,9 +78,22 @@ def is_module(node: Node) -> bool:
     Args:
         node: the record.
     """
-    if type(node) is not Reduce or not isinstance(node.state, dict):
+    state = attributes(node)
+    if not isinstance(state, dict):
         return False
-    return ("_modules" in node.state and "_parameters" in node.state) or is_script(node)
+    return ("_modules" in state and "_parameters" in state) or is_script(node)
+
+
+def attributes(node: Node) -> Node:
+    """Return what a pickled object's attributes are set from; None for anything else.
+
+    Args:
+        node: the record.
+    """
+    if type(node) is not Reduce:
+        return None
+    traced = spelled(node.func) in TRACED and type(node.args) is tuple and node.args
+    return node.args[0] if traced else node.state
 
 
 def is_script(node: Node) -> bool:
@@ -95,7 +112,8 @@ def children(node: Node) -> Iterator[tuple[str, Node]]:
         node: any record or value.
     """
     if type(node) is Reduce:
-        for part in (node.pairs, node.items, node.state):
+        given = None if spelled(node.func) in TRACED else node.args
+        for part in (node.pairs, node.items, attributes(node), given):
             if part is not None and type(part) is not Reduce:
                 yield from children(part)
     elif isinstance(node, dict):

@@ -8,7 +8,7 @@ Source: ``torch/_utils.py`` (the ``_rebuild_*`` functions and their arguments), 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NoReturn, TypeAlias
 
@@ -113,6 +113,19 @@ class Rebuilder:
             if start + size_of_view > self._length(size):
                 self.refuse(f"a view reaches beyond storage {key}")
         return Storage(key, dtype, self._length(size), start, _text(location) or "")
+
+    def unread(self, outside: Iterable[Persistent]) -> int:
+        """Return how many storages belong to no tensor that was rebuilt.
+
+        Args:
+            outside: what the pickle stores outside itself.
+        """
+        keys = {
+            _text(item.pid[2]) or str(item.pid[2])
+            for item in outside
+            if type(item.pid) is tuple and len(item.pid) in (5, 6) and _text(item.pid[0]) == "storage"
+        }
+        return len(keys - {storage.key for storage in self._storages.values()})
 
     def dtype(self, node: Node) -> str | None:
         """Return the element type that a record such as ``torch.float16`` names.
