@@ -87,3 +87,25 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """List the public names; none is imported by that."""
     return sorted(__all__)
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Explain the shape errors of a notebook's cells: ``%load_ext shapeinspect``.
+
+    Args:
+        shell: IPython's shell.
+    """
+    from shapeinspect.notebook import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """Explain no further errors: ``%unload_ext shapeinspect``.
+
+    Args:
+        shell: IPython's shell.
+    """
+    from shapeinspect.notebook import unload
+
+    unload(shell)

@@ -16,7 +16,7 @@ from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.render.grid import as_text
 from shapeinspect.sources.source import InputSpec
-from shapeinspect.text import one_line
+from shapeinspect.text import many, one_line
 
 SCHEMA = 1
 
@@ -93,8 +93,13 @@ class Explanation:
     def __str__(self) -> str:
         return self.to_text()
 
+    def _repr_html_(self) -> str:
+        from shapeinspect.render.notebook import preformatted
+
+        return preformatted(self.lines(100))
+
     def __repr__(self) -> str:
-        return one_line(f"<Explanation of {self.source}: {len(self.layers)} layers>")
+        return one_line(f"<Explanation of {self.source}: {many(len(self.layers), 'layer')}>")
 
 
 def explain(source: Any, /, layer: str | None = None, input: Any = None, **settings: Any) -> Explanation:  # noqa: A002  # the field's word for it

@@ -117,6 +117,11 @@ class Difference:
     def __repr__(self) -> str:
         return one_line(f"<Difference: {self.verdict}>")
 
+    def _repr_html_(self) -> str:
+        from shapeinspect.render.notebook import preformatted
+
+        return preformatted(render.diff_table(self.comparison, 100))
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from shapeinspect.render.styled import styled
 

@@ -140,6 +140,11 @@ class Divergence:
     def __repr__(self) -> str:
         return visible(f"<Divergence: {self.verdict}>")
 
+    def _repr_html_(self) -> str:
+        from shapeinspect.render.notebook import preformatted
+
+        return preformatted(render.divergence_table(self.trace, 100))
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from shapeinspect.render.styled import styled
 

@@ -103,6 +103,11 @@ class Fit:
         """Return the answer as plain data, as ``--format json`` prints it."""
         return fit_data(self.solution)
 
+    def _repr_html_(self) -> str:
+        from shapeinspect.render.notebook import preformatted
+
+        return preformatted(self.lines(100))
+
     def __str__(self) -> str:
         return self.to_text()
 

@@ -24,7 +24,7 @@ from shapeinspect.render.totals import Totals, of_model, weigh
 from shapeinspect.sources.imports import from_import_string
 from shapeinspect.sources.remote import from_url, is_url
 from shapeinspect.sources.source import Source, from_object, from_path, is_import_string, with_inputs
-from shapeinspect.text import one_line
+from shapeinspect.text import many, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -296,7 +296,15 @@ class Report:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return one_line(f"<Report of {self.model.source}: {len(self.model.layers)} layers>")
+        return one_line(f"<Report of {self.model.source}: {many(len(self.model.layers), 'layer')}>")
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.keys())
+
+    def _repr_html_(self) -> str:
+        from shapeinspect.render.notebook import opening
+
+        return opening(self.model)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from shapeinspect.render.styled import styled

@@ -6,23 +6,11 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from shapeinspect.render.grid import Line, width
+from shapeinspect.render.palette import COLORS, GROUND, MONOSPACE, TEXT
 from shapeinspect.text import one_line
 
 #: The size of a character cell and the margin, in pixels: a monospaced font is 0.6 as wide as high.
 _ADVANCE, _LEADING, _MARGIN, _FONT = 7.8, 19, 16, 13
-
-#: The styles' colors on a light and on a dark ground; the contrast to the ground is at least 4.5.
-_COLORS = {
-    "heading": ("#101418", "#f2f4f6"),
-    "rule": ("#c3c9d0", "#3d444c"),
-    "dim": ("#5b6570", "#9aa4af"),
-    "path": ("#0b6478", "#6cc7dc"),
-    "kind": ("#2b6a2f", "#8ccf90"),
-    "common": ("#8a2f86", "#dc9ad9"),
-    "number": ("#7d5200", "#e3b866"),
-    "note": ("#7d5200", "#e3b866"),
-    "error": ("#b3261e", "#ff8a80"),
-}
 
 
 def svg(lines: Sequence[Line], title: str) -> Iterator[str]:
@@ -59,16 +47,14 @@ def _pieces(line: Line) -> Iterator[str]:
         start = column + len(text) - len(shown)
         column += width(text)
         if shown.rstrip():
-            name = f' class="{style}"' if style in _COLORS else ""
+            name = f' class="{style}"' if style in COLORS else ""
             yield f'<tspan x="{_MARGIN + start * _ADVANCE:.1f}"{name}>{escape(shown.rstrip())}</tspan>'
 
 
 def _style() -> str:
-    plain = (
-        "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#1f262d}"
-    )
-    bold = ".heading,.error{font-weight:700}.note{font-style:italic}.ground{fill:#fcfcfb}"
-    light = "".join(f".{name}{{fill:{colors[0]}}}" for name, colors in _COLORS.items())
-    dark = "".join(f".{name}{{fill:{colors[1]}}}" for name, colors in _COLORS.items())
-    ground = ".ground{fill:#14181c}text{fill:#d9dee3}"
+    plain = f"text{{font:{_FONT}px {MONOSPACE};fill:{TEXT[0]}}}"
+    bold = f".heading,.error{{font-weight:700}}.note{{font-style:italic}}.ground{{fill:{GROUND[0]}}}"
+    light = "".join(f".{name}{{fill:{colors[0]}}}" for name, colors in COLORS.items())
+    dark = "".join(f".{name}{{fill:{colors[1]}}}" for name, colors in COLORS.items())
+    ground = f".ground{{fill:{GROUND[1]}}}text{{fill:{TEXT[1]}}}"
     return f"{plain}\n{bold}\n{light}\n@media(prefers-color-scheme:dark){{{ground}{dark}}}\n"

@@ -128,13 +128,25 @@ def source_line(frame: FrameType, line: int) -> str:
 
 
 def place_of(frame: FrameType, line: int) -> str:
-    """Return the location of a line: ``file.py:12``.
+    """Return the location of a line: ``file.py:12``, or ``In[3]:12`` in the cell of a notebook.
 
     Args:
         frame: a frame that runs it.
         line: its number.
     """
-    return f"{os.path.basename(frame.f_code.co_filename)}:{line}"
+    file = frame.f_code.co_filename
+    return f"{_cell_of(file) or os.path.basename(file)}:{line}"
+
+
+def _cell_of(file: str) -> str | None:
+    """Return the cell of a notebook whose code has a file's name.
+
+    Source: IPython's ``CachingCompiler.format_code_name`` returns the pair ``("Cell", "In[3]")`` for a cell.
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    naming = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    known = None if naming is None else naming(file)
+    return str(known[1]) if known else None
 
 
 def running_place(packages: tuple[str, ...]) -> str | None:
