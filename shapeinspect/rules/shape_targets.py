@@ -87,9 +87,7 @@ def lettered(kind: str, attributes: Attributes, inputs: tuple[Any, ...]) -> Mapp
     lengths = attributes.get("lengths", {})
     found = {}
     for index, letter in LETTERS.get(kind, {}).items():
-        number = inputs[index] if index < len(inputs) else None
-        if isinstance(number, tuple):
-            number = number[0] if len(number) == 1 else None
+        number = _single(inputs[index]) if index < len(inputs) else None
         if number is not None and isinstance(lengths.get(letter), Unknown):
             found[letter] = number
     return {"lengths": {**lengths, **found}} if found else {}
@@ -112,9 +110,16 @@ def _completed(name: str, attributes: Attributes, value: tuple[Any, ...]) -> Map
     return {name: tuple(zip(full[::2], full[1::2], strict=True)) if flat else full}
 
 
+def _single(content: Any) -> Any:
+    """Return a number, also that of a vector of one; None for anything else."""
+    if isinstance(content, tuple):
+        return content[0] if len(content) == 1 else None
+    return content
+
+
 def _counted(inputs: tuple[Any, ...]) -> Mapping[str, Any]:
     """Return the number of values in a range."""
-    start, limit, delta = inputs if len(inputs) == 3 else (None, None, None)
+    start, limit, delta = map(_single, inputs) if len(inputs) == 3 else (None, None, None)
     if start is None or limit is None or not isinstance(delta, int) or delta < 1:
         return {}
     return {"shape": (larger(ceil_div(limit - start, delta), 0),)}

@@ -75,6 +75,12 @@ def places(build) -> str:
     return build.node("Add", [column, columns], "y")
 
 
+def ranged(build) -> str:
+    """Places up to a length that is a list of one number, as the definition of AffineGrid counts them."""
+    start, step = build.tensor("start", np.int64(0)), build.tensor("step", np.int64(1))
+    return build.node("Cast", [build.node("Range", [start, length(build, 3), step], "places")], "y", to=1)
+
+
 def halved(build) -> str:
     """A slice up to the half of an axis, and the product of what is left."""
     half = build.node("Div", [length(build, 3), integers(build, "half", 2)], "end")
@@ -109,7 +115,7 @@ def counted(build) -> str:
     return build.node("ConstantOfShape", [size], "y")
 
 
-GRAPHS = [flattened, padded, expanded, places, resized, highest, tiled, counted]
+GRAPHS = [flattened, padded, expanded, places, ranged, resized, highest, tiled, counted]
 #: Of an open width nothing tells whether its half is within it.
 CASES = [*((graph, fed) for graph in GRAPHS for fed in (False, True)), (halved, True)]
 
