@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,17 @@ def diverge(
         (name, str(tuple(x.shape)), str(tuple(y.shape)))
         for name, x, y in zip(models[0].inputs, arrays, others, strict=True)
     )
-    return Divergence(Trace(*models, shapes, tuple(steps), tuple(search.found(steps)), rtol))
+    found = search.found(steps)
+    return Divergence(Trace(*models, shapes, tuple(_with_first(steps, found)), tuple(found), rtol))
+
+
+def _with_first(steps: Sequence[Step], found: Sequence[Found]) -> Iterator[Step]:
+    """Yield the pairs, and in front of the first that parts the op that is the reason."""
+    first = found[0] if found and found[0].seen is not None else None
+    for step in steps:
+        if first is not None and step is first.seen:
+            yield first.step
+        yield step
 
 
 def _runner(source: Any) -> tuple[Runner, Source]:

@@ -24,7 +24,7 @@ class Step:
         shape: the lengths of what the first one returned.
         axes: the letters of its axes, None where one has none; empty where they are not known.
         apart: the largest absolute difference; None where nothing was compared.
-        largest: the largest absolute value that the first one returned.
+        largest: the largest absolute value that either returned.
         why: what was done to compare them, or why they could not be.
     """
 
@@ -77,10 +77,12 @@ class Found:
     Args:
         step: the first pair that parts.
         suspects: the likeliest reasons; one that helps comes first.
+        seen: the first pair of layers that parts, where an op in front of it is the reason; else None.
     """
 
     step: Step
     suspects: tuple[Suspect, ...] = ()
+    seen: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.compare import Options, compare
 from shapeinspect.compare.folding import find_folds
 from shapeinspect.compare.pairing import matched
-from shapeinspect.compare.result import LayerPair, SettingPair
+from shapeinspect.compare.result import LayerPair
+from shapeinspect.compare.sides import ModelSide
 from shapeinspect.divergence.activations import aligned, with_activation
+from shapeinspect.divergence.candidates import Candidate, exchanged, of_calls, of_pair
+from shapeinspect.divergence.flow import Flow, Meeting, Twins, meetings, same_axes
 from shapeinspect.divergence.result import Found, Step, Suspect, Verdict
+from shapeinspect.errors import ModelCodeError
 from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.loading_script import Setting
 from shapeinspect.plugin_api.native import NativeTable
@@ -25,9 +29,6 @@ if TYPE_CHECKING:
 #: So many reasons are tried for one place, and so many places are looked for.
 _MOST_TRIED, _MOST_PLACES = 8, 6
 OUTPUT = "output"
-
-#: Settings that change nothing at inference.
-_IN_TRAINING = frozenset({"momentum", "p", "dropout", "recurrent_dropout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Search:
         self._sides, self._rtol = (a, b), rtol
         self._seen: list[Recording | None] = [None, None]
         self._layers = a.layers(), b.layers()
+        self._model_sides = ModelSide(a.model, a.table), ModelSide(b.model, b.table)
         pairs = compare(a.model, b.model, None, (a.table, b.table)).layers
         order = {call.layer: index for index, call in reversed(list(enumerate(a.model.calls)))}
         self.pairs = sorted(
@@ -80,6 +82,8 @@ class Search:
             key=lambda pair: _place(str(pair.a), order),
         )
         self._shown = _shown(a.model, b.model)
+        #: The activations inside of layers that a trial has changed.
+        self._functions: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._axes = [
             {call.layer: side.model.values.get(call.outputs[0]) for call in side.model.calls if call.outputs}
             for side in (a, b)
@@ -147,7 +151,7 @@ class Search:
             return Step(*names, "parts", shape, letters, float("nan"), _largest(left), "one of them is NaN")
         apart = _apart(left, right)
         verdict: Verdict = "same" if apart <= self._rtol * max(_largest(left), _largest(right)) else "parts"
-        return Step(*names, verdict, shape, letters, apart, _largest(left), why)
+        return Step(*names, verdict, shape, letters, apart, max(_largest(left), _largest(right)), why)
 
     def _activated(self, names: tuple[str, str, str], x: Array, y: Array) -> tuple[Array, Array, str]:
         """Apply the activation that only one of two layers has inside to what the other one returns."""
@@ -155,8 +159,8 @@ class Search:
         if kind not in ("conv", "linear", "conv_transpose", "separable_conv"):
             return x, y, ""
         inside = [
-            layers[path].attributes.get("activation") if path in layers else None
-            for layers, path in zip(self._layers, (path_a, path_b), strict=True)
+            changed.get(path, layers[path].attributes.get("activation")) if path in layers else None
+            for changed, layers, path in zip(self._functions, self._layers, (path_a, path_b), strict=True)
         ]
         first, second = (str(name) if name not in (None, "linear") else "" for name in inside)
         if bool(first) == bool(second):
@@ -172,14 +176,21 @@ class Search:
         if len(a.outputs) != len(b.outputs):
             why = f"{len(a.outputs)} outputs in A, {len(b.outputs)} in B"
             yield Step(OUTPUT, OUTPUT, "", "unseen", why=why)
-        for index, (x, y) in enumerate(zip(a.outputs, b.outputs, strict=False)):
+        for index, other in self._outputs_of(a, b):
             values = [
-                side.model.values.get(names[index]) if index < len(names) else None
-                for side, names in zip(self._sides, (names_a, names_b), strict=True)
+                side.model.values.get(names[at]) if at < len(names) else None
+                for side, names, at in zip(self._sides, (names_a, names_b), (index, other), strict=True)
             ]
             axes = tuple(value.axes if value is not None else None for value in values)
             name = OUTPUT if len(a.outputs) == 1 else f"{OUTPUT} {index}"
-            yield self._compared((name, name, ""), x, y, axes)
+            yield self._compared((name, name, ""), a.outputs[index], b.outputs[other], axes)
+
+    @staticmethod
+    def _outputs_of(a: Recording, b: Recording) -> list[tuple[int, int]]:
+        """Pair the outputs: by their names where both have the same, else by their places."""
+        if a.keys and len(set(a.keys)) == len(a.keys) and sorted(a.keys) == sorted(b.keys):
+            return [(index, list(b.keys).index(key)) for index, key in enumerate(a.keys)]
+        return [(index, index) for index in range(min(len(a.outputs), len(b.outputs)))]
 
     def found(self, steps: Sequence[Step]) -> list[Found]:
         """Name each place where the models part, and change the reason to find the next one.
@@ -191,12 +202,16 @@ class Search:
         undo: list[Callable[[], None]] = []
         try:
             while len(places) < _MOST_PLACES:
-                first = next((step for step in steps if step.verdict == "parts"), None)
-                if first is None or any(place.step.a == first.a for place in places):
+                seen = next((step for step in steps if step.verdict == "parts"), None)
+                if seen is None:
                     break
-                trials = list(self._trials(steps, first))
+                met = self._met(seen)
+                first = self._meeting_step(met) if met is not None else seen
+                if any((place.step.a, place.step.b) == (first.a, first.b) for place in places):
+                    break
+                trials = list(self._trials(steps, seen, first, met))
                 suspects = sorted((trial.suspect for trial in trials), key=lambda one: not one.helps)
-                places.append(Found(first, tuple(suspects)))
+                places.append(Found(first, tuple(suspects), None if first is seen else seen))
                 helping = trials[-1] if trials and trials[-1].suspect.helps else None
                 if helping is None:
                     break
@@ -207,30 +222,142 @@ class Search:
                 back()
         return places
 
-    def _trials(self, steps: Sequence[Step], first: Step) -> Iterator[_Trial]:
+    def _met(self, seen: Step) -> Meeting | None:
+        """Return the calls above a pair at which the runs began to part; None for the pair itself."""
+        a, b = (self._recorded(at) for at in (0, 1))
+        flows = Flow(a, self._layers[0]), Flow(b, self._layers[1])
+        if not flows[0].calls or not flows[1].calls:
+            return None
+        twins = Twins(*flows, self._rtol)
+        ends = self._ends(seen, flows)
+        if not all(ends):
+            return None
+        self._settle(flows)
+        met = [one for one in meetings(*flows, twins, ends) if not (one.reordered and self._moved(seen))]
+        if not met:
+            return None
+        own = {seen.a, self._whole(seen.a, 0, a)}, {seen.b, self._whole(seen.b, 1, b)}
+        parts = met[0].a.layer == seen.a.rpartition(".")[0] or met[0].b.layer == seen.b.rpartition(".")[0]
+        return None if parts or (met[0].a.layer in own[0] and met[0].b.layer in own[1]) else met[0]
+
+    def _ends(self, seen: Step, flows: tuple[Flow, Flow]) -> tuple[list[str], list[str]]:
+        """Return what the calls of a pair received that part, or the outputs."""
+        found: tuple[list[str], list[str]] = ([], [])
+        if seen.is_output:
+            index = int(seen.a.removeprefix(OUTPUT) or 0)
+            chosen = [list(flow.returned) for flow in flows]
+            chosen[1] = [chosen[1][other] for _, other in self._outputs_of(*map(self._recorded, (0, 1)))][:]
+            for at in (0, 1):
+                found[at].extend(chosen[at][index : index + 1])
+            return found
+        paths = [self._whole(path, at, self._recorded(at)) for at, path in enumerate((seen.a, seen.b))]
+        calls = [
+            [call for call in flow.calls if call.layer == path]
+            for flow, path in zip(flows, paths, strict=True)
+        ]
+        for first, second in zip(*calls, strict=False):
+            for at, call in enumerate((first, second)):
+                found[at].extend(name for name in call.outputs[:1] if name in flows[at].values)
+        return found
+
+    def _settle(self, flows: tuple[Flow, Flow]) -> None:
+        """Note which calls agree but for the activation that only one of them has inside."""
+        for step in self.steps():
+            if step.verdict != "same" or "has inside" not in step.why:
+                continue
+            at = 1 if step.why.endswith("A has inside") else 0
+            for side, path in enumerate((step.a, step.b)):
+                whole = self._whole(path, side, self._recorded(side))
+                calls = [call for call in flows[side].calls if call.layer == whole]
+                if side == at:
+                    flows[side].settled |= {name for call in calls for name in call.outputs}
+                else:
+                    flows[side].fused |= {call.layer for call in calls}
+
+    def _moved(self, seen: Step) -> bool:
+        """Tell whether the weights of a pair differ: they may be the reason, not the order of its input."""
+        pair = next((pair for pair in self.pairs if (pair.a, pair.b) == (seen.a, seen.b)), None)
+        return pair is not None and any(True for _ in self._weights(pair))
+
+    def _meeting_step(self, met: Meeting) -> Step:
+        """Compare what two calls returned that are not a pair."""
+        values = [self._recorded(at).values.get(call.outputs[0]) for at, call in enumerate((met.a, met.b))]
+        layers = [self._layers[at].get(call.layer) for at, call in enumerate((met.a, met.b))]
+        fused = any(layer is not None and layer.kind != "activation" and layer.attributes.get("activation")
+                    for layer in layers)  # fmt: skip
+        kinds = [layer.kind if layer is not None else "unknown" for layer in layers]
+        kind = "activation" if fused and "activation" in kinds else kinds[0]
+        names = (met.a.layer, met.b.layer, kind)
+        why = "the same numbers in another order" if met.reordered else "what goes in agrees"
+        alike = kind == "activation" or kinds[0] == kinds[1]
+        if alike and values[0] is not None and values[1] is not None:
+            axes = [axes.get(path) for axes, path in zip(self._axes, names[:2], strict=True)]
+            step = self._compared(
+                names,
+                values[0],
+                values[1],
+                tuple(value.axes if value is not None else None for value in axes),
+            )
+            if met.reordered:
+                return replace(step, verdict="parts", apart=None, why=why)
+            if step.verdict != "unseen":
+                return replace(step, why=why)
+        shape = tuple(int(length) for length in values[0].shape) if values[0] is not None else ()
+        return Step(*names, "parts", shape, why=why)
+
+    def _trials(
+        self, steps: Sequence[Step], seen: Step, first: Step, met: Meeting | None
+    ) -> Iterator[_Trial]:
         """Try the settings that differ between the last pair that agrees and the first that parts.
 
         The last trial may help; its change is not taken back.
         """
-        position = next(index for index, step in enumerate(steps) if step is first)
+        tried = 0
+        for candidate in (*self._of_meeting(met, first), *self._near(steps, seen)):
+            if isinstance(candidate, Suspect):
+                yield _Trial(candidate)
+                continue
+            if tried == _MOST_TRIED:
+                return
+            tried += 1
+            trial = self._try(candidate, seen, first, met)
+            if trial is None:
+                continue
+            yield trial
+            if trial.suspect.helps:
+                return
+
+    def _of_meeting(self, met: Meeting | None, first: Step) -> Iterator[Candidate | Suspect]:
+        if met is None:
+            return
+        a, b = (self._layers[at].get(call.layer) for at, call in enumerate((met.a, met.b)))
+        if a is None or b is None:
+            return
+        if (a.kind, a.attributes.get("op")) != (
+            b.kind,
+            b.attributes.get("op"),
+        ) and first.kind != "activation":
+            yield Suspect(first.a, f"A has {a.type or a.kind} where B has {b.type or b.kind}")
+        values = [self._recorded(at).values.get(name) for at, name in enumerate(met.inputs)]
+        order: Sequence[int] = ()
+        if values[0] is not None and values[1] is not None:
+            order = same_axes(values[0], values[1], self._rtol)
+        yield from of_calls(a, b, self._model_sides, order)
+
+    def _near(self, steps: Sequence[Step], seen: Step) -> Iterator[Candidate | Suspect]:
+        position = next(index for index, step in enumerate(steps) if step is seen)
         agreed = [index for index, step in enumerate(steps[:position]) if step.verdict == "same"]
         last = max(agreed, default=-1)
         # The activation behind the last pair that agrees is not seen by itself.
         near = self.pairs[max(last, 0) : position + 1]
-        tried = 0
         for pair in reversed(near):
             if last < 0 or pair is not self.pairs[last]:
-                yield from (_Trial(suspect) for suspect in self._weights(pair))
-            for setting in pair.settings:
-                if setting.name in _IN_TRAINING:
-                    continue
-                if tried == _MOST_TRIED:
-                    return
-                tried += 1
-                trial = self._try(pair, setting, first)
-                yield trial
-                if trial.suspect.helps:
-                    return
+                weights = list(self._weights(pair))
+                statistics = {one.text.partition(":")[0] for one in weights}
+                if pair.kind == "batch_norm" and {"mean", "variance"} <= statistics:
+                    yield exchanged(pair)
+                yield from weights
+            yield from of_pair(pair)
 
     def _weights(self, pair: LayerPair) -> Iterator[Suspect]:
         """Say that the stored weights of a pair differ, and in which order they would not."""
@@ -241,28 +368,68 @@ class Search:
                 if weight.status != "same" and weight.why:
                     yield Suspect(str(pair.a), f"{weight.slot}: {weight.why[0]}")
 
-    def _try(self, pair: LayerPair, setting: SettingPair, first: Step) -> _Trial:
-        """Give one side the other's value, the second side first, and run it again."""
-        text = f"{setting.name} is {setting.a} in A, {setting.b} in B"
-        theirs, ours = setting.values
-        for at, path, value, shown in ((1, pair.b, theirs, setting.a), (0, pair.a, ours, setting.b)):
+    def _try(self, one: Candidate, seen: Step, first: Step, met: Meeting | None) -> _Trial | None:
+        """Give one side the other's value, the second side first, and run it again.
+
+        Returns:
+            None for a guess that does not help: what nothing states is worth a word only if it is the reason.
+        """
+        guess = None in one.values and one.values != (None, None)
+        theirs, ours = one.values
+        for at, path, value, shown in ((1, one.b, theirs, one.shown[0]), (0, one.a, ours, one.shown[1])):
             if value is None:
                 continue
-            back = self._sides[at].session.change(Setting(str(path), pair.kind, setting.name, value, text))
+            back = self._changed(at, path, one, value)
             if back is None:
                 continue
-            steps = self._steps_with(at)
-            now = next((step for step in steps if step.a == first.a and step.b == first.b), None)
+            try:
+                steps = self._steps_with(at)
+            except ModelCodeError:  # the value does not fit the model: it is not the reason
+                back()
+                self._seen[at] = None
+                continue
             after = next((step for step in steps if step.verdict == "parts"), None)
-            tried = f"with {setting.name} {shown} in {'AB'[at]}"
-            helps = now is not None and now.verdict == "same"
-            suspect = Suspect(str(pair.a), text, tried, after.a if after is not None else None, helps)
+            tried = f"with {one.name} {shown} in {'AB'[at]}"
+            helps = self._agrees(steps, seen, first, met)
+            suspect = Suspect(one.a, one.text, tried, after.a if after is not None else None, helps)
             if helps:
                 return _Trial(suspect, back, steps)
             back()
             self._seen[at] = None
-            return _Trial(suspect)
-        return _Trial(Suspect(str(pair.a), text))
+            return None if guess else _Trial(suspect)
+        return None if guess else _Trial(Suspect(one.a, one.text))
+
+    def _changed(self, at: int, path: str, one: Candidate, value: Any) -> Callable[[], None] | None:
+        """Change a setting of one side until the returned function is called."""
+        back = self._sides[at].session.change(Setting(path, one.kind, one.name, value, one.text))
+        if back is None or one.name != "function":
+            return back
+        self._functions[at][path] = str(value)
+
+        def all_back() -> None:
+            self._functions[at].pop(path, None)
+            back()
+
+        return all_back
+
+    def _agrees(self, steps: Sequence[Step], seen: Step, first: Step, met: Meeting | None) -> bool:
+        now = next((step for step in steps if step.a == seen.a and step.b == seen.b), None)
+        if now is not None and now.verdict == "same":
+            return True
+        if met is None or first.apart is None:
+            return False
+        again = self._meeting_again(met)
+        return again is not None and self._meeting_step(again).verdict == "same"
+
+    def _meeting_again(self, met: Meeting) -> Meeting | None:
+        """Return the same two calls in the runs as they are now: by their layers and their number."""
+        calls = []
+        for at, call in enumerate((met.a, met.b)):
+            now = [one for one in self._recorded(at).calls if one.layer == call.layer and one.outputs]
+            if not now:
+                return None
+            calls.append(now[0])
+        return Meeting(calls[0], calls[1])
 
 
 def _place(path: str, order: Mapping[str, int]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.ir import Model
+from shapeinspect.ir import Call, Model
 from shapeinspect.plugin_api.loading_script import Setting
 from shapeinspect.sources.source import Source
 
@@ -25,10 +25,18 @@ class Recording:
         layers: for each layer that was seen, by its path, the first output of each of its calls, in the order
             of the source's axes.
         outputs: the outputs of the model, in their order.
+        keys: what the outputs are called where the model returns them by name; else empty.
+        calls: everything that ran, in its order; functions, which belong to no layer with weights, among it.
+        values: what the calls received and returned, by its name in ``calls``.
+        returned: the names of the outputs among the values.
     """
 
     layers: Mapping[str, Sequence[Array]] = field(default_factory=dict)
     outputs: Sequence[Array] = ()
+    keys: Sequence[str] = ()
+    calls: Sequence[Call] = ()
+    values: Mapping[str, Array] = field(default_factory=dict)
+    returned: Sequence[str] = ()
 
 
 class Session(ABC):
@@ -65,14 +73,15 @@ class Runner(ABC):
     """
 
     @abstractmethod
-    def open(self, source: Source, model: Model) -> Session:
+    def open(self, source: Source, model: Model, run_code: bool = False) -> Session:
         """Return a model that is ready to run; this executes it with its own framework.
 
         Args:
             source: the request.
             model: what was read of it.
+            run_code: whether the user allowed it to run a program that a file holds, which may do anything.
 
         Raises:
-            UsageError: if it holds no code or graph that can be run.
+            UsageError: if it holds no code or graph that can be run, or a program that may not run.
             MissingDependencyError: if what runs it is not installed.
         """

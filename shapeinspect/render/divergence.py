@@ -41,7 +41,7 @@ def verdict(trace: Trace) -> str:
         return (
             f"{_layers(seen)} could be compared and agree; what the models return does not: {_apart(first)}"
         )
-    return f"they part at {_pair(first)}: {_apart(first)}"
+    return f"they part at {_pair(first)}: {_how(trace.found[0])}"
 
 
 def _layers(steps: Sequence[Step]) -> str:
@@ -51,6 +51,14 @@ def _layers(steps: Sequence[Step]) -> str:
 def _pair(step: Step) -> str:
     a, b = printable(step.a), printable(step.b)
     return f'"{a}"' if a == b else f'"{a}" of A, "{b}" of B'
+
+
+def _how(found: Found) -> str:
+    """Say how far two calls are apart, or what is behind them where they cannot be compared."""
+    if found.step.apart is not None or found.seen is None:
+        return _apart(found.step)
+    behind = "the output" if found.seen.is_output else _pair(found.seen)
+    return f"{found.step.why}; {behind} is {_apart(found.seen)}"
 
 
 def _apart(step: Step) -> str:
@@ -93,9 +101,7 @@ def divergence_table(trace: Trace, limit: int, *, everything: bool = False) -> l
 
 def _reasons(found: Found, limit: int, *, first: bool) -> Iterator[Line]:
     if not first:
-        yield from hanging(
-            "", f"then they part at {_pair(found.step)}: {_apart(found.step)}", limit, "heading"
-        )
+        yield from hanging("", f"then they part at {_pair(found.step)}: {_how(found)}", limit, "heading")
     if not found.suspects:
         yield from hanging("  why   ", "no setting and no weight differs there that is known", limit, "note")
     for suspect in found.suspects:
@@ -149,7 +155,11 @@ def to_dict(trace: Trace) -> dict[str, Any]:
         "verdict": verdict(trace),
         "rtol": trace.rtol,
         "found": [
-            {"step": _step(found.step), "suspects": [_suspect_data(one) for one in found.suspects]}
+            {
+                "step": _step(found.step),
+                "seen": _step(found.seen) if found.seen is not None else None,
+                "suspects": [_suspect_data(one) for one in found.suspects],
+            }
             for found in trace.found
         ],
         "steps": [_step(step) for step in trace.steps],

@@ -134,8 +134,14 @@ def test_an_activation_that_cuts_off_is_named(tmp_path: Path) -> None:
     module, model = ported(tmp_path, factor=1000.0)
     module.six = True
     found = shapeinspect.diverge(module, model)
-    assert found.found[0].step.a == "hidden", "the layer behind the activation is the first that returns less"
-    assert any("relu6" in suspect.text for suspect in found.found[0].suspects), str(found)
+    first = found.found[0]
+    assert (first.step.a, first.step.b) == ("relu6", "second"), (
+        "the function, and the layer that has it inside"
+    )
+    assert first.seen is not None
+    assert first.seen.a == "hidden", "the layer behind the activation is the first layer that returns less"
+    assert first.suspects[0].text == "function is relu6 in A, relu in B"
+    assert first.suspects[0].helps
 
 
 def test_the_model_is_as_it_was_afterwards(tmp_path: Path) -> None:

@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 class TFLiteRunner(Runner):
     """Allocates the interpreter for the inputs that it is given."""
 
-    def open(self, source: Source, model: Model) -> Session:
+    def open(self, source: Source, model: Model, run_code: bool = False) -> Session:
         """Return the model, ready to run.
 
         Args:
             source: the request.
             model: what was read of it.
+            run_code: without effect: the interpreter knows all operators that it runs.
 
         Raises:
             UsageError: if the interpreter does not load the model.
             MissingDependencyError: if TensorFlow is not installed.
         """
+        del run_code
         try:
             import tensorflow as tf
         except ImportError:
@@ -77,13 +79,20 @@ class _TFLiteSession(Session):
         except Exception as error:
             raise ModelCodeError(f"TFLite's interpreter: {error}") from error
         by_name = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
+        values: dict[str, Array] = {}
+        for name in dict.fromkeys(
+            name for call in self._model.calls for name in (*call.inputs, *call.outputs)
+        ):
+            value = _read(interpreter, by_name[name]) if name in by_name else None
+            if value is not None:
+                values[name] = value
         layers: dict[str, list[Array]] = {}
         for call in self._model.calls:
-            detail = by_name.get(call.outputs[0]) if call.outputs else None
-            value = _read(interpreter, detail) if detail is not None else None
-            if value is not None:
-                layers.setdefault(call.layer, []).append(value)
-        return Recording(layers, [output for output in outputs if output is not None])
+            if call.outputs and call.outputs[0] in values:
+                layers.setdefault(call.layer, []).append(values[call.outputs[0]])
+        shown = [output for output in outputs if output is not None]
+        returned = [detail["name"] for detail in interpreter.get_output_details()]
+        return Recording(layers, shown, (), self._model.calls, values, returned)
 
 
 def _read(interpreter: Any, detail: Any) -> Array | None:

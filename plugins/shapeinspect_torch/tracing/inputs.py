@@ -129,13 +129,22 @@ def arguments_from_specs(
             raise UsageError(f'input "{name}" is given twice: by name and by position')
         else:
             args.append(tensor)
-    return _nested(args, kwargs, signature)
+    return nested(args, kwargs, signature)
 
 
-def _nested(
+def nested(
     args: list[Any], kwargs: dict[str, Any], signature: inspect.Signature | None
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Build the dicts and lists that dotted names speak of: ``batch.image``, ``frames.0``, ``args.1``."""
+    """Build the dicts and lists that dotted names speak of: ``batch.image``, ``frames.0``, ``args.1``.
+
+    Args:
+        args: the positional arguments.
+        kwargs: the named ones, by dotted names.
+        signature: the signature of the forward.
+
+    Raises:
+        UsageError: if an input is given as a tensor and with parts.
+    """
     trees: dict[str, Any] = {}
     for name, tensor in kwargs.items():
         parts = name.split(".")

@@ -108,6 +108,8 @@ class Recorder:
         self.failure: Failure | None = None
         #: The nn class and role that the use of a weight by a function proves, by the weight's name.
         self.uses: dict[str, tuple[str, str, dict[str, int]]] = {}
+        #: Called with the name of each new value and its tensor, as it is then.
+        self.observer: Callable[[str, Any], None] | None = None
         self._taken = taken
         self._weights = weights
         self._names: dict[int, str] = {}
@@ -420,6 +422,8 @@ class Recorder:
         self._hold(tensor)
         if name not in self.values:
             self.values[name] = Value(name, tuple(tensor.shape), _dtype(tensor))
+            if self.observer is not None:
+                self.observer(name, tensor)
         return name
 
     def _hold(self, tensor: Any) -> None:

@@ -1,0 +1,154 @@
+"""One setting of a module or of a function's call, changed for a run: the value that another model has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shapeinspect.plugin_api.loading_script import Setting
+
+#: Runs a function with another setting: given the function, its arguments, and named arguments.
+Changed = Callable[[Any, "tuple[Any, ...]", "dict[str, Any]"], Any]
+
+#: What torch calls a setting that has another name in the common vocabulary.
+_NAMES = {"axis": "dim"}
+
+#: Where the arguments of functions stand that may be given by position.
+#: Source: https://docs.pytorch.org/docs/stable/nn.functional.html
+_POSITIONS: Mapping[str, tuple[str, ...]] = {
+    "leaky_relu": ("input", "negative_slope"),
+    "elu": ("input", "alpha"),
+    "softmax": ("input", "dim"),
+    "log_softmax": ("input", "dim"),
+    "interpolate": ("input", "size", "scale_factor", "mode", "align_corners"),
+    "layer_norm": ("input", "normalized_shape", "weight", "bias", "eps"),
+    "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
+    "group_norm": ("input", "num_groups", "weight", "bias", "eps"),
+    "gelu": ("input",),
+    **{f"conv{k}d": ("input", "weight", "bias", "stride", "padding") for k in (1, 2, 3)},
+    **{f"max_pool{k}d": ("input", "kernel_size", "stride", "padding") for k in (1, 2, 3)},
+    **{
+        f"avg_pool{k}d": ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+        for k in (1, 2, 3)
+    },
+}  # fmt: skip
+
+_SLIDING = frozenset({"conv", "max_pool", "avg_pool"})
+_MORE = frozenset(
+    {"approximate", "align_corners", "count_include_pad", "eps", "negative_slope", "alpha", "axis"}
+)
+
+
+def functions() -> Mapping[str, Callable[[Any], Any]]:
+    """Return torch's activations by their names in the common vocabulary."""
+    import torch
+    from torch.nn import functional
+
+    return {
+        "relu": torch.relu, "relu6": functional.relu6, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
+        "silu": functional.silu, "swish": functional.silu, "elu": functional.elu,
+        "softplus": functional.softplus,
+        "gelu": functional.gelu, "leaky_relu": functional.leaky_relu, "selu": functional.selu,
+        "hard_swish": functional.hardswish, "hard_sigmoid": functional.hardsigmoid, "linear": lambda x: x,
+        "softmax": lambda x: torch.softmax(x, -1),
+    }  # fmt: skip
+
+
+def of_module(module: Any, setting: Setting) -> Callable[[Any], Any] | None:
+    """Return what gives a copy of a module another forward; None where the setting cannot be changed.
+
+    Args:
+        module: the user's module.
+        setting: which, and the value.
+    """
+    name = _NAMES.get(setting.name, setting.name)
+    if setting.name == "function" and setting.value in functions():
+        chosen = functions()[setting.value]
+        return (lambda copy: chosen) if not list(module.parameters()) else None
+    if setting.name == "mean and variance" and getattr(module, "running_mean", None) is not None:
+        return _exchanged
+    if setting.name == "padding" and setting.kind in _SLIDING and _pairs(setting.value):
+        return lambda copy: _padded_forward(copy, setting)
+    if setting.name in _MORE and hasattr(module, name):
+        return lambda copy: _with_attribute(copy, name, setting.value)
+    return None
+
+
+def _exchanged(copy: Any) -> Any:
+    copy.running_mean, copy.running_var = copy.running_var, copy.running_mean
+    return copy.forward
+
+
+def _with_attribute(copy: Any, name: str, value: Any) -> Any:
+    copy.__dict__[name] = value
+    return copy.forward
+
+
+def _padded_forward(copy: Any, setting: Setting) -> Any:
+    symmetric = _symmetric(setting.value)
+    if symmetric is not None:
+        return _with_attribute(copy, "padding", symmetric)
+    if setting.kind == "avg_pool":
+        return copy.forward
+    forward = copy.forward
+    copy.__dict__["padding"] = (0,) * len(setting.value)
+    return lambda x, *args, **kwargs: forward(_padded(x, setting), *args, **kwargs)
+
+
+def of_function(name: str, setting: Setting) -> Changed | None:
+    """Return what runs a function with another setting; None where that is not known.
+
+    Args:
+        name: the function's plain name.
+        setting: which, and the value.
+    """
+    if setting.name == "function" and setting.value in functions():
+        chosen = functions()[setting.value]
+        return lambda func, args, kwargs: chosen(args[0] if args else kwargs["input"])
+    keyword = _NAMES.get(setting.name, setting.name)
+    if (
+        setting.name == "padding"
+        and setting.kind in _SLIDING
+        and _pairs(setting.value)
+        and name in _POSITIONS
+    ):
+        symmetric = _symmetric(setting.value)
+        if symmetric is None and setting.kind == "avg_pool":
+            return None
+        ahead = None if symmetric is not None else (lambda x: _padded(x, setting))
+        return _replacing(name, keyword, symmetric or (0,) * len(setting.value), ahead)
+    if setting.name in _MORE and name in _POSITIONS:
+        return _replacing(name, keyword, setting.value, None)
+    return None
+
+
+def _replacing(name: str, keyword: str, value: Any, ahead: Callable[[Any], Any] | None) -> Changed:
+    positions = _POSITIONS[name]
+
+    def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = list(args)
+        named = dict(kwargs)
+        if keyword in positions and positions.index(keyword) < len(given):
+            given[positions.index(keyword)] = value
+        else:
+            named[keyword] = value
+        if ahead is not None and given:
+            given[0] = ahead(given[0])
+        return func(*given, **named)
+
+    return run
+
+
+def _pairs(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+
+
+def _symmetric(pairs: tuple[tuple[int, int], ...]) -> tuple[int, ...] | None:
+    return tuple(before for before, _ in pairs) if all(a == b for a, b in pairs) else None
+
+
+def _padded(x: Any, setting: Setting) -> Any:
+    from torch.nn import functional
+
+    ends = tuple(end for pair in reversed(setting.value) for end in pair)
+    return functional.pad(x, ends, value=float("-inf") if setting.kind == "max_pool" else 0.0)
