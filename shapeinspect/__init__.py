@@ -95,9 +95,9 @@ def load_ipython_extension(shell: object) -> None:
     Args:
         shell: IPython's shell.
     """
-    from shapeinspect.notebook import load
+    import importlib
 
-    load(shell)
+    importlib.import_module(f"{__name__}.notebook").load(shell)
 
 
 def unload_ipython_extension(shell: object) -> None:
@@ -106,6 +106,6 @@ def unload_ipython_extension(shell: object) -> None:
     Args:
         shell: IPython's shell.
     """
-    from shapeinspect.notebook import unload
+    import importlib
 
-    unload(shell)
+    importlib.import_module(f"{__name__}.notebook").unload(shell)

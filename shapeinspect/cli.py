@@ -29,7 +29,7 @@ Exit codes: 0 no finding, 1 a finding, 2 a usage error, 3 an unreadable file."""
 #: What typer raises where the words of the command line are wrong: it names this class only by its heirs.
 _WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 #: Each is the function ``run`` of the module of its name, in the order of the help page.
-_COMMANDS = ("show", "adapters", "explain", "fit", "check", "diff", "normalize", "diverge", "layouts")
+_COMMANDS = ("show", "view", "adapters", "explain", "fit", "check", "diff", "normalize", "diverge", "layouts")
 
 
 def _root(

@@ -292,6 +292,28 @@ class Report:
 
         return frame(records(self.model), FIELDS, library)
 
+    def to_html(self, data: str | os.PathLike[str] | Mapping[str, float | str] | None = None) -> str:
+        """Return the network as one HTML page, which works from a file without any network.
+
+        Args:
+            data: what to color the layers by: a number or a text for layers' paths, or a JSON or CSV file
+                of these; by default their kinds.
+
+        Raises:
+            UsageError: if the file of ``data`` holds no numbers or texts for layers of the model.
+
+        Example:
+            >>> inspect("tests/data/lenet.onnx").to_html().startswith("<!doctype html>")
+            True
+        """
+        from shapeinspect.page.column import read_column
+        from shapeinspect.page.document import page
+
+        if data is None or isinstance(data, Mapping):
+            return page(self.model, data, "data" if data else "")
+        column = read_column(Path(data), self.model)
+        return page(self.model, column.values, column.name)
+
     def __str__(self) -> str:
         return self.to_text()
 

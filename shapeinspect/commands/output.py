@@ -75,10 +75,13 @@ def spell_plainly() -> None:
             reconfigure(errors="shapeinspect")
 
 
+def is_terminal() -> bool:
+    """Tell whether the output goes to a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def _colored() -> bool:
-    if sys.stdout is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return sys.stdout.isatty()
+    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def write_error(text: str) -> None:

@@ -32,7 +32,7 @@ def run(
     inputs: Inputs = None,
     signature: Signature = None,
     format: Annotated[  # noqa: A002  # the option's name
-        str, typer.Option("--format", "-f", help="table, json, markdown, csv or svg.")
+        str, typer.Option("--format", "-f", help="table, json, html, markdown, csv or svg.")
     ] = "table",
     depth: Annotated[
         int | None, typer.Option(help="Summarize containers deeper than this.", min=0, show_default=False)
@@ -105,7 +105,7 @@ def run(
 
 
 #: What ``--format`` takes.
-_FORMATS = ("table", "json", "markdown", "csv", "svg")
+_FORMATS = ("table", "json", "html", "markdown", "csv", "svg")
 
 
 def _form(model: ir.Model, view: View, form: str) -> Iterable[str]:
@@ -114,6 +114,10 @@ def _form(model: ir.Model, view: View, form: str) -> Iterable[str]:
         from shapeinspect.render.data import to_json
 
         return to_json(model, view.order)
+    if form == "html":
+        from shapeinspect.page.document import page
+
+        return (page(model),)
     if form == "csv":
         from shapeinspect.render.records import csv_lines
 

@@ -37,11 +37,15 @@ class Graph:
     model: Model
     layers: Mapping[str, Layer] = field(init=False)
     _producers: Mapping[str, tuple[Call, int]] = field(init=False)
+    _calls: Mapping[str, list[Call]] = field(init=False)
+    _origins: dict[tuple[str, int], str] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         layers = {layer.path: layer for layer in self.model.layers}
         producers: dict[str, tuple[Call, int]] = {}
+        calls: dict[str, list[Call]] = {}
         for call in self.model.calls:
+            calls.setdefault(call.layer, []).append(call)
             layer = layers.get(call.layer)
             if layer is None or layer.kind in ("module", "input"):
                 continue
@@ -49,6 +53,7 @@ class Graph:
                 producers.setdefault(name, (call, index))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "_producers", producers)
+        object.__setattr__(self, "_calls", calls)
 
     def producer(self, name: str) -> tuple[Call, int] | None:
         """Return the call that produces a value, and the index of the output.
@@ -64,7 +69,7 @@ class Graph:
         Args:
             path: the layer's path.
         """
-        return tuple(call for call in self.model.calls if call.layer == path)
+        return tuple(self._calls.get(path, ()))
 
     def attributes(self, call: Call) -> Attributes:
         """Return the settings of a call.
@@ -146,17 +151,24 @@ class Graph:
         Returns:
             a few words, such as "the 32 filters of "body""; empty if unknown.
         """
-        for _ in range(_DEEPEST):
+        passed: list[tuple[str, int]] = []
+        text = self._origins.get((name, axis))
+        while text is None and len(passed) < _DEEPEST:
+            passed.append((name, axis))
             result = self.producer(name)
             if result is None:
-                text = name in self.model.inputs and self.model.format != CALCULATOR
-                return f'the model\'s input "{name}"' if text else ""
+                is_input = name in self.model.inputs and self.model.format != CALCULATOR
+                text = f'the model\'s input "{name}"' if is_input else ""
+                break
             call, index = result
             back = self._carried(call, index, axis, name)
             if back is None:
-                return self._set_by(call, name, axis)
+                text = self._set_by(call, name, axis)
+                break
             name, axis = back
-        return ""
+            text = self._origins.get((name, axis))
+        self._origins.update(dict.fromkeys(passed, text or ""))
+        return text or ""
 
     def _carried(self, call: Call, index: int, axis: int, name: str) -> tuple[str, int] | None:
         """Return the input axis that an output axis keeps with the same length."""

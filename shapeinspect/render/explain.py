@@ -122,7 +122,7 @@ def _axes(axes: tuple[AxisFact, ...], limit: int) -> list[Line]:
         head = f"  axis {index}  "
         start = f"{name.ljust(wide)}{'  ' if wide else ''}"
         indent = len(head) + len(start) + long + 3
-        texts = _axis_texts(axis, limit - indent)
+        texts = axis_texts(axis, limit - indent)
         rest = limit - indent
         wrapped = [part for text in texts for part in _wrapped(text, rest)] or [""]
         lines.append(
@@ -137,7 +137,13 @@ def _axes(axes: tuple[AxisFact, ...], limit: int) -> list[Line]:
     return lines
 
 
-def _axis_texts(axis: AxisFact, room: int) -> list[str]:
+def axis_texts(axis: AxisFact, room: int) -> list[str]:
+    """Write what an axis is and how its length is computed.
+
+    Args:
+        axis: the axis.
+        room: how wide a line may be.
+    """
     texts = [] if axis.formula is None else _formula(axis.formula, room)
     if not axis.meaning:
         return texts
@@ -190,29 +196,54 @@ def _counted(number: Dim, noun: str) -> str:
     return plural(f"{number:,}" if isinstance(number, int) and number != 1 else number, noun)
 
 
-def _work(work: Work | None, limit: int) -> list[Line]:
+def work_texts(work: Work | None) -> list[str]:
+    """Write how many multiplications a call takes: how they are counted, then the numbers.
+
+    Args:
+        work: the work; None if it is not known, of which nothing is written.
+    """
     if work is None:
         return []
     if work.total == 0:
-        return [(), *_labeled("work", "0 multiplications: it adds up no products", limit)]
+        return ["0 multiplications: it adds up no products"]
     if work.formula is None:
-        return [(), *_labeled("work", _counted(work.total, "multiplication"), limit)]
+        return [_counted(work.total, "multiplication")]
     names, numbers = work.formula.written, work.formula.substituted
     total = _counted(work.total, "multiplication")
-    result = f"= {total}" if numbers == str(work.total) else f"= {numbers} = {total}"
-    return [(), *_labeled("work", names, limit), *_labeled("", result, limit)]
+    return [names, f"= {total}" if numbers == str(work.total) else f"= {numbers} = {total}"]
+
+
+def _work(work: Work | None, limit: int) -> list[Line]:
+    texts = work_texts(work)
+    lines = [_labeled("" if index else "work", text, limit) for index, text in enumerate(texts)]
+    return [(), *(part for line in lines for part in line)] if lines else []
+
+
+def numbers_text(formula: Formula | None) -> str:
+    """Write how many numbers the weights of a layer hold; nothing where that is one weight's.
+
+    Args:
+        formula: how they are counted, or None.
+    """
+    if formula is None or "+" not in formula.text:
+        return ""
+    written, numbers = formula.written, formula.substituted
+    start = "" if written == numbers else f"{written} = "
+    return f"{start}{numbers} = {_counted(formula.result, 'number')}"
 
 
 def _numbers(formula: Formula | None, limit: int) -> list[Line]:
-    if formula is None or "+" not in formula.text:
-        return []
-    written, numbers = formula.written, formula.substituted
-    start = "" if written == numbers else f"{written} = "
-    return [(), *_labeled("weights", f"{start}{numbers} = {_counted(formula.result, 'number')}", limit)]
+    text = numbers_text(formula)
+    return [(), *_labeled("weights", text, limit)] if text else []
 
 
-def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
-    lines: list[Line] = []
+def field_texts(fields: tuple[FieldFact, ...]) -> list[str]:
+    """Write what one output position sees of the model's inputs, a line for each axis.
+
+    Args:
+        fields: what it sees.
+    """
+    texts: list[str] = []
     for field in fields:
         whole = f'{field.axis} of "{field.input}"'
         if not field.followed:
@@ -228,8 +259,13 @@ def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
             text = f"{whole}: {size} of {field.length}; jump {field.jump}, start {field.start}"
             if field.start is not None and field.start < 0:
                 text += f" ({-field.start} of padding)"
-        lines += _labeled("sees" if not lines else "", text, limit)
-    return lines
+        texts.append(text)
+    return texts
+
+
+def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
+    texts = enumerate(field_texts(fields))
+    return [line for index, text in texts for line in _labeled("" if index else "sees", text, limit)]
 
 
 def _readings(rows: tuple[Reading, ...]) -> list[Line]:

@@ -58,12 +58,16 @@ def _labeled(nodes: Iterable[Node]) -> list[tuple[str, Node]]:
 def _rank(node: Node, key: str) -> tuple[bool, int, str]:
     path = node.layer.path if node.layer else ""
     own = weigh(node.layer.weights if node.layer else (), node.calls)
-    size = 0 if key == "path" else _size(getattr(own, key))
+    size = 0 if key == "path" else amount_for_one(getattr(own, key))
     return (size is None, -(size or 0), path)
 
 
-def _size(amount: Dim | None) -> int | None:
-    """Return an amount for one sample, with one and the same length for every other symbol."""
+def amount_for_one(amount: Dim | None) -> int | None:
+    """Return an amount for one sample, with one and the same length for every other symbol.
+
+    Args:
+        amount: the amount, such as the work of a call; None if it is not known.
+    """
     if isinstance(amount, Expr):
         amount = substitute(amount, {name: 1 if name in cells.BATCH else _USUAL for name in symbols(amount)})
     return amount if isinstance(amount, int) else None

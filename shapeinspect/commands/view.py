@@ -1,0 +1,85 @@
+"""The command ``shapeinspect view MODEL``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Inputs, Model, Signature, Traceback, input_specs, signed
+
+
+def run(
+    model: Model,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PAGE.html",
+            help="The HTML file to write; by default one in a temporary folder.",
+            show_default=False,
+        ),
+    ] = None,
+    inputs: Inputs = None,
+    signature: Signature = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Color the layers by a column of your own: JSON such as {"conv1": 0.25}, or CSV of two '
+            "columns, a layer's name and a number or a text.",
+            show_default=False,
+        ),
+    ] = None,
+    browser: Annotated[
+        bool | None,
+        typer.Option(
+            "--open/--no-open",
+            help="Whether to open the page in a browser; by default where the output is a terminal.",
+            show_default=False,
+        ),
+    ] = None,
+    traceback: Traceback = False,
+) -> None:
+    """Write the network as one HTML page: blocks that open, shapes on every edge, each layer explained.
+
+    The page needs no server and no network. It finds layers by name, by kind (conv), by a pattern
+    (layer1.*.conv?) and by the shape that leaves them (64 56 56, n c h h, ... 1000).
+    """
+    del traceback  # main() has read it
+    from shapeinspect.api.report import inspect
+    from shapeinspect.convert.tensors import writable, write_text
+    from shapeinspect.text import printable
+    from shapeinspect.units import short
+
+    if out is not None:
+        writable(out)
+    report = inspect(signed(model, signature), input_specs(inputs))
+    text = report.to_html(data)
+    place = _temporary(report.model.source) if out is None else out
+    write_text(place, text)
+    size = short(len(text.encode()), "B")
+    output.write([((f"{printable(place)}: {size}, opens in any browser", ""),)])
+    if browser or (browser is None and output.is_terminal()):
+        _open(place)
+
+
+def _temporary(source: str) -> Path:
+    """Return a new file of a name that says what it shows."""
+    import re
+    import tempfile
+
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).stem).strip("-")[:60] or "model"
+    return Path(tempfile.mkdtemp(prefix="shapeinspect-")) / f"{stem}.html"
+
+
+def _open(page: Path) -> None:
+    """Open a page where there is a browser; its path has been printed in any case."""
+    import webbrowser
+    from contextlib import suppress
+
+    with suppress(webbrowser.Error, OSError):
+        webbrowser.open(page.resolve().as_uri())

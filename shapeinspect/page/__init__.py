@@ -1,0 +1,1 @@
+"""A model as one HTML page: nested boxes, their places, what each card says, and the document itself."""

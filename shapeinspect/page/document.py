@@ -1,0 +1,307 @@
+"""The page: one HTML file that holds its data, its code and its style, and asks for nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from shapeinspect.explanation.graph import Graph
+from shapeinspect.explanation.layer import explain_layer
+from shapeinspect.explanation.receptive_field import Fields
+from shapeinspect.ir import Layer, Model, Value
+from shapeinspect.page.boxes import ENTRY, EXIT, Box, boxes
+from shapeinspect.page.cards import card
+from shapeinspect.page.faces import FAMILY_NAMES, Face, Faces, calls_inside, weights_inside
+from shapeinspect.page.placing import Placed, place
+from shapeinspect.render import cells
+from shapeinspect.render.letters import Letters
+from shapeinspect.render.listing import amount_for_one
+from shapeinspect.render.totals import of_model, weigh
+from shapeinspect.text import printable
+from shapeinspect.units import count, short
+
+#: How far an end of a block reaches to each side, in pixels.
+_PORT = (10, 10)
+#: How many values enter or leave a block at points of their own; more of them share one.
+_PORTS = 8
+#: Layers beyond so many have a card of what their boxes show only: explaining each takes time and room.
+_CARDS = 20_000
+#: How many rows the table below the picture has at most.
+_ROWS = 5_000
+_LONGEST = 2000
+
+
+def page(model: Model, data: Mapping[str, float | str] | None = None, data_name: str = "") -> str:
+    """Return a model as an HTML page that works from a file, without any network.
+
+    Args:
+        model: a model that went through ``infer``.
+        data: a number or a text for layers, by their paths, to color them by.
+        data_name: what these are.
+
+    Example:
+        >>> page(Model("m.onnx", "onnx", "onnx", "onnx"))[:15]
+        '<!doctype html>'
+    """
+    return document(printable(model.source), content(model, data, data_name), rows(model))
+
+
+def content(
+    model: Model, data: Mapping[str, float | str] | None = None, data_name: str = ""
+) -> dict[str, Any]:
+    """Return what the page's code draws from: boxes, their places, cards, as lists of numbers and texts.
+
+    Args:
+        model: a model that went through ``infer``.
+        data: a number or a text for layers, by their paths.
+        data_name: what these are.
+    """
+    return _Content(model, data or {}, data_name).all()
+
+
+class _Content:
+    def __init__(self, model: Model, data: Mapping[str, float | str], data_name: str) -> None:
+        self._model, self._data, self._data_name = model, data, data_name
+        self._faces = Faces(model)
+        self._letters = Letters(model)
+        self._graph = Graph(model)
+        self._fields = Fields(self._graph)
+        self._texts: dict[str, int] = {}
+        self._places: dict[object, Placed] = {}
+        self._shapes: dict[str, int] = {}
+        self._drawn: list[Any] = []
+        self._cards: dict[str, int] = {}
+        self._written: list[Any] = []
+
+    def all(self) -> dict[str, Any]:
+        whole = boxes(self._model, self._data)
+        face = self._faces.of(whole)
+        root = self._box(whole, face)
+        model, totals = self._model, of_model(self._model)
+        facts = [
+            ["format", printable(model.format)],
+            ["framework", printable(model.framework)],
+            ["layers", count(len(model.layers))],
+            ["parameters", cells.at_least(count(totals.params), totals.unknown)],
+            ["", cells.at_least(short(totals.bytes, "B"), totals.bytes_unknown)],
+        ]
+        if totals.macs is not None:
+            amount = cells.macs(self._letters.amount(totals.macs))
+            facts.append(["MACs", cells.at_least(amount, len(totals.macs_unknown))])
+        return {
+            "title": printable(model.source),
+            "facts": facts,
+            "notes": [
+                (f"{printable(note.about)}: " if note.about else "") + printable(note.text, _LONGEST)
+                for note in model.notes
+            ],
+            "families": FAMILY_NAMES,
+            "graph": bool(model.calls),
+            "column": printable(self._data_name, 60),
+            "texts": list(self._texts),
+            "cards": self._written,
+            "places": self._drawn,
+            "root": root,
+        }
+
+    def _text(self, text: str) -> int:
+        return self._texts.setdefault(text, len(self._texts))
+
+    def _box(self, box: Box, face: Face) -> list[Any]:
+        """Return a box as a list, its fields in the order that the page's code names at its top."""
+        placed, kids = self._inside(box) if box.kids else (-1, [])
+        sums = weigh(weights_inside(box), calls_inside(box))
+        field = self._reach(box)
+        return [
+            self._text(face.title),
+            self._text(printable(box.path, _LONGEST)),
+            self._text(cells.kind(box.layer) or box.kind if box.layer else box.kind),
+            self._text(face.family),
+            [self._text(line) for line in face.lines],
+            [[self._text(shape), self._text(change)] for shape, change in face.labels],
+            face.width,
+            face.height,
+            self._card(box),
+            placed,
+            kids,
+            [self._text(printable(member.path, _LONGEST)) for member in box.members],
+            [self._text(printable(text, _LONGEST)) for text in box.differences],
+            sums.params,
+            amount_for_one(sums.macs) if box.call is not None or box.kids else None,
+            sums.bytes,
+            self._text(sums.bytes_by_dtype[0][0] if sums.bytes_by_dtype else ""),
+            field,
+            self._data_of(box),
+            box.turn,
+        ]
+
+    def _data_of(self, box: Box) -> float | str | None:
+        value = self._data.get(box.path)
+        return printable(value, 200) if isinstance(value, str) else value
+
+    def _reach(self, box: Box) -> int | None:
+        """Return the receptive field of a leaf on the axis on which it is longest; 0 for a whole axis."""
+        if box.call is None or not box.call.outputs:
+            return None
+        found = [fact.size for fact in self._fields.of(box.call.outputs[0]) if fact.followed]
+        if not found:
+            return None
+        return 0 if None in found else max(size for size in found if size is not None)
+
+    def _inside(self, box: Box) -> tuple[int, list[Any]]:
+        leaving: dict[int, list[str]] = {}
+        for edge in box.edges:
+            leaving.setdefault(edge.source, []).append(edge.value)
+        faces = [self._faces.of(kid, leaving.get(index, ())) for index, kid in enumerate(box.kids)]
+        entries = _ends(edge.value for edge in box.edges if edge.source == ENTRY)
+        exits = _ends(edge.value for edge in box.edges if edge.target == EXIT)
+        first, last = max(entries.values(), default=-1) + 1, max(exits.values(), default=-1) + 1
+        edges = list(
+            dict.fromkeys(
+                (
+                    entries[edge.value] if edge.source == ENTRY else first + edge.source,
+                    first + len(faces) + exits[edge.value] if edge.target == EXIT else first + edge.target,
+                )
+                for edge in box.edges
+            )
+        )
+        sizes = [_PORT] * first + [face.reach for face in faces] + [_PORT] * last
+        tops = sum(kid.kind == "input" for kid in box.kids), sum(kid.kind == "output" for kid in box.kids)
+        placed = self._place(tuple(sizes), tuple(edges), (first + tops[0], last + tops[1]))
+        geometry = [
+            [first, last],
+            list(placed.ranks),
+            list(placed.columns),
+            [[*edge, *lane] for edge, lane in zip(edges, placed.lanes, strict=True)] if edges else [],
+            placed.width,
+        ]
+        key = repr(geometry)
+        if key not in self._shapes:
+            self._shapes[key] = len(self._drawn)
+            self._drawn.append(geometry)
+        return self._shapes[key], [self._box(kid, face) for kid, face in zip(box.kids, faces, strict=True)]
+
+    def _place(
+        self, sizes: tuple[tuple[int, int], ...], edges: tuple[tuple[int, int], ...], ends: tuple[int, int]
+    ) -> Placed:
+        key = (sizes, edges, ends)
+        if key not in self._places:
+            self._places[key] = place(sizes, edges, ends)
+        return self._places[key]
+
+    def _card(self, box: Box) -> int:
+        layer = box.layer
+        if layer is None or (box.kids and box.rest) or len(self._cards) >= _CARDS:
+            return -1
+        known = self._cards.get(layer.path)
+        if known is None:
+            known = self._cards[layer.path] = len(self._written)
+            told = card(explain_layer(self._graph, self._fields, layer))
+            told["settings"] = cells.settings(layer)
+            self._written.append(self._coded(told))
+        return known
+
+    def _coded(self, value: Any) -> Any:
+        """Return data with the index of each text in the place of the text."""
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, list):
+            return [self._coded(item) for item in value]
+        return {name: self._coded(item) for name, item in value.items()}
+
+
+def _ends(values: Iterable[str]) -> dict[str, int]:
+    """Number the values that enter or leave a block; those beyond a few share the last number."""
+    return {value: min(index, _PORTS - 1) for index, value in enumerate(dict.fromkeys(values))}
+
+
+def rows(model: Model) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of the table below the picture, which a screen reader reads.
+
+    Args:
+        model: a model that went through ``infer``.
+    """
+    letters = Letters(model)
+    outputs: dict[str, str] = {}
+    for call in model.calls:
+        if call.outputs and call.layer not in outputs:
+            value = model.values.get(call.outputs[0]) or Value(call.outputs[0])
+            outputs[call.layer] = cells.shape(letters.shape(value.shape), value.axes)
+    for layer in model.layers[:_ROWS]:
+        yield _row(layer, outputs.get(layer.path, ""))
+    if len(model.layers) > _ROWS:
+        yield (f"and {len(model.layers) - _ROWS:,} more", "", "", "", "", "")
+
+
+def _row(layer: Layer, output: str) -> tuple[str, ...]:
+    params = weigh(layer.weights, ()).params
+    weights = "; ".join(f"{printable(w.role, 60)} {cells.native(w)}" for w in layer.weights[:6])
+    name = printable(layer.path, _LONGEST)
+    return name, cells.kind(layer), output, cells.settings(layer), weights, count(params) if params else ""
+
+
+_COLUMNS = ("layer", "kind", "output", "settings", "weights", "parameters")
+
+
+@cache
+def _part(name: str) -> str:
+    return files("shapeinspect.page").joinpath(name).read_text("utf-8").strip()
+
+
+def document(title: str, data: Mapping[str, Any], table: Iterable[tuple[str, ...]]) -> str:
+    """Put a page together.
+
+    Args:
+        title: what it shows.
+        data: what its code draws from.
+        table: the rows of the table below the picture.
+    """
+    style, code = _part("page.css"), _part("page.js")
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(code)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    body = "".join(
+        f'<tr><th scope="row">{_escaped(first)}</th>'
+        + "".join(f"<td>{_escaped(text)}</td>" for text in rest)
+        + "</tr>"
+        for first, *rest in table
+    )
+    return (
+        "<!doctype html>\n"
+        '<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="referrer" content="no-referrer">'
+        f"<title>{_escaped(title)} · shapeinspect</title>"
+        f"<style>{style}</style></head>\n<body>"
+        f"{_part('page.html')}"
+        f'<section id="table"><h2>All layers</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></section>\n"
+        f'<script type="application/json" id="data">{_json(data)}</script>\n'
+        f"<script>{code}</script></body></html>\n"
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """Write data so that nothing in it can end the element that holds it."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _escaped(text: str) -> str:
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
+        text = text.replace(sign, entity)
+    return text

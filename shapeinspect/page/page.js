@@ -1,0 +1,738 @@
+"use strict";
+(() => {
+const el = (id) => document.getElementById(id);
+const D = JSON.parse(el("data").textContent);
+const T = D.texts;
+const stage = el("stage"), canvas = el("picture"), ctx = canvas.getContext("2d"), map = el("map"), card = el("card");
+
+/* ---- the boxes --------------------------------------------------------------------------------------- */
+
+const FIELDS = ["title", "path", "kind", "family", "lines", "labels", "w", "h", "card", "place", "kids",
+  "members", "differences", "params", "macs", "bytes", "dtype", "field", "data", "turn"];
+const all = [], byPath = new Map();
+
+function read(raw, parent, index) {
+  const box = {parent, index, open: false, x: 0, y: 0, cw: 0, ch: 0, hit: false};
+  FIELDS.forEach((name, i) => { box[name] = raw[i]; });
+  for (const name of ["title", "path", "kind", "family", "dtype"]) box[name] = T[box[name]];
+  box.lines = box.lines.map((i) => T[i]);
+  box.labels = box.labels.map(([a, b]) => [T[a], T[b]]);
+  box.members = box.members.map((i) => T[i]);
+  box.differences = box.differences.map((i) => T[i]);
+  box.number = all.length;
+  all.push(box);
+  if (!byPath.has(box.path)) byPath.set(box.path, box);
+  box.kids = box.kids.map((kid, i) => read(kid, box, i));
+  return box;
+}
+const root = read(D.root, null, 0);
+root.open = true;
+
+const PAD = 20, TOP = 34, STRIP = 15, GAP = 24, HEAD = 30;
+
+/* Stretch the columns of a block so that its open boxes have room: a map that never brings two x closer. */
+function stretched(columns, kids, first) {
+  const points = [], needs = [];
+  kids.forEach((kid, i) => {
+    if (kid.cw <= kid.w) return;
+    const x = columns[first + i], half = kid.w / 2;
+    needs.push([x - half, x, kid.cw / 2], [x, x + half, kid.cw / 2]);
+    points.push(x - half, x, x + half);
+  });
+  if (!points.length) return (x) => x;
+  const at = [...new Set(points)].sort((a, b) => a - b), place = new Map(at.map((x, i) => [x, i]));
+  const ending = at.map(() => []);
+  for (const [l, r, need] of needs) ending[place.get(r)].push([place.get(l), need]);
+  const to = [at[0]];
+  for (let i = 1; i < at.length; i++) {
+    to[i] = to[i - 1] + at[i] - at[i - 1];
+    for (const [l, need] of ending[i]) to[i] = Math.max(to[i], to[l] + need);
+  }
+  return (x) => {
+    if (x <= at[0]) return x - at[0] + to[0];
+    const last = at.length - 1;
+    if (x >= at[last]) return x - at[last] + to[last];
+    let low = 0, high = last;
+    while (high - low > 1) { const mid = (low + high) >> 1; if (at[mid] <= x) low = mid; else high = mid; }
+    return to[low] + (x - at[low]) * (to[high] - to[low]) / (at[high] - at[low]);
+  };
+}
+
+/* Lay a box out: its current size, and the places of what is inside, relative to it. */
+function layout(box) {
+  if (!box.open || !box.kids.length) { box.cw = box.w; box.ch = box.h; box.inner = null; return; }
+  if (box.inner && !box.dirty) return;
+  box.dirty = false;
+  const [[first, last], ranks, columns, edges, width] = D.places[box.place];
+  for (const kid of box.kids) layout(kid);
+  const to = stretched(columns, box.kids, first);
+  const count = box.kids.length, depth = Math.max(...[0, ...new Set(ranks)]) + 1;
+  const heights = new Array(depth).fill(0), strips = new Array(depth).fill(0), spans = new Array(depth).fill(0);
+  box.kids.forEach((kid, i) => {
+    const rank = ranks[first + i];
+    heights[rank] = Math.max(heights[rank], kid.ch);
+    if (kid.labels.length) strips[rank] = Math.max(strips[rank], kid.labels.length * STRIP + 9);
+  });
+  for (const edge of edges) {
+    let before = columns[edge[0]], rank = ranks[edge[0]];
+    for (let i = 2; i <= edge.length; i++) {
+      const x = i < edge.length ? edge[i] : columns[edge[1]];
+      spans[rank] = Math.max(spans[rank], Math.abs(to(x) - to(before)));
+      before = x; rank++;
+    }
+  }
+  const tops = [], bottoms = [];
+  let y = box.parent ? TOP + 6 : 0;
+  for (let rank = 0; rank < depth; rank++) {
+    tops[rank] = y;
+    y += heights[rank];
+    bottoms[rank] = y + strips[rank];
+    y = bottoms[rank] + (rank < depth - 1 ? (edges.length ? GAP + Math.min(56, spans[rank] * .13) : GAP) : 0);
+  }
+  const minX = to(0), shift = PAD - minX;
+  box.kids.forEach((kid, i) => {
+    const rank = ranks[first + i];
+    kid.rx = to(columns[first + i]) + shift - kid.cw / 2;
+    kid.ry = tops[rank] + (heights[rank] - kid.ch) / 2;
+  });
+  box.cw = Math.max(to(width) - minX + 2 * PAD, box.parent ? Math.min(box.w, 400) : 0);
+  const extra = (box.cw - (to(width) - minX + 2 * PAD)) / 2;
+  if (extra > 0) for (const kid of box.kids) kid.rx += extra;
+  box.ch = y + (box.parent ? PAD - 4 : 0);
+  const port = (i) => to(columns[i]) + shift + extra;
+  box.ports = [Array.from({length: first}, (_, i) => port(i)), Array.from({length: last}, (_, i) => port(first + count + i))];
+  box.inner = {first, last, count, ranks, edges, tops, bottoms, x: (v) => to(v) + shift + extra, columns, lines: null};
+}
+
+/* The points of every edge of an open block, relative to it: x, then the y where its straight part begins and ends. */
+function lines(box) {
+  const {first, count, ranks, edges, tops, bottoms, x, columns} = box.inner;
+  if (box.inner.lines) return box.inner.lines;
+  const made = edges.map((edge) => {
+    const points = [], [s, t] = edge;
+    if (s < first) points.push(x(columns[s]), TOP - 4, tops[ranks[s]]);
+    else {
+      const kid = box.kids[s - first], ports = kid.open && kid.ports && kid.ports[1].length === 1 ? kid.rx + kid.ports[1][0] : kid.rx + kid.cw / 2;
+      points.push(ports, kid.ry + kid.ch, bottoms[ranks[s]]);
+    }
+    let rank = ranks[s] + 1;
+    for (let i = 2; i < edge.length; i++, rank++) points.push(x(edge[i]), tops[rank], bottoms[rank]);
+    if (t >= first + count) points.push(x(columns[t]), tops[ranks[t]], box.ch);
+    else {
+      const kid = box.kids[t - first], ports = kid.open && kid.ports && kid.ports[0].length === 1 ? kid.rx + kid.ports[0][0] : kid.rx + kid.cw / 2;
+      points.push(ports, tops[ranks[t]], kid.ry);
+    }
+    let low = Infinity, high = -Infinity;
+    for (let i = 0; i < points.length; i += 3) { low = Math.min(low, points[i]); high = Math.max(high, points[i]); }
+    return {points, low, high, top: points[1], bottom: points[points.length - 1], s: s - first, t: t >= first + count ? -2 : t - first};
+  });
+  return box.inner.lines = made;
+}
+
+function placeAll(box) {
+  for (const kid of box.kids) { kid.x = box.x + kid.rx; kid.y = box.y + kid.ry; if (kid.open) placeAll(kid); }
+}
+function arrange() { layout(root); root.x = 0; root.y = 0; placeAll(root); mapStale = true; later(); }
+function touch(box) { for (let b = box; b; b = b.parent) b.dirty = true; }
+
+/* ---- colors ------------------------------------------------------------------------------------------- */
+
+let css = {}, mode = "kind", scale = null;
+function colors() {
+  const style = getComputedStyle(document.documentElement);
+  css = {};
+  for (const name of ["back", "face", "ink", "soft", "line", "edge", "strong", "accent", "warn", "mark", "block"]) css[name] = style.getPropertyValue("--" + name).trim();
+  css.dark = style.colorScheme.includes("dark");
+  css.family = {};
+  for (const name of Object.keys(D.families)) css.family[name] = [style.getPropertyValue("--" + name).trim(), style.getPropertyValue("--" + name + "-s").trim()];
+}
+const NUMBERS = {params: "parameters", macs: "MACs", bytes: "bytes", field: "receptive field"};
+const WORDS = ["conv", "act", "pool", "attention", "embedding", "recurrent", "linear", "math", "join", "shape", "norm"];
+const amount = (n) => n >= 1e12 ? (n / 1e12).toPrecision(3) + " T" : n >= 1e9 ? (n / 1e9).toPrecision(3) + " G" : n >= 1e6 ? (n / 1e6).toPrecision(3) + " M" : n >= 1e3 ? (n / 1e3).toPrecision(3) + " k" : String(Math.round(n * 1e4) / 1e4);
+function scaled() {
+  scale = null;
+  if (mode === "kind") return;
+  const leaves = all.filter((box) => !box.kids.length && box.kind !== "input" && box.kind !== "output");
+  const values = leaves.map((box) => box[mode]).filter((v) => v !== null && v !== "" && v !== undefined);
+  if (mode === "dtype" || values.some((v) => typeof v === "string")) {
+    const words = [...new Set(values.map(String))].sort();
+    scale = {words: new Map(words.map((word, i) => [word, i]))};
+  } else {
+    const known = values.filter((v) => v > 0 || (mode === "data"));
+    scale = {low: Math.min(...spread(known)), high: Math.max(...spread(known)), log: mode !== "data" || (known.every((v) => v > 0) && Math.max(...spread(known)) > 50 * Math.min(...spread(known)))};
+  }
+}
+function spread(values) { let low = Infinity, high = -Infinity; for (const v of values) { if (v < low) low = v; if (v > high) high = v; } return [low, high]; }
+function ramp(part) {
+  const p = Math.max(0, Math.min(1, part)), light = css.dark ? 18 + 22 * p : 97 - 27 * p;
+  return [`hsl(212 ${45 + 35 * p}% ${light}%)`, `hsl(212 ${40 + 20 * p}% ${css.dark ? light + 16 : light - 30}%)`];
+}
+function paint(box) {
+  if (mode === "kind") return css.family[box.family];
+  const value = box[mode], none = [css.face, css.line];
+  if (value === null || value === "" || value === undefined) return none;
+  if (scale.words) return scale.words.has(String(value)) ? css.family[WORDS[scale.words.get(String(value)) % WORDS.length]] : none;
+  if (mode === "field" && value === 0) return ramp(1);
+  if (mode !== "data" && !value) return none;
+  const {low, high, log} = scale;
+  if (high <= low) return ramp(.5);
+  return ramp(log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low));
+}
+function legend() {
+  const list = [];
+  if (mode === "kind") {
+    const used = new Set(all.map((box) => box.family));
+    for (const [name, text] of Object.entries(D.families)) if (used.has(name) && name !== "module" && name !== "end") list.push([css.family[name], text]);
+  } else if (scale.words) for (const [word, i] of scale.words) list.push([css.family[WORDS[i % WORDS.length]], word]);
+  const node = el("legend");
+  node.replaceChildren(...list.slice(0, 24).map(([[fill, stroke], text]) => {
+    const mark = make("i"), item = make("span", "", mark, text);
+    mark.style.background = fill; mark.style.borderColor = stroke;
+    return item;
+  }));
+  if (mode !== "kind" && !scale.words && scale.high >= scale.low) {
+    const bar = make("i", "ramp");
+    bar.style.background = `linear-gradient(90deg,${[0, .25, .5, .75, 1].map((p) => ramp(p)[0]).join(",")})`;
+    bar.style.borderColor = css.line;
+    node.append(make("span", "", mode === "data" ? D.column : NUMBERS[mode], " ", amount(scale.low), bar, amount(scale.high) + (mode === "field" ? " or all" : "")));
+  }
+  node.hidden = !node.childNodes.length;
+}
+
+/* ---- drawing ------------------------------------------------------------------------------------------ */
+
+let zoom = 1, panX = 0, panY = 0, wide = 0, high = 0, ratio = 1, asked = false, selected = null, hits = [], mapStale = true;
+const SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
+const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace";
+const NAME = "600 13px " + SANS, SMALL = "11px " + MONO;
+const cut = new Map();
+function fitted(text, font, room) {
+  const key = font + room + text;
+  let known = cut.get(key);
+  if (known === undefined) {
+    ctx.font = font;
+    known = text;
+    if (ctx.measureText(text).width > room) {
+      let low = 0, top = text.length;
+      while (low < top) { const mid = (low + top + 1) >> 1; if (ctx.measureText(text.slice(0, mid) + "…").width <= room) low = mid; else top = mid - 1; }
+      known = text.slice(0, low) + "…";
+    }
+    if (cut.size > 20000) cut.clear();
+    cut.set(key, known);
+  }
+  return known;
+}
+function later() { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; draw(); }); } }
+
+function draw() {
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.fillStyle = css.back;
+  ctx.fillRect(0, 0, wide, high);
+  ctx.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * panX, ratio * panY);
+  const view = {l: -panX / zoom, t: -panY / zoom, r: (wide - panX) / zoom, b: (high - panY) / zoom};
+  ctx.lineJoin = "round";
+  inside(root, view);
+  drawMap(view);
+}
+function inside(box, view) {
+  wires(box, view);
+  const plain = zoom < .2;
+  for (const kid of box.kids) {
+    if (kid.x > view.r || kid.x + kid.cw < view.l - 300 || kid.y > view.b || kid.y + kid.ch + 60 < view.t) continue;
+    if (kid.open) { opened(kid); inside(kid, view); } else if (plain) speck(kid); else closed(kid);
+    if (zoom >= .38 && kid.labels.length) labels(kid);
+  }
+}
+function trace(points, ox, oy, quick) {
+  ctx.moveTo(points[0] + ox, points[1] + oy);
+  if (quick) { for (let i = 3; i < points.length; i += 3) ctx.lineTo(points[i] + ox, points[i + 1] + oy); ctx.lineTo(points[points.length - 3] + ox, points[points.length - 1] + oy); return; }
+  ctx.lineTo(points[0] + ox, points[2] + oy);
+  for (let i = 3; i < points.length; i += 3) {
+    const x0 = points[i - 3] + ox, y0 = points[i - 1] + oy, x1 = points[i] + ox, y1 = points[i + 1] + oy;
+    if (Math.abs(x0 - x1) < .6) ctx.lineTo(x1, y1);
+    else bend(x0, y0, x1, y1);
+    ctx.lineTo(x1, points[i + 2] + oy);
+  }
+}
+/* A step with round corners: down, across, down. */
+function bend(x0, y0, x1, y1) {
+  const mid = (y0 + y1) / 2, r = Math.min(Math.abs(y1 - y0) / 2, Math.abs(x1 - x0) / 2, 14), side = Math.sign(x1 - x0);
+  if (Math.abs(x1 - x0) < 3 * Math.abs(y1 - y0)) { ctx.bezierCurveTo(x0, mid, x1, mid, x1, y1); return; }
+  ctx.lineTo(x0, mid - r);
+  ctx.quadraticCurveTo(x0, mid, x0 + side * r, mid);
+  ctx.lineTo(x1 - side * r, mid);
+  ctx.quadraticCurveTo(x1, mid, x1, mid + r);
+  ctx.lineTo(x1, y1);
+}
+function wires(box, view) {
+  const quick = zoom < .2, ox = box.x, oy = box.y, chosen = [];
+  ctx.strokeStyle = css.edge;
+  ctx.lineWidth = quick ? 1 / zoom * .7 : 1.4;
+  ctx.beginPath();
+  const tips = [];
+  for (const line of lines(box)) {
+    if (line.top + oy > view.b || line.bottom + oy < view.t || line.low + ox > view.r || line.high + ox < view.l) continue;
+    if (selected && selected.parent === box && (line.s === selected.index || line.t === selected.index)) { chosen.push(line); continue; }
+    trace(line.points, ox, oy, quick);
+    if (!quick && line.t >= 0) tips.push(line);
+  }
+  ctx.stroke();
+  arrows(tips, ox, oy, css.edge);
+  if (chosen.length) {
+    ctx.strokeStyle = css.accent;
+    ctx.lineWidth = quick ? 2 / zoom : 2.2;
+    ctx.beginPath();
+    for (const line of chosen) trace(line.points, ox, oy, quick);
+    ctx.stroke();
+    if (!quick) arrows(chosen.filter((line) => line.t >= 0), ox, oy, css.accent);
+  }
+}
+function arrows(list, ox, oy, color) {
+  if (!list.length || zoom < .3) return;
+  ctx.fillStyle = color;
+  ctx.beginPath();
+  for (const {points} of list) {
+    const x = points[points.length - 3] + ox, y = points[points.length - 1] + oy;
+    ctx.moveTo(x, y); ctx.lineTo(x - 4, y - 6.5); ctx.lineTo(x + 4, y - 6.5); ctx.closePath();
+  }
+  ctx.fill();
+}
+function round(x, y, w, h, r) { ctx.beginPath(); ctx.roundRect(x, y, w, h, r); }
+function border(box) {
+  if (box === selected) { ctx.strokeStyle = css.accent; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
+  else if (box.hit) { ctx.strokeStyle = css.act || css.family.act[1]; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
+  else return false;
+  return true;
+}
+function speck(box) {
+  const [fill, stroke] = paint(box);
+  ctx.fillStyle = box.hit ? css.family.act[1] : box === selected ? css.accent : box.kids.length ? stroke : stroke;
+  ctx.globalAlpha = box.hit || box === selected ? 1 : .75;
+  ctx.fillRect(box.x, box.y, box.cw, box.ch);
+  ctx.globalAlpha = 1;
+}
+function closed(box) {
+  const [fill, stroke] = paint(box), {x, y, w, h} = box, block = box.kids.length > 0;
+  if (block) { // a stack of sheets: there is something inside
+    const sheets = box.members.length > 1 ? 2 : 1;
+    ctx.strokeStyle = stroke; ctx.lineWidth = 1;
+    for (let i = sheets; i > 0; i--) { round(x + 3 * i, y + 3 * i, w, h, 9); ctx.fillStyle = css.face; ctx.fill(); ctx.stroke(); }
+  }
+  round(x, y, w, h, block ? 9 : 7);
+  ctx.fillStyle = block && mode === "kind" ? css.face : fill;
+  ctx.fill();
+  if (!border(box)) { ctx.strokeStyle = stroke; ctx.lineWidth = block ? 1.5 : 1; }
+  ctx.stroke();
+  if (zoom < .3) return;
+  const left = block ? x + 26 : x + 12, room = w - (block ? 40 : 24), badge = box.members.length > 1 ? "×" + box.members.length : "";
+  if (block) chevron(x + 13, y + 16, false);
+  ctx.textBaseline = "middle";
+  const ink = css.ink, own = !block && box.lines.length === 1 && h <= HEAD;
+  const middle = own ? y + h / 2 + .5 : y + 16;
+  let space = room - (badge ? 12 + 8 * badge.length : 0);
+  if (own) { ctx.font = SMALL; space -= ctx.measureText(box.lines[0]).width + 10; }
+  ctx.textAlign = "left";
+  const title = fitted(box.title, NAME, Math.max(space, 30));
+  ctx.font = NAME; ctx.fillStyle = ink;
+  ctx.fillText(title, left, middle);
+  if (badge) { ctx.textAlign = "right"; ctx.fillStyle = css.accent; ctx.fillText(badge, x + w - 12, middle); ctx.textAlign = "left"; }
+  if (zoom < .42) return;
+  ctx.fillStyle = css.soft;
+  if (own) { ctx.textAlign = "right"; ctx.font = SMALL; ctx.fillText(box.lines[0], x + w - 12, middle); ctx.textAlign = "left"; }
+  else box.lines.forEach((text, i) => { const shown = fitted(text, SMALL, room); ctx.font = SMALL; ctx.fillStyle = mode !== "kind" ? css.ink : i ? css.soft : css.strong; ctx.fillText(shown, left, y + 33 + 16 * i); });
+}
+function chevron(x, y, open) {
+  ctx.beginPath();
+  if (open) { ctx.moveTo(x - 4, y - 2.5); ctx.lineTo(x, y + 2.5); ctx.lineTo(x + 4, y - 2.5); }
+  else { ctx.moveTo(x - 2.5, y - 4); ctx.lineTo(x + 2.5, y); ctx.lineTo(x - 2.5, y + 4); }
+  ctx.strokeStyle = css.soft; ctx.lineWidth = 1.8; ctx.stroke();
+}
+function opened(box) {
+  const {x, y, cw, ch} = box;
+  round(x, y, cw, ch, 10);
+  ctx.fillStyle = css.block; ctx.fill();
+  if (!border(box)) { ctx.strokeStyle = css.family.module[1]; ctx.lineWidth = Math.max(1.2, .8 / zoom); }
+  ctx.stroke();
+  if (zoom < .25) return;
+  chevron(x + 14, y + 16, true);
+  ctx.textBaseline = "middle"; ctx.textAlign = "left";
+  const badge = box.members.length > 1 ? "  ×" + box.members.length : "", room = cw - 44;
+  const title = fitted(box.title + badge, NAME, room);
+  ctx.font = NAME; ctx.fillStyle = css.ink; ctx.fillText(title, x + 27, y + 16);
+  const end = ctx.measureText(title).width + 12, rest = room - end;
+  if (rest > 60 && zoom >= .42 && box.lines.length) { const shown = fitted(box.lines[0], SMALL, rest); ctx.font = SMALL; ctx.fillStyle = css.soft; ctx.fillText(shown, x + 27 + end, y + 16.5); }
+}
+function labels(box) {
+  if (!box.parent || box.wired === false) return;
+  const x = box.x + (box.open && box.ports && box.ports[1].length === 1 ? box.ports[1][0] : box.cw / 2) + 9;
+  ctx.font = SMALL; ctx.textBaseline = "middle"; ctx.textAlign = "left";
+  box.labels.forEach(([shape, change], i) => {
+    const y = box.y + box.ch + 15 + 15 * i;
+    ctx.fillStyle = css.soft; ctx.fillText(shape, x, y);
+    if (change) { const w = ctx.measureText(shape + " ").width; ctx.fillStyle = css.accent; ctx.fillText(change, x + w, y); }
+  });
+}
+
+/* ---- the small map ------------------------------------------------------------------------------------ */
+
+const sheet = document.createElement("canvas");
+let mapScale = 1, mapX = 0, mapY = 0;
+function drawMap(view) {
+  const w = 168, h = 118, m = map.getContext("2d");
+  if (map.width !== w * ratio) { map.width = w * ratio; map.height = h * ratio; mapStale = true; }
+  if (mapStale) {
+    mapStale = false;
+    sheet.width = w * ratio; sheet.height = h * ratio;
+    const s = sheet.getContext("2d");
+    mapScale = Math.min((w - 12) / root.cw, (h - 12) / root.ch);
+    mapX = (w - root.cw * mapScale) / 2; mapY = (h - root.ch * mapScale) / 2;
+    s.setTransform(ratio * mapScale, 0, 0, ratio * mapScale, ratio * mapX, ratio * mapY);
+    const each = (box) => { for (const kid of box.kids) { s.fillStyle = kid.open ? css.line : paint(kid)[1]; s.globalAlpha = kid.open ? .45 : .8; s.fillRect(kid.x, kid.y, kid.cw, Math.max(kid.ch, .8 / mapScale)); if (kid.open) each(kid); } };
+    each(root);
+  }
+  map.hidden = view.l <= 0 && view.t <= 0 && view.r >= root.cw && view.b >= root.ch;
+  m.setTransform(1, 0, 0, 1, 0, 0);
+  m.clearRect(0, 0, map.width, map.height);
+  m.drawImage(sheet, 0, 0);
+  m.setTransform(ratio, 0, 0, ratio, 0, 0);
+  m.strokeStyle = css.accent; m.lineWidth = 1.5;
+  const l = Math.max(1, mapX + view.l * mapScale), t = Math.max(1, mapY + view.t * mapScale);
+  m.strokeRect(l, t, Math.max(3, Math.min(w - 1, mapX + view.r * mapScale) - l), Math.max(3, Math.min(h - 1, mapY + view.b * mapScale) - t));
+}
+function byMap(event) {
+  const frame = map.getBoundingClientRect(), factor = 168 / frame.width;
+  const x = ((event.clientX - frame.left) * factor - mapX) / mapScale, y = ((event.clientY - frame.top) * factor - mapY) / mapScale;
+  panX = wide / 2 - x * zoom; panY = high / 2 - y * zoom;
+  later();
+}
+map.addEventListener("pointerdown", (event) => { event.stopPropagation(); map.setPointerCapture(event.pointerId); byMap(event); });
+map.addEventListener("pointermove", (event) => { if (event.buttons) byMap(event); });
+
+/* ---- moving ------------------------------------------------------------------------------------------- */
+
+const limit = (value) => Math.max(.01, Math.min(4, value));
+function zoomAt(factor, x = wide / 2, y = high / 2) {
+  const next = limit(zoom * factor);
+  panX = x - (x - panX) * next / zoom; panY = y - (y - panY) * next / zoom; zoom = next;
+  later();
+}
+function fit() {
+  zoom = limit(Math.min((wide - 40) / root.cw, (high - 40) / root.ch, 1.25));
+  panX = (wide - root.cw * zoom) / 2; panY = (high - root.ch * zoom) / 2;
+  later();
+}
+function begin() {
+  zoom = limit(Math.max(Math.min((wide - 40) / root.cw, (high - 40) / root.ch, 1), Math.min(.8, (wide - 24) / root.cw), .3));
+  panX = (wide - root.cw * zoom) / 2; panY = Math.max(16, (high - root.ch * zoom) / 2);
+  later();
+}
+function show(box, centre) {
+  for (let b = box.parent; b; b = b.parent) if (!b.open) { b.open = true; touch(b); }
+  arrange();
+  if (zoom < .5) zoom = .85;
+  const x = box.x * zoom + panX, y = box.y * zoom + panY, w = box.cw * zoom, h = Math.min(box.ch * zoom, high);
+  const low = wide < 500 && !card.hidden ? high * .44 : high;
+  if (centre || x < 20 || y < 20 || x + w > wide - 20 || y + h > low - 20) {
+    panX = wide / 2 - (box.x + box.cw / 2) * zoom;
+    panY = h > low - 80 ? 40 - box.y * zoom : low / 2 - (box.y + box.ch / 2) * zoom;
+  }
+  later();
+}
+function at(clientX, clientY) {
+  const frame = stage.getBoundingClientRect(), x = (clientX - frame.left - panX) / zoom, y = (clientY - frame.top - panY) / zoom;
+  let box = root, found = null;
+  while (box) {
+    const kid = box.kids.find((k) => x >= k.x && x <= k.x + k.cw && y >= k.y && y <= k.y + k.ch);
+    if (kid) found = kid;
+    box = kid && kid.open ? kid : null;
+  }
+  return found && {box: found, x: x - found.x, y: y - found.y};
+}
+const pointers = new Map();
+let moved = 0, pinch = 0;
+stage.addEventListener("pointerdown", (event) => {
+  stage.setPointerCapture(event.pointerId);
+  pointers.set(event.pointerId, [event.clientX, event.clientY]);
+  if (pointers.size === 1) moved = 0; else { moved = 99; pinch = 0; }
+});
+stage.addEventListener("pointermove", (event) => {
+  const before = pointers.get(event.pointerId);
+  if (!before) return;
+  const dx = event.clientX - before[0], dy = event.clientY - before[1];
+  pointers.set(event.pointerId, [event.clientX, event.clientY]);
+  moved += Math.abs(dx) + Math.abs(dy);
+  if (pointers.size === 1) { if (moved > 4) { panX += dx; panY += dy; later(); } return; }
+  const [[ax, ay], [bx, by]] = [...pointers.values()], length = Math.hypot(ax - bx, ay - by), frame = stage.getBoundingClientRect();
+  panX += dx / 2; panY += dy / 2;
+  if (pinch) zoomAt(length / pinch, (ax + bx) / 2 - frame.left, (ay + by) / 2 - frame.top);
+  pinch = length;
+});
+function up(event) {
+  if (!pointers.delete(event.pointerId)) return;
+  pinch = 0;
+  if (moved > 4 || event.type === "pointercancel") return;
+  const hit = at(event.clientX, event.clientY);
+  if (!hit) { choose(null); return; }
+  const {box} = hit, header = box.open ? hit.y < TOP : hit.x < 28;
+  if (box.kids.length && (header || (event.pointerType === "touch" && box === selected))) toggle(box);
+  choose(box);
+}
+stage.addEventListener("pointerup", up);
+stage.addEventListener("pointercancel", up);
+stage.addEventListener("dblclick", (event) => { const hit = at(event.clientX, event.clientY); if (hit && hit.box.kids.length && !(hit.box.open && hit.y < TOP) && hit.x >= 28) toggle(hit.box); });
+stage.addEventListener("wheel", (event) => {
+  event.preventDefault();
+  const frame = stage.getBoundingClientRect(), unit = event.deltaMode === 1 ? 18 : 1;
+  if (event.ctrlKey || event.metaKey) zoomAt(Math.exp(-event.deltaY * unit * .006), event.clientX - frame.left, event.clientY - frame.top);
+  else { panX -= (event.shiftKey ? event.deltaY : event.deltaX) * unit; panY -= (event.shiftKey ? 0 : event.deltaY) * unit; later(); }
+}, {passive: false});
+
+function toggle(box) {
+  if (!box.kids.length || !box.parent) return;
+  const x = box.x, y = box.y, w = box.cw;
+  box.open = !box.open; touch(box); arrange();
+  panX += (x + w / 2 - box.x - box.cw / 2) * zoom; panY += (y - box.y) * zoom;
+}
+function setAll(open) {
+  let left = open ? 4000 : Infinity;
+  const queue = [...root.kids];
+  for (let i = 0; i < queue.length && left > 0; i++) { const box = queue[i]; if (box.kids.length) { box.open = open; left -= box.kids.length; queue.push(...box.kids); } box.dirty = true; }
+  root.dirty = true; arrange(); begin();
+}
+
+/* ---- choosing a layer, and its card ------------------------------------------------------------------- */
+
+function make(tag, cls, ...children) {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return node;
+}
+function button(text, title, act) { const b = make("button", "", text); b.type = "button"; b.title = title; b.setAttribute("aria-label", title); b.addEventListener("click", act); return b; }
+function choose(box, centre) {
+  selected = box;
+  card.hidden = !box;
+  if (box) {
+    fill(box);
+    resize();
+    if (centre !== undefined) show(box, centre);
+    el("said").textContent = [box.title, box.kind, ...box.lines, ...box.labels.map((label) => label[0])].join(", ");
+  } else resize();
+  const hash = box ? "#layer=" + encodeURIComponent(box.path || box.title) : " ";
+  try { history.replaceState(null, "", hash === " " ? location.pathname + location.search : hash); } catch { /* some viewers forbid it */ }
+  later();
+}
+async function copy(text, b) {
+  try { await navigator.clipboard.writeText(text); } catch {
+    const area = make("textarea"); area.value = text; document.body.append(area); area.select(); document.execCommand("copy"); area.remove();
+  }
+  const before = b.textContent; b.textContent = "Copied"; setTimeout(() => { b.textContent = before; }, 1200);
+}
+const heading = (text) => make("h3", "", text);
+function axes(rows) {
+  if (!rows || !rows.length) return null;
+  return make("table", "", make("tbody", "", ...rows.map((row) => make("tr", "", ...row.map((i) => make("td", "", T[i]))))));
+}
+function tensor([name, shape, source, rows]) {
+  return make("div", "", make("p", "", make("span", "name", T[name]), " ", make("span", "shape", T[shape]), T[source] ? make("span", "quiet", " from " + T[source]) : null), axes(rows));
+}
+function weight([name, shape, count, quantized, rows, common, einops, remark]) {
+  const node = make("div", "", make("p", "", make("span", "name", T[name]), " ", make("span", "shape", T[shape]), T[count] ? make("span", "quiet", " " + T[count] + " numbers") : null));
+  if (T[quantized]) node.append(make("p", "quiet", T[quantized]));
+  if (rows.length) node.append(axes(rows));
+  if (T[common]) {
+    const line = make("div", "common");
+    if (T[einops]) { const b = button("Copy", "Copy the einops line", () => copy(T[einops], b)); line.append(b, make("div", "", "common order ", make("code", "", T[common])), make("code", "", T[einops])); }
+    else line.append("stored in the common order ", make("code", "", T[common].split(" = ")[0]));
+    node.append(line);
+  }
+  if (T[remark]) node.append(make("p", "quiet", T[remark]));
+  return node;
+}
+function fill(box) {
+  const data = box.card >= 0 ? D.cards[box.card] : {}, text = (name) => data[name] === undefined ? "" : T[data[name]], list = (name) => (data[name] || []);
+  const link = button("Copy link", "Copy a link to this layer", () => copy(location.href, link));
+  const bar = make("div", "bar", button("‹", "The layer before", () => step(-1)), button("›", "The next layer", () => step(1)),
+    box.kids.length && box.parent ? button(box.open ? "Close block" : "Open block", "Open or close the block", () => { toggle(box); fill(box); }) : null, link);
+  const leave = button("✕", "Close the card (Escape)", () => { choose(null); stage.focus(); });
+  leave.classList.add("end"); bar.append(leave);
+  const badge = make("span", "kind", box.kids.length && box.kind === "module" ? "block" : box.kind), [fillColor, stroke] = css.family[box.family];
+  badge.style.background = fillColor; badge.style.borderColor = stroke;
+  const parts = [bar, make("h2", "", box.path || box.title), badge, text("type") ? make("span", "quiet", text("type")) : null,
+    text("settings") ? make("span", "shape", " " + text("settings")) : null, text("about") ? make("p", "", text("about")) : null];
+  const facts = [["parameters", box.params ? box.params.toLocaleString("en") : ""], ["MACs", box.macs ? amount(box.macs) : ""], ["bytes", box.bytes ? amount(box.bytes) + "B" : ""], ["dtype", box.dtype],
+    ["receptive field", box.field === null ? "" : box.field === 0 ? "everything" : String(box.field)], [D.column, box.data === null ? "" : String(box.data)], ["repeated", box.members.length > 1 ? box.members.length + " times" : ""]].filter((fact) => fact[1]);
+  if (facts.length) parts.push(make("div", "facts", ...facts.map(([name, value]) => make("div", "", make("small", "", name), make("b", "", value)))));
+  for (const i of list("findings")) parts.push(make("p", "finding", T[i]));
+  if (box.differences.length) parts.push(heading("Where the repetitions differ"), ...box.differences.map((line) => make("p", "shape", line)));
+  else if (box.members.length > 1) parts.push(make("p", "quiet", "All repetitions have the same settings, shapes and weight sizes."));
+  if (list("in").length) parts.push(heading("Goes in"), ...list("in").map(tensor));
+  if (list("weights").length) parts.push(heading("Weights"), ...list("weights").map(weight), text("numbers") ? make("p", "shape", text("numbers")) : null);
+  if (list("out").length) parts.push(heading("Comes out"), ...list("out").map(tensor));
+  else if (box.labels.length) parts.push(heading("Comes out"), ...box.labels.map(([shape, change]) => make("p", "shape", shape + (change ? "   " + change : ""))));
+  if (list("work").length) parts.push(heading("Work"), ...list("work").map((i) => make("p", "shape", T[i])));
+  if (list("sees").length) parts.push(heading("Sees of the input"), ...list("sees").map((i) => make("p", "", T[i])));
+  if (list("window").length) parts.push(heading("Window"), make("pre", "", list("window").map((i) => T[i]).join("\n")));
+  if (list("remarks").length) parts.push(heading("Good to know"), ...list("remarks").map((i) => make("p", "", T[i])));
+  if (list("readings").length) { const t = make("table", "readings", make("tbody", "", ...list("readings").map((row) => make("tr", "", ...row.map((i) => make("td", "", T[i])))))); parts.push(t); }
+  if (list("notes").length) parts.push(heading("Notes"), ...list("notes").map((i) => make("p", "quiet", T[i])));
+  if (box === root && D.notes.length) parts.push(heading("Notes"), ...D.notes.map((note) => make("p", "quiet", note)));
+  card.replaceChildren(...parts.filter(Boolean));
+  card.scrollTop = 0;
+}
+function visible() { const list = []; const walk = (box) => { for (const kid of box.kids) { list.push(kid); if (kid.open) walk(kid); } }; walk(root); return list; }
+function step(by) {
+  const list = visible(), place = list.indexOf(selected), next = list[Math.max(0, Math.min(list.length - 1, place + by))];
+  if (next) choose(next, false);
+}
+function resolve(path) {
+  if (byPath.has(path)) return byPath.get(path);
+  for (const box of all) for (let i = 1; i < box.members.length; i++) {
+    const member = box.members[i];
+    if (path === member || (path.startsWith(member) && "./".includes(path[member.length]))) return resolve(box.members[0] + path.slice(member.length)) || box;
+  }
+  return all.find((box) => box.path.startsWith(path + ".") || box.path.startsWith(path + "/")) || all.find((box) => box.title === path) || null;
+}
+function byHash() {
+  const match = /^#layer=(.*)$/.exec(location.hash);
+  if (!match) return false;
+  let path = match[1];
+  try { path = decodeURIComponent(path); } catch { /* as it is */ }
+  const box = resolve(path);
+  if (box && box !== selected) choose(box, true);
+  return Boolean(box);
+}
+
+/* ---- searching ---------------------------------------------------------------------------------------- */
+
+const escaped = (text) => text.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+/* A shape pattern: lengths, names that stand for one length each, _ for any axis, ... for any axes. */
+function shapeTest(query) {
+  const words = query.trim().split(/\s+/);
+  if (words.length < 2 || !words.every((w) => /^(\d+|\.\.\.|_\w*|[A-Za-z]\w*(=\d+)?)$/.test(w)) || !words.some((w) => /\d|_|\.\.\./.test(w))) return null;
+  return (label) => {
+    const axes = label.replace(/\([^)]*\)=/g, "X").split(/[ ×]/).filter(Boolean).map((axis) => /^([A-Za-z]*)(\d+|\?)?$/.exec(axis) || [axis, axis, ""]);
+    const match = (i, j, known) => {
+      if (i === words.length) return j === axes.length;
+      const word = words[i];
+      if (word === "...") { for (let k = j; k <= axes.length; k++) if (match(i + 1, k, known)) return true; return false; }
+      if (j >= axes.length) return false;
+      const [, letter, length] = axes[j];
+      let fits = word[0] === "_" || word === length || word.toUpperCase() === (letter + length).toUpperCase();
+      const named = /^([A-Za-z]\w*?)(?:=(\d+))?$/.exec(word);
+      if (!fits && named && !/\d$/.test(named[1])) {
+        if (named[2]) fits = named[2] === length;
+        else if (known[word] === undefined) { return match(i + 1, j + 1, {...known, [word]: length || letter}); }
+        else fits = known[word] === (length || letter);
+      }
+      return fits && match(i + 1, j + 1, known);
+    };
+    return match(0, 0, {});
+  };
+}
+function search() {
+  const query = el("search").value.trim();
+  for (const box of hits) box.hit = false;
+  hits = [];
+  if (query) {
+    const shape = shapeTest(query), glob = new RegExp(/[*?]/.test(query) ? "^(?:.*[./])?" + escaped(query).replace(/\*/g, ".*").replace(/\?/g, ".") + "$" : escaped(query), "i");
+    hits = all.filter((box) => box.parent && (shape ? box.labels.some((label) => shape(label[0])) : glob.test(box.path) || glob.test(box.title) || glob.test(box.kind) || box.members.some((m) => glob.test(m)) || (query.length > 2 && box.labels.some((label) => label[0].toLowerCase().includes(query.toLowerCase())))));
+    if (!hits.length) { const box = resolve(query); if (box) hits = [box]; }
+  }
+  for (const box of hits) box.hit = true;
+  el("found").textContent = query ? (hits.length ? `${hits.length.toLocaleString("en")} found` : "none") : "";
+  later();
+}
+function go(by) {
+  if (!hits.length) return;
+  const place = hits.indexOf(selected), next = hits[place < 0 ? (by > 0 ? 0 : hits.length - 1) : (place + by + hits.length) % hits.length];
+  choose(next, true);
+  el("found").textContent = `${hits.indexOf(next) + 1} of ${hits.length.toLocaleString("en")}`;
+}
+el("search").addEventListener("input", search);
+el("search").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") { event.preventDefault(); go(event.shiftKey ? -1 : 1); }
+  if (event.key === "Escape") { event.stopPropagation(); el("search").value = ""; search(); stage.focus(); }
+});
+
+/* ---- keys and buttons --------------------------------------------------------------------------------- */
+
+function beside(by) { // the next box along the data: down and up
+  if (!selected) return root.kids[0];
+  const block = selected.parent, list = lines(block).filter((line) => by > 0 ? line.s === selected.index && line.t >= 0 : line.t === selected.index && line.s >= 0);
+  if (list.length) return block.kids[by > 0 ? Math.min(...list.map((line) => line.t)) : Math.max(...list.map((line) => line.s))];
+  if (block.parent && D.graph) return by > 0 ? (() => { let b = block; while (b.parent) { const l = lines(b.parent).filter((line) => line.s === b.index && line.t >= 0); if (l.length) return b.parent.kids[l[0].t]; b = b.parent; if (!b.parent) break; } return null; })() : block;
+  return block.kids[selected.index + by] || (block.parent && by < 0 ? block : null);
+}
+stage.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const acts = {
+    ArrowDown: () => { const box = selected && selected.open && selected.kids[0] || beside(1); if (box) choose(box, false); },
+    ArrowUp: () => { const box = beside(-1); if (box) choose(box, false); },
+    ArrowRight: () => {
+      if (!selected) choose(root.kids[0], false);
+      else if (selected.kids.length && !selected.open) { toggle(selected); choose(selected, false); }
+      else if (selected.kids.length) choose(selected.kids[0], false);
+      else { const next = selected.parent.kids[selected.index + 1]; if (next) choose(next, false); }
+    },
+    ArrowLeft: () => {
+      if (!selected) return;
+      if (selected.open) { toggle(selected); choose(selected, false); } else if (selected.parent && selected.parent.parent) choose(selected.parent, false);
+      else { const before = selected.parent.kids[selected.index - 1]; if (before) choose(before, false); }
+    },
+    Enter: () => { if (!selected) choose(root.kids[0], false); else if (selected.kids.length) { toggle(selected); choose(selected, false); } },
+    n: () => go(1), p: () => go(-1), o: () => setAll(true), c: () => setAll(false),
+    "+": () => zoomAt(1.25), "=": () => zoomAt(1.25), "-": () => zoomAt(.8), "0": fit,
+  };
+  if (acts[event.key]) { event.preventDefault(); acts[event.key](); }
+});
+document.addEventListener("keydown", (event) => {
+  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  if (event.key === "/" && !typing) { event.preventDefault(); el("search").focus(); el("search").select(); }
+  if (event.key === "Escape" && selected) { choose(null); stage.focus(); }
+});
+el("next").addEventListener("click", () => go(1));
+el("previous").addEventListener("click", () => go(-1));
+el("in").addEventListener("click", () => zoomAt(1.25));
+el("out").addEventListener("click", () => zoomAt(.8));
+el("fit").addEventListener("click", fit);
+el("open").addEventListener("click", () => setAll(true));
+el("close").addEventListener("click", () => setAll(false));
+function repaint() { colors(); scaled(); legend(); mapStale = true; if (selected) fill(selected); later(); }
+el("theme").addEventListener("click", () => { document.documentElement.dataset.theme = css.dark ? "light" : "dark"; repaint(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+el("color").addEventListener("change", () => { mode = el("color").value; repaint(); });
+addEventListener("hashchange", byHash);
+
+function resize() {
+  const frame = stage.getBoundingClientRect(), before = wide;
+  if (!frame.width) return;
+  ratio = Math.min(window.devicePixelRatio || 1, 2);
+  if (frame.width === wide && frame.height === high && canvas.width === Math.round(wide * ratio)) return;
+  wide = frame.width; high = frame.height;
+  canvas.width = Math.round(wide * ratio); canvas.height = Math.round(high * ratio);
+  if (before) panX += (wide - before) / 2;
+  later();
+}
+addEventListener("resize", () => { resize(); later(); });
+addEventListener("beforeprint", () => { resize(); fit(); draw(); });
+
+function start() {
+  el("app").hidden = false;
+  el("title").textContent = D.title.split(/[\\/]/).filter(Boolean).pop() || D.title; el("title").title = D.title;
+  el("facts").append(...D.facts.flatMap(([name, value], i) => [i ? " · " : "", make("b", "", value), i > 1 && name ? " " + name : ""]).filter(Boolean));
+  const ways = [["kind", "Color: kind"], ["params", "Color: parameters"], ["macs", "Color: MACs"], ["bytes", "Color: bytes"], ["dtype", "Color: dtype"], ["field", "Color: receptive field"]];
+  if (D.column) ways.push(["data", "Color: " + D.column]);
+  el("color").append(...ways.map(([value, text]) => { const option = make("option", "", text); option.value = value; return option; }));
+  colors();
+  if (D.column) { mode = "data"; el("color").value = "data"; }
+  // A lone block, and small ones, stand open.
+  for (let box = root; box.kids.filter((kid) => kid.kids.length).length === 1 && box.kids.length < 6; ) { box = box.kids.find((kid) => kid.kids.length); box.open = true; }
+  scaled(); legend();
+  layout(root); placeAll(root);
+  resize(); begin(); draw();
+  if (byHash()) draw();
+  document.documentElement.dataset.ready = "yes";
+}
+start();
+})();
