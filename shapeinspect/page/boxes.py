@@ -155,6 +155,7 @@ class _Builder:
         self._data = data
         self._graph = bool(model.calls)
         self._leaves = list(_leaves(model))
+        _adopt(self._leaves)
         self._containers = {layer.parts: layer for layer in model.layers if layer.kind == "module"}
         self._producers: dict[str, int] = {}
         readers: dict[str, list[int]] = {}
@@ -325,6 +326,43 @@ def _leaves(model: Model) -> Iterator[_Leaf]:
         hollow = layer.kind == "module" and (layer.parts in inner or not layer.weights)
         if layer.path not in shown and not hollow and layer.kind != "input":
             yield _leaf(layer.parts, entered, _Leaf("", (), layer, None, 0))
+
+
+def _adopt(leaves: Sequence[_Leaf]) -> None:
+    """Put nodes whose name is but their type and a number to those that they work for.
+
+    Exporters name what a module computes on the way after no module. Such a node stands in the innermost
+    container that holds all that read it and what it reads.
+    """
+    producers: dict[str, int] = {}
+    readers: dict[int, list[int]] = {}
+    for index, leaf in enumerate(leaves):
+        for value in leaf.reads:
+            if value in producers:
+                readers.setdefault(producers[value], []).append(index)
+        for value in leaf.gives:
+            producers.setdefault(value, index)
+    nameless = {index for index, leaf in enumerate(leaves) if not leaf.around and _is_numbered(leaf)}
+    for index in sorted(nameless & readers.keys(), reverse=True):
+        leaf = leaves[index]
+        sources = [producers[value] for value in leaf.reads if value in producers]
+        if sources or not leaf.reads:
+            near = [*readers[index], *(source for source in sources if source not in nameless)]
+            leaf.around = _shared([leaves[other].around for other in near])
+
+
+def _is_numbered(leaf: _Leaf) -> bool:
+    """Tell whether a leaf is named by nothing but its type and a number."""
+    return re.fullmatch(rf"{re.escape(leaf.layer.type)}_?\d+", leaf.name) is not None
+
+
+def _shared(homes: Sequence[tuple[tuple[str, int], ...]]) -> tuple[tuple[str, int], ...]:
+    """Return what several ways into containers have in common, from the outside."""
+    low, high = min(homes), max(homes)
+    size = next(
+        (k for k, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high))
+    )
+    return low[:size]
 
 
 def _leaf(parts: tuple[str, ...], entered: Mapping[tuple[str, ...], int], leaf: _Leaf) -> _Leaf:

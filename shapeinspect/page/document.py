@@ -85,7 +85,7 @@ class _Content:
         model, totals = self._model, of_model(self._model)
         facts = [
             ["format", printable(model.format)],
-            ["framework", printable(model.framework)],
+            *([["framework", printable(model.framework)]] if model.framework != model.format else []),
             ["layers", count(len(model.layers))],
             ["parameters", cells.at_least(count(totals.params), totals.unknown)],
             ["", cells.at_least(short(totals.bytes, "B"), totals.bytes_unknown)],

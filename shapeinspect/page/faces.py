@@ -41,7 +41,7 @@ FAMILY_NAMES = {
 }  # fmt: skip
 
 #: Widths in pixels: of a letter of a name and of the small lines, the sides, the narrowest and widest box.
-_NAME, _SMALL, _SIDES, _NARROW, _WIDE, _STEP = 7.6, 6.7, 30, 96, 380, 12
+_NAME, _SMALL, _SIDES, _NARROW, _WIDE, _STEP = 8.2, 6.7, 30, 96, 400, 12
 #: Heights in pixels: of the name alone, and of each further line.
 _HEAD, _LINE = 30, 16
 #: How many weights have a line of their own, and how many values that leave a box are written below it.

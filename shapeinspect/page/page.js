@@ -34,9 +34,9 @@ const PAD = 20, TOP = 34, STRIP = 15, GAP = 24, HEAD = 30;
 function stretched(columns, kids, first) {
   const points = [], needs = [];
   kids.forEach((kid, i) => {
-    if (kid.cw <= kid.w) return;
     const x = columns[first + i], half = kid.w / 2;
-    needs.push([x - half, x, kid.cw / 2], [x, x + half, kid.cw / 2]);
+    if (kid.anchor <= half && kid.cw - kid.anchor <= half) return;
+    needs.push([x - half, x, kid.anchor], [x, x + half, kid.cw - kid.anchor]);
     points.push(x - half, x, x + half);
   });
   if (!points.length) return (x) => x;
@@ -60,7 +60,7 @@ function stretched(columns, kids, first) {
 
 /* Lay a box out: its current size, and the places of what is inside, relative to it. */
 function layout(box) {
-  if (!box.open || !box.kids.length) { box.cw = box.w; box.ch = box.h; box.inner = null; return; }
+  if (!box.open || !box.kids.length) { box.cw = box.w; box.ch = box.h; box.anchor = box.w / 2; box.inner = null; return; }
   if (box.inner && !box.dirty) return;
   box.dirty = false;
   const [[first, last], ranks, columns, edges, width] = D.places[box.place];
@@ -92,7 +92,7 @@ function layout(box) {
   const minX = to(0), shift = PAD - minX;
   box.kids.forEach((kid, i) => {
     const rank = ranks[first + i];
-    kid.rx = to(columns[first + i]) + shift - kid.cw / 2;
+    kid.rx = to(columns[first + i]) + shift - kid.anchor;
     kid.ry = tops[rank] + (heights[rank] - kid.ch) / 2;
   });
   box.cw = Math.max(to(width) - minX + 2 * PAD, box.parent ? Math.min(box.w, 400) : 0);
@@ -101,6 +101,7 @@ function layout(box) {
   box.ch = y + (box.parent ? PAD - 4 : 0);
   const port = (i) => to(columns[i]) + shift + extra;
   box.ports = [Array.from({length: first}, (_, i) => port(i)), Array.from({length: last}, (_, i) => port(first + count + i))];
+  box.anchor = first === 1 ? box.ports[0][0] : box.cw / 2; // where the trunk enters
   box.inner = {first, last, count, ranks, edges, tops, bottoms, x: (v) => to(v) + shift + extra, columns, lines: null};
 }
 
@@ -421,9 +422,11 @@ function fit() {
   panX = (wide - root.cw * zoom) / 2; panY = (high - root.ch * zoom) / 2;
   later();
 }
+const trunk = () => { const kid = root.kids[0]; return kid ? Math.max(wide / 2 / zoom, Math.min(root.cw - wide / 2 / zoom, kid.x + kid.cw / 2)) : 0; };
 function begin() {
   zoom = limit(Math.max(Math.min((wide - 40) / root.cw, (high - 40) / root.ch, 1), Math.min(.8, (wide - 24) / root.cw), .3));
-  panX = (wide - root.cw * zoom) / 2; panY = Math.max(16, (high - root.ch * zoom) / 2);
+  panX = root.cw * zoom < wide ? (wide - root.cw * zoom) / 2 : wide / 2 - trunk() * zoom;
+  panY = Math.max(16, (high - root.ch * zoom) / 2);
   later();
 }
 function show(box, centre) {
@@ -720,7 +723,7 @@ addEventListener("beforeprint", () => { resize(); fit(); draw(); });
 function start() {
   el("app").hidden = false;
   el("title").textContent = D.title.split(/[\\/]/).filter(Boolean).pop() || D.title; el("title").title = D.title;
-  el("facts").append(...D.facts.flatMap(([name, value], i) => [i ? " · " : "", make("b", "", value), i > 1 && name ? " " + name : ""]).filter(Boolean));
+  el("facts").append(...D.facts.flatMap(([name, value], i) => [i ? " · " : "", make("b", "", value), name && !name.startsWith("f") ? " " + name : ""]).filter(Boolean));
   const ways = [["kind", "Color: kind"], ["params", "Color: parameters"], ["macs", "Color: MACs"], ["bytes", "Color: bytes"], ["dtype", "Color: dtype"], ["field", "Color: receptive field"]];
   if (D.column) ways.push(["data", "Color: " + D.column]);
   el("color").append(...ways.map(([value, text]) => { const option = make("option", "", text); option.value = value; return option; }));

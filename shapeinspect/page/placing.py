@@ -60,8 +60,9 @@ def place(
     """
     if not edges:
         return _rows(sizes)
-    ranks = _ranks(len(sizes), edges, ends)
-    net = _Net(sizes, edges, ranks)
+    fed = _fed(len(sizes), edges, ends[0])
+    ranks = _ranks(len(sizes), edges, ends, fed)
+    net = _Net(sizes, edges, ranks, fed)
     order = _ordered(net)
     x = _columns(net, order)
     left = min(x[node] - net.left[node] for node in range(len(net.left)))
@@ -93,7 +94,20 @@ def _rows(sizes: Sequence[tuple[int, int]]) -> Placed:
     )
 
 
-def _ranks(count: int, edges: Sequence[tuple[int, int]], ends: tuple[int, int]) -> list[int]:
+def _fed(count: int, edges: Sequence[tuple[int, int]], first: int) -> list[bool]:
+    """Tell of each box whether it stands in the way of what enters at the top, as constants do not."""
+    before: list[list[int]] = [[] for _ in range(count)]
+    for source, target in edges:
+        before[target].append(source)
+    fed = [node < first for node in range(count)]
+    for node in range(count):
+        fed[node] = fed[node] or any(fed[source] for source in before[node])
+    return fed
+
+
+def _ranks(
+    count: int, edges: Sequence[tuple[int, int]], ends: tuple[int, int], fed: Sequence[bool]
+) -> list[int]:
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
     for source, target in edges:
@@ -104,12 +118,8 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]], ends: tuple[int, int]) 
         ranks[node] = max((ranks[source] + 1 for source in before[node]), default=0)
     first, last = ends
     deepest = max(ranks)
-    fed = [node < first for node in range(count)]  # by an end at the top
-    for node in range(count):
-        fed[node] = fed[node] or any(fed[source] for source in before[node])
-    for node in reversed(
-        range(first, count)
-    ):  # constants, and what few edges enter, stand close to their readers
+    # Constants, and what few edges enter, stand by their readers.
+    for node in reversed(range(first, count)):
         if after[node] and (not fed[node] or len(after[node]) > len(before[node])):
             ranks[node] = max(min(ranks[target] for target in after[node]) - 1, ranks[node])
     loose = [node for node in range(first, count - last) if not before[node] and not after[node]]
@@ -126,9 +136,14 @@ class _Net:
     """Boxes and the lanes of long edges as one graph whose edges join neighboring ranks."""
 
     def __init__(
-        self, sizes: Sequence[tuple[int, int]], edges: Sequence[tuple[int, int]], ranks: list[int]
+        self,
+        sizes: Sequence[tuple[int, int]],
+        edges: Sequence[tuple[int, int]],
+        ranks: list[int],
+        fed: Sequence[bool],
     ) -> None:
         self.real = len(sizes)
+        self.fed = fed
         self.left = [size[0] for size in sizes]
         self.right = [size[1] for size in sizes]
         self.rank = list(ranks)
@@ -276,11 +291,10 @@ def _aligned(
     root = list(range(len(net.left)))
     taken: list[bool] = [False] * len(root)
     place = {node: index for row in rows for index, node in enumerate(row)}
-    beside = net.up if upwards else net.down
     for row in rows if upwards else reversed(rows):
         last = -1
         for node in row:
-            found = sorted(_boxes_first(net, node, beside[node]), key=place.__getitem__)
+            found = sorted(_preferred(net, node, upwards), key=place.__getitem__)
             half = (len(found) - 1) / 2
             for index in sorted({int(half), int(half + 0.5)}) if found else ():
                 other = found[index]
@@ -292,10 +306,17 @@ def _aligned(
     return root
 
 
-def _boxes_first(net: _Net, node: int, beside: Sequence[int]) -> Sequence[int]:
-    """Return the neighbors under which a box may stand: boxes rather than lanes, for a straight trunk."""
-    real = [other for other in beside if other < net.real] if node < net.real else []
-    return real or beside
+def _preferred(net: _Net, node: int, upwards: bool) -> list[int]:
+    """Return the neighbors with which a box or lane may share a column, so that the trunk is straight.
+
+    A box prefers what the input flows through to constants, and boxes to lanes; a lane leaves a box to boxes.
+    """
+    ahead, back = (net.up, net.down) if upwards else (net.down, net.up)
+    if node >= net.real:
+        return [o for o in ahead[node] if o >= net.real or all(other >= net.real for other in back[o])]
+    ranked = [(0 if other >= net.real else 1 + net.fed[other], other) for other in ahead[node]]
+    best = max(ranked, default=(0, 0))[0]
+    return [other for rank, other in ranked if rank == best]
 
 
 def _compacted(net: _Net, rows: Sequence[Sequence[int]], root: list[int], mirrored: bool) -> list[float]:
