@@ -19,6 +19,7 @@ from shapeinspect.sources.source import Source
 if TYPE_CHECKING:
     from shapeinspect.plugin_api.loader import Loader
     from shapeinspect.plugin_api.loading_script import LoadingScript
+    from shapeinspect.plugin_api.name_table import NameTable
     from shapeinspect.plugin_api.native import NativeTable
     from shapeinspect.plugin_api.rerun import Debugger
     from shapeinspect.plugin_api.runner import Runner
@@ -278,6 +279,22 @@ def loader(framework: str) -> Loader | None:
 
     instance = _named_by(framework, "loader")
     return instance if isinstance(instance, Loader) else None
+
+
+def name_table(framework: str) -> NameTable | None:
+    """Return what a framework's layers are called where they come from; None if they keep their names.
+
+    Args:
+        framework: its name.
+
+    Example:
+        >>> name_table("ggml").here("model.layers.3.self_attn.q_proj")
+        ('blk.3.attn_q',)
+    """
+    from shapeinspect.plugin_api.name_table import NameTable
+
+    instance = _named_by(framework, "names")
+    return instance if isinstance(instance, NameTable) else None
 
 
 def loading_script(framework: str) -> LoadingScript | None:

@@ -24,6 +24,7 @@ class GgufAdapter(Adapter):
     name = "gguf"
     framework = "ggml"
     formats = ("GGUF (.gguf)",)
+    names = "shapeinspect_gguf.hf_names:NAMES"
 
     def match(self, source: Source) -> int:
         """Look for the magic number, then for the suffix.

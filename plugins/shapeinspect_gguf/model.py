@@ -9,6 +9,7 @@ from shapeinspect.ir import Attribute, Frozen, Layer, Packing, Quantization, Wei
 from shapeinspect.sources.source import Source
 from shapeinspect_gguf import names, values
 from shapeinspect_gguf.facts import Facts
+from shapeinspect_gguf.hf_names import PAIRED
 from shapeinspect_gguf.reader import Tensor
 
 _RMS, _LAYER = "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"
@@ -19,6 +20,8 @@ HEADS = {
     "attn_v": ("num_kv_heads", "attention.head_count_kv", "attention.value_length"),
 }
 
+#: Of these, the ones whose heads are rotated by position.
+_ROTATED = ("attn_q", "attn_k")
 
 #: The possible kinds of a weight of rank 4 whose name proves nothing.
 _CONVOLUTIONS = ("conv", "conv_transpose")
@@ -102,7 +105,8 @@ def _layer(path: str, members: list[tuple[str, StoredTensor]], facts: Facts, sta
     if lora:
         use = "lora"
     parts = tuple(path.split("."))
-    weights = tuple([_weight(role, stored, use) for role, stored in members])
+    heads = _paired_heads(parts, main or (), facts) if use == "linear" else 0
+    weights = tuple([_weight(role, stored, "paired" if heads else use, heads) for role, stored in members])
     type_, kind = parts[-1], "unknown"
     candidates: tuple[str, ...] = ()
     attributes: dict[str, Attribute] = {}
@@ -117,7 +121,7 @@ def _layer(path: str, members: list[tuple[str, StoredTensor]], facts: Facts, sta
     return Layer(path, kind, type_, parts, Frozen(attributes), weights, candidates)
 
 
-def _weight(role: str, stored: StoredTensor, use: str | None) -> Weight:
+def _weight(role: str, stored: StoredTensor, use: str | None, heads: int) -> Weight:
     tensor = stored.tensor
     dtype = tensor.block.dtype if tensor.block is not None else None
     return Weight(
@@ -126,7 +130,7 @@ def _weight(role: str, stored: StoredTensor, use: str | None) -> Weight:
         tensor.shape,
         dtype,
         tensor.nbytes,
-        layout=names.bind(use, role, len(tensor.shape)),
+        layout=names.bind(use, role, len(tensor.shape), heads),
         where=stored.where,
         values=values.reader(stored.source, stored.order, tensor),
         quantization=_quantization(tensor),
@@ -167,6 +171,17 @@ def _heads(parts: tuple[str, ...], facts: Facts) -> dict[str, Attribute]:
         count = facts.block_number("attention.head_count", block)
     stated = {name: count, "head_dim": width}
     return {key: value for key, value in stated.items() if value is not None}
+
+
+def _paired_heads(parts: tuple[str, ...], shape: tuple[int, ...], facts: Facts) -> int:
+    """Return the number of heads whose rows stand in pairs; 0 where they do not, or nothing proves it."""
+    if facts.architecture not in PAIRED or parts[-1] not in _ROTATED or len(shape) != 2:
+        return 0
+    stated = _heads(parts, facts)
+    heads, width = stated.get(HEADS[parts[-1]][0]), stated.get("head_dim")
+    # The rows of another number of heads would be turned in a way that nothing says.
+    known = isinstance(heads, int) and isinstance(width, int) and heads * width == shape[0] and width % 2 == 0
+    return int(heads) if known and heads else 0
 
 
 def _norm(

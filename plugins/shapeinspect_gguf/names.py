@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from shapeinspect.ir import Layout
+from shapeinspect.ir import Frozen, Layout
 from shapeinspect.layout import Row, Table
 
 _BLOCKS = ("blk.#", "enc.blk.#", "dec.blk.#", "v.blk.#", "a.blk.#")
@@ -69,6 +69,10 @@ TABLE = Table(
     (
         Row("linear", "weight", "o i", "o i"),
         Row("linear", "bias", "o", "o"),
+        # Queries and keys whose rows stand in pairs that are rotated together: elsewhere each head has the
+        # first one of every pair, then the second ones. Source: ``conversion/llama.py``, ``permute``.
+        Row("paired", "weight", "(head pair two) i", "(head two pair) i", Frozen(two=2)),
+        Row("paired", "bias", "(head pair two)", "(head two pair)", Frozen(two=2)),
         Row("experts", "weight", "expert o i", "expert o i"),
         Row("experts", "bias", "expert o", "expert o"),
         Row("embedding", "weight", "V E", "V E"),
@@ -139,19 +143,20 @@ def split(name: str) -> tuple[str, str]:
     return name, name.rpartition(".")[2] or name
 
 
-def bind(use: str | None, role: str, ndim: int) -> Layout | None:
+def bind(use: str | None, role: str, ndim: int, heads: int = 0) -> Layout | None:
     """Return the axes of one tensor, or None if nothing proves them.
 
     Args:
         use: the use of its layer.
         role: its role in the layer.
         ndim: its rank.
+        heads: how many heads its rows form; 0 where that is of no account.
 
     Example:
         >>> bind("linear", "weight", 2).native
         'o i'
     """
-    return TABLE.bind(use or "", role, ndim)
+    return TABLE.bind(use or "", role, ndim, {"head": heads} if heads else None)
 
 
 def order(path: str) -> tuple[int, bool, int]:

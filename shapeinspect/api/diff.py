@@ -9,7 +9,7 @@ from shapeinspect.api.two_models import read_both
 from shapeinspect.compare import Options, compare
 from shapeinspect.compare.result import Comparison, LayerPair
 from shapeinspect.plugin_api.loader import Refusal
-from shapeinspect.registry import loader, native_table
+from shapeinspect.registry import loader, name_table, native_table
 from shapeinspect.render import diff as render
 from shapeinspect.render.grid import as_text
 from shapeinspect.text import one_line
@@ -58,7 +58,8 @@ def diff(
     options = Options(values, rtol, atol, dtype)
     first, second = models.a.framework, models.b.framework
     tables = native_table(first), native_table(second)
-    found = compare(models.a, models.b, options, tables, loader(first) if first == second else None)
+    names = name_table(first), name_table(second)
+    found = compare(models.a, models.b, options, tables, loader(first) if first == second else None, names)
     return Difference(replace(found, notes=(*models.notes, *found.notes)))
 
 

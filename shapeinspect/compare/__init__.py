@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shapeinspect.compare.compatible import fits, same_kind
+from shapeinspect.compare.elsewhere import found_elsewhere
 from shapeinspect.compare.match import Matching
-from shapeinspect.compare.pairing import doubt, matched, seen
+from shapeinspect.compare.pairing import NameTables, doubt, matched, seen
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
 from shapeinspect.compare.sequence import compare_steps
 from shapeinspect.compare.settings import differing
@@ -34,6 +35,7 @@ def compare(
     options: Options | None = None,
     tables: tuple[NativeTable | None, NativeTable | None] = (None, None),
     loader: Loader | None = None,
+    names: NameTables = (None, None),
 ) -> Comparison:
     """Compare two models layer by layer and weight by weight.
 
@@ -44,6 +46,7 @@ def compare(
         tables: for each model the table of its framework: the layouts of layers that are known by names and
             shapes alone, and what settings mean there.
         loader: predicts what loading by key refuses, where both are of one framework that has such a loader.
+        names: for each model what its framework's layers are called where they were converted from.
 
     Example:
         >>> from shapeinspect.ir import Weight
@@ -55,8 +58,8 @@ def compare(
     """
     chosen = options or Options()
     side_a, side_b = ModelSide(a, tables[0]), ModelSide(b, tables[1])
-    matching = matched(a, b, fingerprint if chosen.values else None)
-    pairs = tuple(_pairs(matching, side_a, side_b, chosen))
+    matching = matched(a, b, fingerprint if chosen.values else None, names)
+    pairs = found_elsewhere(_pairs(matching, side_a, side_b, chosen))
     paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
     if pairs or a.adapter != b.adapter:
         layers = _in_order(a, (*pairs, *compare_weightless(side_a, side_b, paired)))
@@ -161,6 +164,8 @@ def _kind_texts(a: Unit, b: Unit, weights: Sequence[WeightPair]) -> tuple[str, .
     for unit, letter in ((a, "A"), (b, "B")):
         if unit.paths:
             texts.append(f"{letter} stores its projections as {len(unit.paths)} layers")
+        if unit.added:
+            texts.append(f"{letter} stores its weights with {unit.added:g} added: compared without it")
         if unit.within:
             texts.append(f"{letter} has it as part of {unit.within}")
     if same_kind(a, b) and "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:

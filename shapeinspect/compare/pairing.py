@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from shapeinspect.compare.compatible import any_numbered
 from shapeinspect.compare.granularity import depth
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.retype import in_order, like_partner, retype, without_new
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.compare.slots import Unit, units_of
+from shapeinspect.compare.slots import Slot, Unit, units_of
 from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Model
+from shapeinspect.plugin_api.name_table import NameTable
+
+#: For each model what its framework's layers are called where they were converted from.
+NameTables = tuple[NameTable | None, NameTable | None]
 
 
-def matched(a: Model, b: Model, fingerprint: Callable[[Unit], str | None] | None = None) -> Matching:
+def matched(
+    a: Model,
+    b: Model,
+    fingerprint: Callable[[Unit], str | None] | None = None,
+    names: NameTables = (None, None),
+) -> Matching:
     """Find which layers of two models are the same, cut into layers of one granularity.
 
     Where only one side has an attention as one layer, the other's projections are joined; where only one
@@ -26,6 +36,7 @@ def matched(a: Model, b: Model, fingerprint: Callable[[Unit], str | None] | None
         a: a model after every stage.
         b: another one.
         fingerprint: returns a text that layers with equal numbers share, where these may be read.
+        names: for each model what its framework's layers are called where they were converted from.
     """
     whole = [any("q.weight" in unit.slots for unit in units_of(model)) for model in (a, b)]
     separable = [[layer for layer in model.layers if layer.kind == "separable_conv"] for model in (a, b)]
@@ -40,7 +51,44 @@ def matched(a: Model, b: Model, fingerprint: Callable[[Unit], str | None] | None
         )
         for model, is_whole in zip((a, b), whole, strict=True)
     )
+    if a.framework != b.framework:
+        units_a, units_b = _renamed(units_a, units_b, names[1]), _renamed(units_b, units_a, names[0])
+        units_a, units_b = _converted(units_a, a, names[0]), _converted(units_b, b, names[1])
     return match(units_a, units_b, fingerprint)
+
+
+def _renamed(units: list[Unit], others: Sequence[Unit], table: NameTable | None) -> list[Unit]:
+    """Give layers the names that they have in the other model's framework, which has converted them."""
+    if table is None:
+        return units
+    known = {unit.layer.path for unit in others}
+    found = [table.here(".".join(unit.layer.parts or (unit.layer.path,)), known) for unit in units]
+    # What one layer alone can be called is no other layer's name.
+    certain = {names[0] for names in found if len(names) == 1}
+    return [
+        replace(unit, names=(*(tuple(name.split(".")) for name in left), *unit.names)) if left else unit
+        for unit, names in zip(units, found, strict=True)
+        for left in [names if len(names) == 1 else [name for name in names if name not in certain]]
+    ]
+
+
+def _converted(units: list[Unit], model: Model, table: NameTable | None) -> list[Unit]:
+    """Give layers their whole names, and leave out what a conversion has added to their numbers."""
+    if table is None:
+        return units
+    named = [replace(unit, names=(tuple(unit.layer.path.split(".")),)) for unit in units]
+    return [
+        replace(unit, added=added, slots={name: _without(slot, added) for name, slot in unit.slots.items()})
+        if (added := table.added(model, unit.layer))
+        else unit
+        for unit in named
+    ]
+
+
+def _without(slot: Slot, added: float) -> Slot:
+    values = slot.weight.values
+    read = None if values is None else lambda: values() - added
+    return replace(slot, weight=replace(slot.weight, values=read))
 
 
 def _stacks(model: Model) -> Counter[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from shapeinspect.compare.prints import Print
 from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.loader import Refusal
 
@@ -60,6 +61,7 @@ class WeightPair:
         steps: the transform from ``a``'s stored axes to ``b``'s; empty where nothing proves one.
         why: the explanations, one clause each.
         figures: how far the values are apart, where they were compared.
+        prints: what tells the numbers of both sides from others, where they differ.
     """
 
     slot: str
@@ -69,6 +71,7 @@ class WeightPair:
     steps: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
     figures: Figures | None = None
+    prints: tuple[Print, Print] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from shapeinspect.compare import values
 from shapeinspect.compare.compatible import equal_lengths
-from shapeinspect.compare.reorderings import reordering
+from shapeinspect.compare.prints import Print, printed
+from shapeinspect.compare.reorder import reordering
 from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
+from shapeinspect.compare.rounding import allowance, same_within
 from shapeinspect.compare.slots import Slot, Unit, is_new
 from shapeinspect.compare.transforms import direct, to_common
 from shapeinspect.dims import Shape
@@ -39,6 +42,26 @@ class Options:
 Lasts = tuple[bool | None, bool | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What is known of two layers besides their weights."""
+
+    options: Options
+    doubt: str
+    lasts: Lasts
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What came of comparing numbers."""
+
+    status: Status
+    figures: Figures | None = None
+    texts: tuple[str, ...] = ()
+    prints: tuple[Print, Print] | None = None
+
+
 def compare_weights(
     a: Unit, b: Unit, options: Options, doubt: str = "", lasts: Lasts = (None, None)
 ) -> tuple[WeightPair, ...]:
@@ -51,10 +74,10 @@ def compare_weights(
         doubt: why the order of their input axes is not known; empty if it is.
         lasts: for each side whether a flatten of its framework's images puts the channels last.
     """
+    groups = max(unit.layer.attributes.get("groups") or 1 for unit in (a, b))
+    context = _Context(options, doubt, lasts, groups)
     return tuple(
-        _pair(name, slots_a, slots_b, options, (doubt, lasts))
-        if slots_a and slots_b
-        else _missing(name, slots_a, slots_b)
+        _pair(name, slots_a, slots_b, context) if slots_a and slots_b else _missing(name, slots_a, slots_b)
         for name, slots_a, slots_b in _paired(a.slots, b.slots)
     )
 
@@ -103,15 +126,13 @@ def stored(slots: Sequence[Slot]) -> Stored:
     )
 
 
-def _pair(
-    name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options, order: tuple[str, Lasts]
-) -> WeightPair:
-    doubt, lasts = order
+def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], context: _Context) -> WeightPair:
+    options, doubt = context.options, context.doubt
     first_a, first_b = a[0], b[0]
     steps = direct(first_a, first_b) if len(a) == len(b) == 1 else ()
     left, right = stored(a), stored(b)
     why: list[str] = []
-    figures: Figures | None = None
+    found = _Found("same")
     status: Status = "same"
     if len(a) != len(b):
         many, few = (left, "B") if len(a) > 1 else (right, "A")
@@ -128,14 +149,15 @@ def _pair(
         steps = ()
         why.append(open_side)
     if options.values and values.readable((*a, *b)):
-        status, figures, texts = _values(a, b, status, options, lasts)
-        why = [*texts, *why] if status != "same" or not texts else [*why, *texts]
+        found = _values(a, b, status, context)
+        status = found.status
+        why = [*found.texts, *why] if status != "same" else [*why, *found.texts]
         if open_side and status == "same":
             why.remove(open_side)
     elif options.values and not all(is_new(slot.weight) for slot in (*a, *b)):
         status = "ambiguous" if status == "same" else status
         why.append("its values cannot be read, so they are not compared")
-    return WeightPair(name, status, left, right, steps, tuple(why), figures)
+    return WeightPair(name, status, left, right, steps, tuple(why), found.figures, found.prints)
 
 
 def _lengths(a: Stored, b: Stored) -> str:
@@ -157,29 +179,40 @@ def _open_composite(a: Slot, b: Slot) -> str:
     return ""
 
 
-def _values(
-    a: tuple[Slot, ...], b: tuple[Slot, ...], status: Status, options: Options, lasts: Lasts
-) -> tuple[Status, Figures | None, list[str]]:
+def _values(a: tuple[Slot, ...], b: tuple[Slot, ...], status: Status, context: _Context) -> _Found:
+    options = context.options
     proven = all((slot.piece is None) == (a[0].piece is None) for slot in (*a, *b))
     if not proven and not _one_axis(a[0].shape):
-        return "ambiguous", None, ["the order of its axes is not proven, so its values are not compared"]
+        return _Found(
+            "ambiguous", None, ("the order of its axes is not proven, so its values are not compared",)
+        )
     try:
         left, right = values.numbers(a), values.numbers(b)
     except MissingDependencyError as error:
         undecided: Status = "ambiguous" if status == "same" else status
-        return undecided, None, [f"its values cannot be read: {error.what}; {error.hint}"]
+        return _Found(undecided, None, (f"its values cannot be read: {error.what}; {error.hint}",))
     figures = values.compare(left, right, options.rtol, options.atol)
     quantized = any(slot.weight.quantization is not None for slot in (*a, *b))
     values_text = "dequantized values" if quantized else "values"
     if status == "ambiguous":
-        return _decided(a[0], b[0], figures, options, lasts)
+        decided, figures_of_order, texts = _decided(a[0], b[0], figures, options, context.lasts)
+        return _Found(decided, figures_of_order, tuple(texts))
     if figures.max_abs == 0:
-        return status, figures, []
+        return _Found(status, figures)
     if figures.close:
-        return status, figures, [f"its {values_text} are within {figures.max_abs:.2g} of each other"]
-    how = reordering(a[0], b[0], left, right, options.rtol, options.atol) if len(a) == len(b) == 1 else ""
+        within = f"its {values_text} are within {figures.max_abs:.2g} of each other"
+        return _Found(status, figures, (within,))
     text = f"its {values_text} differ by up to {figures.max_abs:.3g}"
-    return "differs", figures, [f"{text}: {how}" if how else text]
+    prints = printed(left, partial(values.numbers, a)), printed(right, partial(values.numbers, b))
+    if len(a) != 1 or len(b) != 1:
+        return _Found("differs", figures, (text,), prints)
+    same, kind = same_within(a[0], b[0], options.rtol, options.atol), allowance(a[0], b[0])
+    if kind and same(left, right):
+        return _Found(status, figures, (f"{text}, no more than rounding to {kind} explains",))
+    how = reordering(a[0], b[0], left, right, same, context.groups)
+    if not how:
+        return _Found("differs", figures, (text,), prints)
+    return _Found("differs", figures, (f"{text}: {how[0]}", *how[1:]))
 
 
 def _one_axis(shape: Shape) -> bool:

@@ -71,6 +71,9 @@ def verdict(comparison: Comparison) -> str:
     subject = "the one layer is" if total == 1 else f"all {total:,} layers are"
     stored = any(pair.weights for pair in comparison.layers)
     numbers = ", and so are their values" if comparison.valued and stored else ""
+    figures = (weight.figures for pair in comparison.layers for weight in pair.weights)
+    if numbers and any(one is not None and not one.close for one in figures):
+        numbers += " up to rounding"
     refusal = comparison.refusal
     refused = f"; {refusal.call} refuses {_keys(refusal)}" if refusal is not None and refusal.refused else ""
     return f"{subject} the same{numbers}{refused}"

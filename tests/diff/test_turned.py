@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from einops import rearrange
 from torch import nn
 
 import shapeinspect
@@ -77,7 +79,15 @@ def test_a_wrong_order_is_named(
     found = shapeinspect.diff(original, shapeinspect.inspect(port, shape), values=True)
     (weight,) = [one for layer in found.layers for one in layer.weights if one.status != "same"]
     gap = float((state[key] - kept[key]).abs().max())
-    assert weight.why == (f"its values differ by up to {gap:.3g}: B's are A's with {said}",)
+    text, line = weight.why
+    assert text == f"its values differ by up to {gap:.3g}: B's are A's with {said}"
+    array = kept[key].numpy()
+    names = {
+        "A": array.reshape(-1, 5, *array.shape[1:]) if "gates" in said else array,
+        "rearrange": rearrange,
+    }
+    exec(line, names)
+    np.testing.assert_array_equal(np.reshape(names["B"], array.shape), state[key].numpy())
 
 
 def test_other_numbers_are_no_other_order() -> None:
@@ -100,3 +110,4 @@ def test_axes_that_nothing_names_are_told_by_their_places(saved: Callable[..., s
     a, b = saved({"w": weight}, "a.pt"), saved({"w": weight.transpose(0, 1).contiguous()}, "b.pt")
     (layer,) = shapeinspect.diff(a, b, values=True).layers
     assert layer.weights[0].why[0].endswith(": B's are A's with axis 0 and axis 1 swapped")
+    assert layer.weights[0].why[1] == "B = rearrange(A, 'd0 d1 d2 d3 -> d1 d0 d2 d3')"
