@@ -12,9 +12,9 @@ from shapeinspect.api.report import Report, inspect, locate
 from shapeinspect.errors import UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
-from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.render.grid import as_text
+from shapeinspect.render.pictures import sheet
 from shapeinspect.sources.source import InputSpec
 from shapeinspect.text import many, one_line
 
@@ -79,16 +79,21 @@ class Explanation:
         return {"schema": SCHEMA, "source": self.source, "layers": to_data(self.layers)}
 
     def to_svg(self) -> str:
-        """Return a picture of the windows of the explained layer.
+        """Return pictures of the explained layer: its windows, its weights, what it sees of the input.
 
         Raises:
-            UsageError: if no single layer was requested, or it has no windows.
+            UsageError: if no single layer was requested, or nothing of it can be drawn.
         """
-        windows = self.layers[0].calls[0].windows if self.single and self.layers[0].calls else ()
-        if not windows:
-            raise UsageError("no window to draw", expected="one layer with windows of known length")
-        path, kind = self.layers[0].path, self.layers[0].kind
-        return draw_svg(windows, kind if path == kind else f"{path}: {kind}")
+        drawn = sheet(self.layers[0]) if self.single else ""
+        if not drawn:
+            raise UsageError(
+                "nothing to draw",
+                expected="one layer whose lengths are known",
+                got=f"{self.layers[0].kind} without known axes"
+                if self.single
+                else many(len(self.layers), "layer"),
+            )
+        return drawn
 
     def __str__(self) -> str:
         return self.to_text()
@@ -96,7 +101,7 @@ class Explanation:
     def _repr_html_(self) -> str:
         from shapeinspect.render.notebook import preformatted
 
-        return preformatted(self.lines(100))
+        return preformatted(self.lines(100)) + (sheet(self.layers[0]) if self.single else "")
 
     def __repr__(self) -> str:
         return one_line(f"<Explanation of {self.source}: {many(len(self.layers), 'layer')}>")

@@ -71,6 +71,7 @@ def explain_layer(graph: Graph, fields: Fields, layer: Layer) -> LayerExplanatio
         findings(graph, layer, first),
         tuple(dict.fromkeys(notes)),
         numbers(weights),
+        layer.attributes,
     )
 
 

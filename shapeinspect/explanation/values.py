@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.explanation.notation import write
+from shapeinspect.ir import Attribute, Frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class WeightFact:
         transform: the einops expression from the stored to the common order, or None.
         remark: a remark about it.
         quantized: how it is quantized, in words; empty for one that is not.
+        orders: for an axis whose entries have names (gates): the axis, the stored and the common order.
 
     Example:
         >>> WeightFact("w", "weight", (AxisFact("o", 2),), 2).common is None
@@ -114,6 +116,7 @@ class WeightFact:
     transform: str | None = None
     remark: str = ""
     quantized: str = ""
+    orders: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +252,7 @@ class LayerExplanation:
         findings: likely mistakes.
         notes: what could not be known.
         numbers: the total number of values in the weights, as a formula; None if unknown.
+        attributes: its settings in the field's standard terms.
 
     Example:
         >>> LayerExplanation("fc", "linear", "Dense", "a layer").findings
@@ -266,3 +270,4 @@ class LayerExplanation:
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     numbers: Formula | None = None
+    attributes: Frozen[Attribute] = Frozen()

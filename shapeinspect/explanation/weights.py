@@ -74,6 +74,7 @@ def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> We
         transform(layout) if layout.native != layout.common or layout.orders or layout.flips else None,
         _remark(layer, weight, layout),
         how,
+        layout.orders,
     )
 
 

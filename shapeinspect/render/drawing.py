@@ -1,21 +1,11 @@
-"""Drawings of windows on one axis: which positions each output reads, as text and as SVG."""
+"""Drawings of windows on one axis as text: which positions each output reads."""
 
 from __future__ import annotations
 
-from html import escape
-
 from shapeinspect.explanation import WindowFact
 from shapeinspect.render.grid import Line
-from shapeinspect.text import printable
 
 _ROWS = 3
-_CELL = 18
-_GAP = 6
-_LEFT = 64
-_STYLE = (
-    "text{font:11px sans-serif;fill:#333}.in{fill:#e8eef7;stroke:#9db4d3}.pad{fill:#fff;stroke:#bbb;"
-    "stroke-dasharray:2 2}.tap{fill:#2f6fb7}.gap{fill:#d9e6f5}"
-)
 
 
 def draw_text(window: WindowFact, limit: int = 78) -> list[Line]:
@@ -34,7 +24,7 @@ def draw_text(window: WindowFact, limit: int = 78) -> list[Line]:
         out 2   ·  ·  ■  ■  ■  ·  ·
         out 4   ·  ·  ·  ·  ■  ■  ■
     """
-    low, high = _bounds(window)
+    low, high = bounds(window)
     inside = window.out if window.transposed else window.n
     cell = max(len(str(max(inside - 1, 0))), 1) + 2
     word = "in" if window.transposed else "out"
@@ -95,54 +85,14 @@ def list_text(window: WindowFact, limit: int = 78) -> list[str]:
     return [*lines, line]
 
 
-def _bounds(window: WindowFact) -> tuple[int, int]:
-    """Return the first position that is drawn and the one after the last."""
+def bounds(window: WindowFact) -> tuple[int, int]:
+    """Return the first position that is drawn and the one after the last.
+
+    Args:
+        window: the windows of an axis.
+    """
     if window.transposed:
         reached = max((taps[-1] for taps in window.taps), default=0) + 1
         low = min((taps[0] for taps in window.taps), default=0)
         return min(low, 0), max(window.out, reached)
     return -window.before, window.n + window.after
-
-
-def draw_svg(windows: tuple[WindowFact, ...], title: str) -> str:
-    """Draw the windows of every axis as one SVG picture.
-
-    Args:
-        windows: the windows, one axis each.
-        title: what the picture shows.
-
-    Example:
-        >>> draw_svg((WindowFact("L", 2, 1, 0, 0, ((0, 1),)),), "conv").startswith("<svg")
-        True
-    """
-    shapes: list[str] = [f'<text x="8" y="18">{escape(printable(title))}</text>']
-    top, widest = 32, 0
-    for window in windows:
-        low, high = _bounds(window)
-        inside = window.out if window.transposed else window.n
-        columns = range(low, min(high, low + 48))
-        rows = [row for row, taps in enumerate(window.taps[:16]) if all(tap in columns for tap in taps)]
-        widest = max(widest, len(columns))
-        shapes.append(f'<text x="8" y="{top + 13}">{escape(printable(window.axis))}</text>')
-        for index, position in enumerate(columns):
-            kind = "in" if 0 <= position < inside else "pad"
-            x = _LEFT + index * _CELL
-            shapes.append(f'<rect class="{kind}" x="{x}" y="{top}" width="{_CELL - 2}" height="16"/>')
-            label = str(position) if kind == "in" else "p"
-            shapes.append(f'<text x="{x + 8}" y="{top + 12}" text-anchor="middle">{label}</text>')
-        top += 16 + _GAP
-        word = "in" if window.transposed else "out"
-        for row in rows:
-            taps = set(window.taps[row])
-            shapes.append(f'<text x="8" y="{top + 10}">{word} {row}</text>')
-            for position in range(min(taps), max(taps) + 1):
-                kind = "tap" if position in taps else "gap"
-                x = _LEFT + (position - low) * _CELL
-                shapes.append(f'<rect class="{kind}" x="{x}" y="{top}" width="{_CELL - 2}" height="12"/>')
-            top += 12 + 3
-        top += 14
-    width = _LEFT + widest * _CELL + 8
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top}" '
-        f'viewBox="0 0 {width} {top}"><style>{_STYLE}</style>{"".join(shapes)}</svg>\n'
-    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Unknown
 from shapeinspect.explanation import CallFact, Formula, LayerExplanation, TensorFact, WeightFact
 from shapeinspect.explanation.values import AxisFact, FieldFact, Reading, WindowFact, Work
+from shapeinspect.render.data import plain
 from shapeinspect.render.drawing import draw_text, list_text
 from shapeinspect.render.grid import Line, width
 from shapeinspect.text import plural, printable
@@ -408,4 +409,6 @@ def to_data(value: Any) -> Any:
         return {field.name: to_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return [to_data(item) for item in value]
+    if isinstance(value, Mapping):
+        return plain(value)
     return value if isinstance(value, bool | int | float | str) else str(value)

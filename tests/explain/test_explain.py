@@ -151,16 +151,18 @@ def test_a_drawing_as_svg(run: Run, tmp_path: Path) -> None:
     assert code == 0
     root = ElementTree.parse(path).getroot()
     boxes = [one.get("class") for one in root.iter("{http://www.w3.org/2000/svg}rect")]
-    # 9 inputs, 1 of padding at each end; floor((9 + 2 - 3)/2) + 1 = 5 windows of 3 taps
-    assert (boxes.count("in"), boxes.count("pad"), boxes.count("tap")) == (9, 2, 15)
+    # 9 inputs, 1 of padding at each end; floor((9 + 2 - 3)/2) + 1 = 5 windows of 3 taps, each a row; above
+    # them the volume with its frame of padding, one window and its output; below them what that one sees
+    assert (boxes.count("input"), boxes.count("padding"), boxes.count("window")) == (9 + 1, 2 + 1, 15 + 3 + 1 + 2)
     elsewhere = tmp_path / "no folder" / "conv.svg"
     code, _, err = run("explain", "conv", "-i", "9", "-k", "3", "--svg", str(elsewhere))
     assert code == 2
     assert "cannot write" in err
     assert "No such file or directory" in err
-    code, _, err = run("explain", "linear", "-i", "1,3", "--svg", str(path))
+    code, _, err = run("explain", "tests/data/lenet.onnx", "--svg", str(path))
     assert code == 2
-    assert "no window to draw" in err
+    assert "nothing to draw" in err
+    assert "expected  one layer whose lengths are known" in err
 
 
 def test_long_names_stay_on_the_screen() -> None:
