@@ -144,7 +144,7 @@ def repaired(
     suggested = [*_own_fixes(diagnosis, files), *_suggested(error, files, folder)]
     settled = diagnosis is not None and _is_settled(diagnosis)
     if settled:  # only what is known to make the sizes equal may be better
-        suggested = [one for one in suggested if one.rank < 1][:_FEW]
+        suggested = sorted((one for one in suggested if one.rank < 1), key=lambda one: one.rank)[:_FEW]
     limit = max(_LEAST, _TIMES * used)
     words = functools.reduce(operator.or_, (debugger.words for debugger in registry.debuggers()), EditWords())
     hurried = any(debugger.hurries for debugger in registry.debuggers())
@@ -161,10 +161,10 @@ def repaired(
         found = ()
     finally:
         _progress_ends()
-    return tuple(
-        _tried(repair, _causes(error, repair, folder, words) if not place else repair.why)
-        for place, repair in enumerate(found)
-    )
+    said = [repair.why for repair in found]
+    if found:
+        said[0] = (*_causes(error, found[0], folder, words), *_other_place(error, found, folder, words))
+    return tuple(_tried(repair, why) for repair, why in zip(found, said, strict=True))
 
 
 def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
@@ -456,8 +456,18 @@ def _modules(frames: Sequence[Place]) -> frozenset[str]:
     )
 
 
-def _causes(error: BaseException, repair: Repair, folder: str, words: EditWords) -> tuple[str, ...]:
-    """Return what was wrong if a repair is right: as it says itself, else by the values of the second run."""
+def _causes(
+    error: BaseException, repair: Repair, folder: str, words: EditWords, again: bool = True
+) -> tuple[str, ...]:
+    """Return what was wrong if a repair is right: as it says itself, else by the values of the second run.
+
+    Args:
+        error: what ended the script.
+        repair: the repair.
+        folder: the folder of its files.
+        words: how the frameworks in use are written.
+        again: whether the repaired script is run once more for its values.
+    """
     if repair.why or repair.alters:
         return repair.why
     for debugger in registry.debuggers():
@@ -466,9 +476,22 @@ def _causes(error: BaseException, repair: Repair, folder: str, words: EditWords)
             if trace is not None:
                 paths = {os.path.relpath(os.path.abspath(file), folder): file for file in trace.texts}
                 texts = {paths[path]: text for path, text in repair.texts.items() if path in paths}
-                return causes(trace, texts, words, debugger.trace(error, texts))
+                return causes(trace, texts, words, debugger.trace(error, texts) if again else None)
         except Exception:  # noqa: BLE001, S112  # the fix stands without it
             continue
+    return ()
+
+
+def _other_place(
+    error: BaseException, found: Sequence[Repair], folder: str, words: EditWords
+) -> tuple[str, ...]:
+    """Say what is written at another place that may as well be the wrong one; nothing where there is none."""
+    if found[0].why:  # there is evidence for the first
+        return ()
+    first = {(one.file, one.line) for one in found[0].written}
+    for other in found[1:]:
+        if not other.alters and not first & {(one.file, one.line) for one in other.written}:
+            return tuple(f"or {one}" for one in _causes(error, other, folder, words, again=False)[:1])
     return ()
 
 

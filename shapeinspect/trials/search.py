@@ -173,7 +173,8 @@ class Search:
         with Trials[_Attempt | None](self._script, prepare=means.prepare, begun=means.begun) as trials:
             if means.hurried:
                 self._hurry(trials)
-            for one in self._hints.suggested:
+            # of equal texts the likeliest stays, and none that is known not to help
+            for one in sorted(self._hints.suggested, key=lambda one: (one.rank != REFUSED, one.rank)):
                 if one.rank == REFUSED:
                     self._seen.add(self._key(self._states[0], one)[0])
                 else:

@@ -163,3 +163,47 @@ def test_nothing_is_said_of_an_edited_script_that_was_not_run(trace: object) -> 
     found = causes(trace, {FILE: _SCRIPT.replace(old, new)}, WORDS)  # type: ignore[arg-type]  # a Trace
     assert said is not None
     assert found == (said.partition("; with ")[0],)
+
+
+_FAILS = textwrap.dedent(
+    """
+    import numpy as np
+
+    def rows(side):
+        return np.ones((side * side, 3))
+
+    length = 4
+    table = rows(5)
+    for part in (np.ones(7), np.ones(9)):
+        part + 1
+    words = np.ones((length * 4, 3))
+    words + table
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "rows(5)",
+            "rows(4)",
+            "side in rows(…), line 8, is 5; with 4, table is (16, 3) instead of (25, 3), line 12",
+        ),
+        (
+            "np.ones((length * 4, 3))",
+            "np.ones((length * 4 + 9, 3))",
+            "length * 4 is written at line 11; with length * 4 + 9, words is (25, 3) instead of (16, 3), line 12",
+        ),
+    ],
+)
+def test_what_the_failed_statement_gets_instead_is_told(old: str, new: str, said: str) -> None:
+    edited = _FAILS.replace(old, new)
+    assert causes(traced(_FAILS), {FILE: edited}, WORDS, traced(edited)) == (said,)
+
+
+def test_a_number_of_which_no_effect_is_known_is_told_with_the_one_that_runs() -> None:
+    edited = _FAILS.replace("length = 4", "length = 25 // 4")
+    assert causes(traced(_FAILS), {FILE: edited}, WORDS) == (
+        "length, line 7, is 4; the script runs with 25 // 4",
+    )

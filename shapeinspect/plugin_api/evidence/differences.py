@@ -17,7 +17,8 @@ def differences(before: str, after: str) -> list[Pair]:
 
     The parts are nodes of :func:`tree_of`'s trees, which a trace reads, too.
 
-    A call that is given one more argument is such a part as a whole, and so is an expression that is wrapped.
+    A call that is given one more argument is such a part as a whole, and so is an expression that is wrapped,
+    or computed with another operator.
 
     Args:
         before: one version.
@@ -28,6 +29,8 @@ def differences(before: str, after: str) -> list[Pair]:
         [('3', '5')]
         >>> [(ast.unparse(a), ast.unparse(b)) for a, b in differences("y = f(x) + 1", "y = f(x, dim=1) + 1")]
         [('f(x)', 'f(x, dim=1)')]
+        >>> [(ast.unparse(a), ast.unparse(b)) for a, b in differences("y = 3 * n", "y = 3 * n + 1")]
+        [('3 * n', '3 * n + 1')]
     """
     try:
         return [*_differing(tree_of(before), tree_of(after))]
@@ -55,6 +58,9 @@ def _differing(old: Any, new: Any) -> Iterator[Pair]:
                     yield old, new
                     return
         elif isinstance(first, ast.AST) and isinstance(second, ast.AST):
+            if type(first) is not type(second) and not hasattr(first, "lineno"):  # another operator
+                yield old, new
+                return
             found += _differing(first, second)
         elif first != second:
             yield old, new

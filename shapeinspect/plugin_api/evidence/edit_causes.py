@@ -11,7 +11,8 @@ from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS, EditWords, Effect
 from shapeinspect.plugin_api.evidence.differences import differences
 from shapeinspect.plugin_api.evidence.edit import Edit, given_to, holds, number_of, place_of, shown, spelled
 from shapeinspect.plugin_api.evidence.edit_choices import choice, follows, switch
-from shapeinspect.plugin_api.evidence.edit_sizes import naming, size
+from shapeinspect.plugin_api.evidence.edit_effects import effect, new_code
+from shapeinspect.plugin_api.evidence.edit_sizes import naming, placed, size
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 
@@ -40,7 +41,8 @@ def causes(
             if None not in place_of(old)
         ]
         turned = _turned(*edits) if len(edits) == 2 else ""
-        found += [turned] if turned else chain.from_iterable(map(_told, edits))
+        alone = len(edits) == 1 and len([one for one in texts if trace.texts.get(one) != texts[one]]) == 1
+        found += [turned] if turned else chain.from_iterable(_told(edit, alone) for edit in edits)
     return tuple(dict.fromkeys(found))[:_SENTENCES]
 
 
@@ -63,12 +65,23 @@ def _turned(first: Edit, second: Edit) -> str:
     )
 
 
-def _told(edit: Edit) -> Iterator[str]:
-    for rule in _RULES:
-        said = rule(edit)
-        if said:
-            yield said
-            return
+def _told(edit: Edit, alone: bool) -> Iterator[str]:
+    said = next(filter(None, (rule(edit) for rule in _RULES)), "")
+    made = effect(edit) if alone and "; " not in said else ""
+    if not said and alone and edit.trace.ended.status == "error":
+        said = _written(edit)
+        made = made or (f"the script runs with {new_code(edit)}" if said else "")
+    if said:
+        yield f"{said}; {made}" if made else said
+
+
+def _written(edit: Edit) -> str:
+    """Say what is written where nothing else is known of it."""
+    number = number_of(edit.old)
+    if number is not None:
+        return f"{placed(edit)} is {number}"
+    plain = isinstance(edit.old, ast.expr) and isinstance(edit.new, ast.expr)
+    return f"{edit.code(edit.old)} is written at {edit.line}" if plain else ""
 
 
 def _argument_added(edit: Edit) -> str:

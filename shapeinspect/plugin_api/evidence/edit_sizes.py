@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 from shapeinspect.plugin_api.evidence.edit import Edit, number_of, shown
+from shapeinspect.plugin_api.evidence.edit_effects import operands
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.user_code.source import callee_of
 
@@ -140,7 +141,8 @@ def _named(edit: Edit, value: int) -> str:
 
 
 def _long(edit: Edit, value: int) -> str:
-    for node, name in _titled(edit):
+    """Name an array that the failed statements read, and of which the number is a length."""
+    for node, name in _read(edit):
         shape = edit.trace.shape(node)
         if shape and value in shape:
             return f"{name} is {shown(shape)}, line {node.lineno}"
@@ -154,6 +156,14 @@ def _flat(edit: Edit, value: int) -> str:
             factors = "·".join(map(str, shape[1:]))
             return f"{factors} = {value} are the elements of {name}, {shown(shape)}, line {node.lineno}"
     return ""
+
+
+def _read(edit: Edit) -> Iterator[tuple[ast.expr, str]]:
+    """Yield the arrays that the failed statements read; where none failed, all that have a name."""
+    if edit.trace.ended.status != "error":
+        yield from _titled(edit)
+    for node in operands(edit.trace):
+        yield node, edit.code(node)
 
 
 def _titled(edit: Edit) -> Iterator[tuple[ast.expr, str]]:

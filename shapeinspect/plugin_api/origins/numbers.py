@@ -29,6 +29,7 @@ class Origin:
         file: the file of the user's line that made it; empty where that is not known.
         line: that line.
         depth: how many operations lie behind it at most.
+        layer: the file and line at which the layer was made that made it; None where it was no layer.
     """
 
     value: int
@@ -39,6 +40,7 @@ class Origin:
     file: str = ""
     line: int = 0
     depth: int = 0
+    layer: tuple[str, int] | None = None
 
     def literals(self) -> Iterator[int]:
         """Yield the numbers of the literals behind it, the nearest first, each once."""

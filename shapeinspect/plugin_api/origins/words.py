@@ -14,6 +14,8 @@ _NAMED = 3
 _LONGEST = 60
 #: More steps than these are written in a row of numbers.
 _STEPS = 2
+#: At most so many layers are told of one row.
+_LAYERS = 5
 
 
 class Words:
@@ -104,9 +106,8 @@ class Words:
         if len(changed) <= _STEPS:
             parts, before = [], root.value
             for one in changed:
-                parts.append(
-                    f"{_doing(one.symbol)} makes {one.value} of {before}, {self.line(one.file, one.line)}"
-                )
+                at = f", {self.line(one.file, one.line)}{self._layers([one])}" if one.line else ""
+                parts.append(f"{_doing(one.symbol)} makes {one.value} of {before}{at}")
                 before = one.value
             return "; ".join(parts)
         row = " → ".join(str(one.value) for one in (root, *changed))
@@ -115,7 +116,19 @@ class Words:
         by = f" by {', '.join(names[:3])}" if names else ""
         noun = "line" if len(lines) == 1 else "lines"
         at = f", {noun} {', '.join(map(str, lines[:5]))}" if lines else ""
-        return f"{row}{by}{at}"
+        return f"{row}{by}{at}{self._layers(changed)}"
+
+    def _layers(self, steps: Sequence[Origin]) -> str:
+        """Say where the layers are made, with their settings, that the steps ran through."""
+        places = list(dict.fromkeys(one.layer for one in steps if one.layer is not None))
+        alone = [place for place in places if place[1] not in {one.line for one in steps}]
+        if not alone:
+            return ""
+        file = alone[0][0]
+        lines = [str(line) for home, line in alone if home == file][:_LAYERS]
+        noun = "layer" if len(lines) == 1 else "layers"
+        of_file = self.line(file, alone[0][1]).removeprefix(f"line {alone[0][1]}")
+        return f" (the {noun} of line{'s' * (len(lines) > 1)} {', '.join(lines)}{of_file})"
 
     def _root(self, root: Origin) -> str:
         if root.kind == "literal":

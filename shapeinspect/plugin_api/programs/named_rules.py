@@ -25,6 +25,8 @@ _EMPTY = frozenset(
 )
 #: Smaller numbers coincide too often.
 _FEW = 6
+#: So far stands a sum of two things behind that have no word in common.
+_STRANGE = 0.6
 #: What had more values than this is data.
 _VARYING = 3
 #: What a number may be given to, to say a size, and what no size stands in.
@@ -158,9 +160,9 @@ def _ways(
         if value % atom.value == 0 and value // atom.value == target:
             yield f"{text} // {atom.text}", less + 0.12
         if value + atom.value == target:
-            yield f"{text} + {atom.text}", less + 0.3
+            yield f"{text} + {atom.text}", less + 0.3 + _STRANGE * (not alike)
         if value - atom.value == target:
-            yield f"{text} - {atom.text}", less + 0.3
+            yield f"{text} - {atom.text}", less + 0.3 + _STRANGE * (not alike)
     if abs(target - value) == 1 and not literal:
         yield f"{own} {'+' if target > value else '-'} 1", 0.3
 

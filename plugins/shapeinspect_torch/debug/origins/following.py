@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -99,6 +99,9 @@ class TorchFollower(Follower):
         self._ran: set[int] = set()
         self._around: dict[int, list[Any]] = {}
         self._inside: dict[int, tuple[Any, Any, dict[str, Any]]] = {}
+        #: Where torch's own layers are made, and those that are running.
+        self._made: dict[int, tuple[str, int]] = {}
+        self._running: list[Any] = []
 
     @contextmanager
     def watching(self, literals: Sequence[Literal]) -> Iterator[None]:
@@ -151,13 +154,32 @@ class TorchFollower(Follower):
         self._inside.setdefault(id(error), (module, args, kwargs))
         self._around.setdefault(id(error), []).append(module)
 
-    def ran(self, module: Any) -> None:
-        """Keep that a module was called.
+    def makes(self, module: Any) -> None:
+        """Keep where a layer of torch's own is made.
+
+        Args:
+            module: a module that begins to be.
+        """
+        if type(module).__module__.startswith("torch.nn."):
+            self._made[id(module)] = self.place()
+
+    @contextmanager
+    def runs(self, module: Any) -> Iterator[None]:
+        """Keep that a module is called.
 
         Args:
             module: the module.
         """
         self._ran.add(id(module))
+        self._running.append(module)
+        try:
+            yield
+        finally:
+            self._running.pop()
+
+    def layer(self) -> tuple[str, int] | None:
+        """Return where the layer of torch's own is made that is running; None for other code."""
+        return self._made.get(id(self._running[-1])) if self._running else None
 
     def _idle(self, error: BaseException) -> Iterator[tuple[str, int, int]]:
         """Yield the layers before the failed one, in the modules around it, that were never called."""
@@ -244,6 +266,7 @@ def _is_mask(tensor: Any) -> bool:
 def _patch(follower: TorchFollower, torch: Any) -> None:
     """Follow what torch's functions do not tell; this process ends soon."""
     make, call = torch.nn.Parameter.__new__, torch.nn.Module.__call__
+    begin = torch.nn.Module.__init__
 
     def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
         new = make(cls, data, requires_grad) if data is not None else make(cls, requires_grad=requires_grad)
@@ -252,16 +275,20 @@ def _patch(follower: TorchFollower, torch: Any) -> None:
         return new
 
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
-        follower.ran(self)
-        try:
-            return call(self, *args, **kwargs)
-        except Exception as error:
-            follower.enters(error, self, args, kwargs)
-            raise
+        with follower.runs(self):
+            try:
+                return call(self, *args, **kwargs)
+            except Exception as error:
+                follower.enters(error, self, args, kwargs)
+                raise
+
+    def begun(self: Any, *args: Any, **kwargs: Any) -> None:
+        follower.makes(self)
+        begin(self, *args, **kwargs)
 
     torch.serialization.add_safe_globals([int, float])  # as which numbers that remember are saved
     torch.nn.Parameter.__new__ = staticmethod(parameter)
-    torch.nn.Module.__call__ = called
+    torch.nn.Module.__call__, torch.nn.Module.__init__ = called, begun
     watch(follower.place)
 
 
@@ -302,7 +329,20 @@ def _kept(follower: TorchFollower, name: str, args: Any, kwargs: dict[str, Any],
     for one in results:
         if isinstance(one, torch.Tensor) and not any(one is given for given in args):
             place = place or follower.place()
-            keep(one, after(name, args, kwargs, plain_shape(one), place))
+            axes = after(name, args, kwargs, plain_shape(one), place)
+            keep(one, _by_layer(axes, name, place, follower.layer()))
+
+
+def _by_layer(axes: Axes, name: str, place: tuple[str, int], layer: tuple[str, int] | None) -> Axes:
+    """Say of the lengths that a function has just made which layer it belongs to."""
+    if layer is None:
+        return axes
+    return tuple(
+        replace(one, layer=layer)
+        if one is not None and one.kind == "axis" and (one.symbol, one.file, one.line) == (name, *place)
+        else one
+        for one in axes
+    )
 
 
 def _asked(name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from shapeinspect.plugin_api.evidence.comments import contradicted
 from shapeinspect.plugin_api.evidence.left_out import left_out
+from shapeinspect.plugin_api.evidence.mixed_samples import mixed_samples
 from shapeinspect.plugin_api.evidence.unused import unused
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates, rescaled
 from shapeinspect.plugin_api.origins.factors import hop_of_rates, rule
@@ -85,8 +86,11 @@ def told(second: SecondRun) -> Story:
     Args:
         second: the second run.
     """
-    found, evidence = second.found, contradicted(second.trace)
+    found, evidence, mixed = second.found, contradicted(second.trace), mixed_samples(second.trace)
     said = tuple(one.sentence for one in evidence[:1])
+    evidence = (*evidence, *mixed)
+    if found is None or not _of_loss(found):  # that of a loss is told by its calls
+        said = (*said, *(one.sentence for one in mixed[:1]))
     if found is None:
         return Story((*said, *births(second.trace))[:_SENTENCES], evidence=evidence)
     forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in compared(found)])
@@ -103,6 +107,10 @@ def told(second: SecondRun) -> Story:
     suggestions = (*defaults, *_whole_batches(second, pairs, words))
     edits = () if ranks else tuple(_edits(found, pairs, literals))
     return Story(tuple(because), edits, found, evidence, suggestions)
+
+
+def _of_loss(found: Found) -> bool:
+    return "loss" in found.function or "cross_entropy" in found.function
 
 
 def _defaults(second: SecondRun, pairs: Sequence[Pair], literals: Sequence[Literal]) -> list[Suggestion]:

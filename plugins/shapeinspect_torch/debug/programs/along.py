@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -22,6 +23,8 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 _ORDERED = frozenset(
     {"range", "print", "isinstance", "super", "zip", "format", "setattr", "getattr", "Sequential"}
 )
+#: A layer that is made and never called is hardly meant so.
+_NEVER = -0.1
 #: A class with more layers that are never called is not meant to call them.
 _UNCALLED = 3
 #: What is greater is more likely a size than a count, a stride or a factor.
@@ -129,19 +132,37 @@ def forgotten_layers(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Su
             if not isinstance(owner, ast.ClassDef):
                 continue
             names = _uncalled(trace, owner)
+            if 0 < len(names) <= _UNCALLED:
+                yield from _returned(trace, owner, names)
             for node, distance in along.items() if 0 < len(names) <= _UNCALLED else ():
                 built = getattr(trace.function(node), "name", "") == "__init__"
                 value = trace.shape(node) is not None or (isinstance(node, ast.Call) and trace.ran(node))
                 if built or not value or distance >= _NEAR or owner not in trace.around(node):
                     continue
                 rank = (0.9 if isinstance(node, ast.Call) else 1.1) + STEP * distance
-                for name in names:
-                    yield replaced(trace.span(node), f"self.{name}({trace.source(node)})", rank)
+                for name, line in names.items():
+                    yield _through(trace, node, name, line, rank)
 
 
-def _uncalled(trace: Trace, owner: ast.ClassDef) -> list[str]:
-    """Return the attributes of a class to which a call is assigned, and which nothing reads."""
-    made: dict[str, None] = {}
+def _returned(trace: Trace, owner: ast.ClassDef, names: Mapping[str, str]) -> Iterator[Suggestion]:
+    """Yield what a module returns put through a layer that it makes and never calls."""
+    for function in owner.body:
+        if isinstance(function, ast.FunctionDef) and function.name == "forward":
+            for node in ast.walk(function):
+                value: Any = node.value if isinstance(node, ast.Return) else None
+                if value is not None and trace.function(node) is function and trace.shape(value) is not None:
+                    for name, line in names.items():
+                        yield _through(trace, value, name, line, _NEVER)
+
+
+def _through(trace: Trace, node: ast.expr, name: str, line: str, rank: float) -> Suggestion:
+    why = f"self.{name}, {line}, is made and never called"
+    return replace(replaced(trace.span(node), f"self.{name}({trace.source(node)})", rank), why=why)
+
+
+def _uncalled(trace: Trace, owner: ast.ClassDef) -> dict[str, str]:
+    """Return the attributes to which a class assigns a call, and which nothing reads, with their lines."""
+    made: dict[str, str] = {}
     read: set[str] = set()
     for node in ast.walk(owner):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -152,8 +173,9 @@ def _uncalled(trace: Trace, owner: ast.ClassDef) -> list[str]:
                 for part in ast.walk(node.value)
             )
             stored = (part for target in node.targets for part in ast.walk(target))
-            made.update({one.attr: None for one in stored if layers and isinstance(one, ast.Attribute)})
-    return [name for name in made if name not in read]
+            line = trace.line(node)
+            made.update({one.attr: line for one in stored if layers and isinstance(one, ast.Attribute)})
+    return {name: line for name, line in made.items() if name not in read}
 
 
 def parts_read(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion]:

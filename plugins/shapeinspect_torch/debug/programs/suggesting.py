@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from shapeinspect.plugin_api.evidence.brothers import brothers
+from shapeinspect.plugin_api.evidence.mixed_samples import kept_samples
+from shapeinspect.plugin_api.evidence.products import products
 from shapeinspect.plugin_api.programs.arguments import (
     arguments,
     calls_of,
@@ -125,6 +128,9 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
     running = [*_running(trace, steps, edits)]
     yield from running
     yield from at_their_source(trace, steps, [one for one in running if one.rank != REFUSED])
+    yield from products(trace, along, pairs)
+    yield from kept_samples(trace, pairs)
+    yield from brothers(trace, along)
     yield from by_names(trace, along, pairs, vocabulary)
     yield from alike(trace, along, vocabulary)
     yield from forgotten_arguments(trace, along, vocabulary)
