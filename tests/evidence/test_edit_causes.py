@@ -193,7 +193,8 @@ _FAILS = textwrap.dedent(
         (
             "np.ones((length * 4, 3))",
             "np.ones((length * 4 + 9, 3))",
-            "length * 4 is written at line 11; with length * 4 + 9, words is (25, 3) instead of (16, 3), line 12",
+            "length * 4 is written at line 11; "
+            "with length * 4 + 9, words is (25, 3) instead of (16, 3), line 12",
         ),
     ],
 )
