@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, Unknown, known, substitute
@@ -14,7 +15,7 @@ from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
 from shapeinspect.mismatch.graph_regions import region_of
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
-from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened
+from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened, worded
 from shapeinspect.mismatch.recorded_doubts import doubted_calls
 from shapeinspect.mismatch.requirements import space_rank
 from shapeinspect.plugin_api.changes import (
@@ -166,6 +167,8 @@ class Walked(Rerun):
         if failure is None:
             return False
         self.failure = replace(failure, told=self._recorded.told, cause=self._recorded.cause)
+        if self._recorded.retell is not None:
+            self.second = partial(self._recorded.retell, self.failure)
         return True
 
     def _known_to_fail(self) -> str:
@@ -319,7 +322,7 @@ class Walked(Rerun):
                     continue
                 if not changes:
                     self._failed = index
-                return self._failure(layer, call, given, run, str(error))
+                return self._failure(layer, call, given, run, worded(str(error), self._batch))
             failure = self._declared(layer, call, outputs, run, changes)
             if failure is not None:
                 return failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
@@ -70,6 +71,22 @@ def counted(shape: Shape | None, batch: Batch) -> Shape | None:
     if not shape or isinstance(shape[0], int):
         return shape
     return (batch, *shape[1:])
+
+
+def worded(text: str, batch: Batch) -> str:
+    """Write the numbers of a text that hold an open batch as the model calls it.
+
+    Args:
+        text: the text.
+        batch: the open batch.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> batch = Batch(symbol("n"))
+        >>> worded(f"{5 * int(batch)} elements", batch)
+        '5*n elements'
+    """
+    return re.sub(r"\d{17,}", lambda found: str(batch.of(int(found[0]))), text)
 
 
 def marked(shape: Shape | None, batch: Batch) -> Shape | None:

@@ -86,7 +86,7 @@ def _elements(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[
     """Compare the elements that a reshape asks for with those that are there."""
     del problem
     target, shape = _reshape(failure, lineage)
-    shape = tuple(length for length in shape if not isinstance(length, Batch))
+    shape, target = (tuple(n for n in one if not isinstance(n, Batch)) for one in (shape, target))
     fixed = [length for length in target if length != -1]
     if not shape or len(fixed) < len(target) - 1 or uneven(shape, target):
         return
@@ -118,7 +118,13 @@ def _reshape(failure: Failure, lineage: Lineage) -> tuple[_Shape, _Shape]:
         return (), ()
     if not all(isinstance(length, int) for length in target):
         return (), ()
-    return target, lineage.shape(failure.inputs[0])
+    shape = lineage.shape(failure.inputs[0])
+    if failure.layer.attributes.get("zero_copies"):
+        target = tuple(
+            shape[axis] if not n and axis < len(shape) and isinstance(shape[axis], int) else n
+            for axis, n in enumerate(target)
+        )
+    return target, shape
 
 
 def _indices(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:

@@ -10,6 +10,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.ir import Axes, Layer
+from shapeinspect.mismatch.open_batch import Batch, worded
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules import initial_states, output_shapes
 from shapeinspect.rules.rule import show
@@ -89,7 +90,10 @@ def problem_of(failure: Failure) -> Problem:
         check_kernel(layer)
         output_shapes(layer.kind, layer.attributes, shapes)
     except ShapeMismatchError as error:
+        batch = next((n for shape in shapes for n in shape or () if isinstance(n, Batch)), None)
         expected, got = error.expected, error.got
+        if batch is not None:
+            expected, got = (one and worded(one, batch) for one in (expected, got))
     if demand is None and (text := _operand_expected(failure, shapes)) is not None:
         expected, got = text, None
     return Problem(expected, got, demand, shapes)

@@ -195,6 +195,7 @@ class Recorded:
         cause: as in :class:`Failure`.
         told: as in :class:`Failure`.
         second: as in :class:`Rerun`.
+        retell: the same, where it takes the failure to tell; None where ``second`` tells all.
     """
 
     model: Model
@@ -217,6 +218,7 @@ class Recorded:
     cause: str = ""
     told: tuple[str, ...] = ()
     second: Callable[[], Story] | None = None
+    retell: Callable[[Failure], Story] | None = None
 
 
 class Debugger(ABC):

@@ -15,8 +15,10 @@ from shapeinspect.ir import Frozen, Model
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
+from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.programs.failed import program_of
-from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.rerun import Debugger, Failure, Recorded, Rerun
+from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.user_code.source import UserSource, user_source
@@ -38,6 +40,12 @@ class OnnxDebugger(Debugger):
         self, error: BaseException, model: object | None
     ) -> Rerun | Recorded | Iterator[Rerun | Recorded] | None:
         """Find the failed run; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        found = self._recovered(error)
+        if isinstance(found, Iterator):
+            return (_retold(one, error) for one in found)
+        return None if found is None else _retold(found, error)
+
+    def _recovered(self, error: BaseException) -> Rerun | Recorded | Iterator[Rerun | Recorded] | None:
         frames = traceback_frames(error.__traceback__)
         where = user_line(frames, _PACKAGES)
         site = user_source(error.__traceback__, _PACKAGES)
@@ -89,6 +97,62 @@ class OnnxDebugger(Debugger):
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Read the graph as it is declared; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         return _recorded(replace(source, inputs=()), {}, "", None, contract=False)
+
+
+def _retold(found: Rerun | Recorded, error: BaseException) -> Rerun | Recorded:
+    """Let a failure say where its sizes are written, by one more run of the script."""
+    if isinstance(found, Recorded):
+        return replace(found, retell=functools.partial(_of_graph, error))
+    fact = found.failure.fact
+    if found.second is None and isinstance(fact, Explained):
+        found.second = functools.partial(_of_feed, error)
+    return found
+
+
+def _of_graph(error: BaseException, failure: Failure) -> Story:
+    """Say where the sizes of a graph come from, and what was fed to it."""
+    from shapeinspect_onnx.debug.origins.story import of_feed, of_graph
+
+    proto = _graph_of(error)
+    if proto is None:
+        return Story()
+    shapes = {name: value.shape for name, value in failure.model.values.items()}
+    told = of_graph(error, _PACKAGES, proto, failure.layer.path, shapes)
+    return told if told.because or failure.layer.kind != "input" else of_feed(error, _PACKAGES, ())
+
+
+def _of_feed(error: BaseException) -> Story:
+    """Say where the lengths are written that are declared and fed otherwise."""
+    from shapeinspect_onnx.debug.feeding import inputs_of
+    from shapeinspect_onnx.debug.origins.story import of_feed
+
+    axes: list[tuple[str, int]] = []
+    for frame, _ in traceback_frames(error.__traceback__):
+        session, feed = frame.f_locals.get("self"), frame.f_locals.get("input_feed")
+        if type(session).__name__ != "InferenceSession" or not isinstance(feed, dict):
+            continue
+        for one in inputs_of(session):
+            has, wants = tuple(getattr(feed.get(one.name), "shape", ())), one.shape or ()
+            pairs = enumerate(zip(has, wants, strict=False)) if len(has) == len(wants) else ()
+            axes += [(one.name, axis) for axis, (a, b) in pairs if type(b) is int and a != b]
+    return of_feed(error, _PACKAGES, axes) if axes else Story()
+
+
+def _graph_of(error: BaseException) -> Any:
+    """Return the graph that is loaded, run or checked where an exception was raised; None for none."""
+    from onnx import ModelProto, load
+
+    for frame, _ in traceback_frames(error.__traceback__):
+        local = frame.f_locals
+        session, proto = local.get("self"), local.get("model")
+        if isinstance(proto, ModelProto):
+            return proto.graph
+        if type(session).__name__ == "InferenceSession":
+            path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
+            if content:
+                return ModelProto.FromString(content).graph
+            return load(path).graph if path and os.path.exists(path) else None
+    return None
 
 
 #: The names under which onnx reports shapes that do not fit; a permutation's length is a type to it.

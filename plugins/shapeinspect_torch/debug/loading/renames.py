@@ -223,7 +223,8 @@ def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
             renamed = {name.replace(old, new): shape for name, shape in now.items()}
             if len(renamed) == len(now) and not _torn(now, renamed, want):
                 gain = _fitting(renamed, want) - start
-                if gain == 1 and old.endswith(".") and not _is_told_by_matrices(now, renamed, want):
+                whole = "." in old.strip(".") or old.endswith(".")  # a layer, and no part of a name
+                if gain == 1 and whole and not _is_told_by_matrices(now, renamed, want):
                     continue
                 best = max(best, (gain, -len(old) - len(new), old, new))
         gain, _, old, new = best

@@ -15,6 +15,7 @@ from shapeinspect.plugin_api.programs.follower import Follower
 from shapeinspect_torch.debug.origins.arrays import seen
 from shapeinspect_torch.debug.origins.axes import Axes, after, axes_of, keep, plain_shape, tensors_in
 from shapeinspect_torch.debug.origins.batches import watch
+from shapeinspect_torch.debug.origins.stored import Stored, stored_otherwise
 
 #: Attributes of tensors that tell nothing of lengths.
 _QUIET = frozenset({"shape", "T", "mT", "H", "mH", "data", "real", "imag"})
@@ -63,6 +64,7 @@ class Found:
     batch_first: bool = False
     idle: tuple[tuple[str, int, int], ...] = ()
     asked: tuple[Origin, ...] = ()
+    stored: tuple[Stored, ...] = ()
 
 
 def as_before() -> None:
@@ -205,8 +207,9 @@ class TorchFollower(Follower):
         if error is None:
             return None
         failed, inside = self._failed.get(id(error)), self._inside.get(id(error))
+        stored = stored_otherwise(error)
         if failed is None and inside is None:
-            return None
+            return Found("", (), (), stored=stored) if stored else None
         _, name, args, kwargs = failed or (error, "", (), {})
         layer, batch_first = "", False
         settings: tuple[tuple[str, Origin], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,11 +19,12 @@ from shapeinspect.plugin_api.origins.numbers import Origin
 from shapeinspect.plugin_api.origins.remainders import remainder
 from shapeinspect.plugin_api.origins.words import Words
 from shapeinspect.plugin_api.programs.arguments import keyword_edit
-from shapeinspect.plugin_api.programs.program import Program
+from shapeinspect.plugin_api.programs.dependence import held
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_torch.debug.origins import stored
 from shapeinspect_torch.debug.origins.batches import incomplete, last_batch
 from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
@@ -32,8 +33,6 @@ from shapeinspect_torch.debug.origins.second_run import SecondRun, can_run, seco
 
 #: At most so many edits are listed, and so many sentences.
 _EDITS, _SENTENCES = 12, 4
-#: At most so many literals are checked by a run of their own.
-_LITERALS = 6
 #: So many runs of the script look for a default that is to be passed.
 _RUNS = 2
 #: The rank of an edit that is known to help.
@@ -99,9 +98,11 @@ def told(second: SecondRun) -> Story:
     words, pairs = Words(literals, second.program.path), compared(found)
     defaults = _defaults(second, pairs, literals)
     said = (*said, *(one.why for one in defaults))
-    held = _held(_sentences(pairs, found, words), second.program, words, literals)
+    depending = held(_sentences(pairs, found, words), second.program, words, literals)
     ranks = [*changed_ranks(second.trace, found)]
-    told_once = [*dict.fromkeys([*said, *(ranks or held)])]  # axes that are apart are compared by no length
+    told_once = [
+        *dict.fromkeys([*said, *(ranks or depending)])
+    ]  # axes that are apart are compared by no length
     because = [one for one in told_once if not any(one != other and one in other for other in told_once)]
     because = because[:_SENTENCES]
     suggestions = (*defaults, *_whole_batches(second, pairs, words))
@@ -158,18 +159,6 @@ def _of_last_batch(pair: Pair) -> bool:
     return bool(last_batch(pair.wanted, pair.had, lambda _file, _line: ""))
 
 
-def _held(said: Iterable[str], program: Program, words: Words, literals: Sequence[Literal]) -> Iterator[str]:
-    """Leave out the sentences that name a literal on which the failure does not depend."""
-    held: dict[int, bool] = {}
-    for sentence in said:
-        named = words.said()
-        for site in named if sentence else ():
-            if site not in held and len(held) < _LITERALS:
-                held[site] = program.depends_on(literals[site])
-        if sentence and all(held.get(site, True) for site in named):
-            yield sentence
-
-
 def _named(literal: Literal) -> Literal:
     """Name an argument of one of torch's own layers."""
     import torch
@@ -185,6 +174,7 @@ def _named(literal: Literal) -> Literal:
 
 
 def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
+    yield from stored.told(found.stored, words)
     for pair in pairs[:2]:
         of_last = last_batch(pair.wanted, pair.had, words.line)
         if of_last:

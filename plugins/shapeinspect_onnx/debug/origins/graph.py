@@ -1,0 +1,250 @@
+"""A graph read backwards: from a length of a value to the stored tensor, input or node that gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from shapeinspect.dims import Shape
+
+#: So many nodes back a length is followed.
+_STEPS = 24
+#: Nodes whose output has the lengths of their operands.
+_ALIKE = frozenset((
+    "Add", "Sub", "Mul", "Div", "Pow", "Where", "Max", "Min", "Relu", "LeakyRelu", "Sigmoid", "Tanh",
+    "Softmax", "LogSoftmax", "Identity", "Cast", "Dropout", "Clip", "Erf", "Gelu", "Exp", "Log", "Sqrt",
+    "Neg", "Abs",
+    "BatchNormalization", "LayerNormalization", "InstanceNormalization", "Elu", "HardSwish", "PRelu", "Not",
+))  # fmt: skip
+#: Nodes that make a new length of each spatial one.
+_WINDOWED = frozenset(
+    ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize", "Pad", "Slice", "Upsample")
+)
+_RECURRENT = frozenset(("GRU", "LSTM", "RNN"))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a length comes from.
+
+    Args:
+        kind: ``stored`` for a tensor that the graph holds, ``row`` for a number that it holds, ``input`` for
+            one of its inputs, ``node`` for a node that makes the length.
+        name: the tensor, the input or the node.
+        axis: the axis there, or the number's place in a row.
+    """
+
+    kind: str
+    name: str
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A node that makes or keeps a spatial length.
+
+    Args:
+        name: the node.
+        makes: the length that it makes.
+        of: the one that it was given.
+    """
+
+    name: str
+    makes: Any
+    of: Any
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph of ONNX with what is known of the lengths of its values.
+
+    Args:
+        proto: the graph.
+        shapes: the shapes that are known, by the name of the value.
+    """
+
+    proto: Any
+    shapes: Mapping[str, Shape | None]
+
+    @cached_property
+    def makers(self) -> dict[str, Any]:
+        """The node that makes each value."""
+        return {name: node for node in self.proto.node for name in node.output}
+
+    @cached_property
+    def stored(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor that the graph holds."""
+        return {one.name: tuple(one.dims) for one in self.proto.initializer}
+
+    def shape(self, name: str) -> tuple[Any, ...]:
+        """Return the shape of a value; empty where it is not known.
+
+        Args:
+            name: the value.
+        """
+        return self.stored.get(name) or tuple(self.shapes.get(name) or ())
+
+    def numbers(self, name: str) -> list[int]:
+        """Return the whole numbers that a stored row holds; none for another value.
+
+        Args:
+            name: the row.
+        """
+        from onnx import numpy_helper
+
+        found = next((one for one in self.proto.initializer if one.name == name), None)
+        return [] if found is None else [int(one) for one in numpy_helper.to_array(found).reshape(-1)]
+
+    def node(self, name: str) -> Any:
+        """Return a node by its name, or by an output of it; None for none.
+
+        Args:
+            name: the name.
+        """
+        return next((one for one in self.proto.node if one.name == name), self.makers.get(name))
+
+    def windows(self, name: str, axis: int) -> list[Window]:
+        """Return the nodes that a spatial length ran through, the last one first.
+
+        Args:
+            name: the value.
+            axis: its axis.
+        """
+        found: list[Window] = []
+        for _ in range(_STEPS):
+            node, shape = self.makers.get(name), self.shape(name)
+            axis = axis + len(shape) if axis < 0 else axis
+            if node is None or axis >= len(shape):
+                break
+            if node.op_type in _WINDOWED and axis > 1:
+                name = node.input[0]
+                has = self.shape(name)
+                if len(has) != len(shape):
+                    break
+                found.append(Window(node.name or node.output[0], shape[axis], has[axis]))
+            elif node.op_type in _ALIKE:
+                same = (one for one in node.input if self.shape(one) == shape and one not in self.stored)
+                name = next(same, "")
+            else:
+                break
+        return found
+
+    def end(self, name: str, axis: int, steps: int = _STEPS) -> End | None:
+        """Follow a length back; None where it is lost.
+
+        Args:
+            name: the value.
+            axis: its axis.
+            steps: so many nodes back.
+        """
+        if name in self.stored:
+            return End("stored", name, axis)
+        node, shape = self.makers.get(name), self.shape(name)
+        if node is None:
+            return End("input", name, axis)
+        axis = axis + len(shape) if axis < 0 else axis
+        if not 0 <= axis < len(shape) or not steps:
+            return None
+        if node.op_type in _ALIKE:
+            for operand in filter(None, node.input):
+                has = self.shape(operand)
+                at = axis - len(shape)
+                if -at <= len(has) and has[at] == shape[axis] != 1:
+                    return self.end(operand, at + len(has), steps - 1)
+            return None
+        rule = _RULES.get(node.op_type)
+        found = rule(self, node, axis, shape) if rule else None
+        if found is None:
+            return End("node", node.name or name, axis)
+        return found if isinstance(found, End) else self.end(*found, steps - 1)
+
+
+#: The end itself, or the value and the axis that a length is followed to.
+_Step: TypeAlias = "End | tuple[str, int] | None"
+
+
+def attribute(node: Any, name: str, default: Any = None) -> Any:
+    """Return an attribute of a node.
+
+    Args:
+        node: the node.
+        name: the attribute.
+        default: what it is where it is not there.
+    """
+    from onnx import helper
+
+    found = next((one for one in node.attribute if one.name == name), None)
+    return default if found is None else helper.get_attribute_value(found)
+
+
+def _conv(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    turned = node.op_type == "ConvTranspose"
+    if axis == 1:
+        return None if turned and attribute(node, "group", 1) > 1 else (node.input[1], 1 if turned else 0)
+    return (node.input[0], 0) if axis == 0 else None
+
+
+def _gemm(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    if axis == 1:
+        return node.input[1], 0 if attribute(node, "transB", 0) else 1
+    return node.input[0], 1 if attribute(node, "transA", 0) else 0
+
+
+def _matmul(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    a, b = node.input[:2]
+    if axis == len(shape) - 1:
+        return b, len(graph.shape(b)) - 1
+    return a, axis - len(shape) + len(graph.shape(a))
+
+
+def _transpose(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    order = attribute(node, "perm", [*range(len(shape))][::-1])
+    return node.input[0], order[axis]
+
+
+def _reshape(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    asked = graph.numbers(node.input[1])
+    if axis >= len(asked):
+        return None
+    if asked[axis] == 0:
+        return node.input[0], axis
+    return End("row", node.input[1], axis) if asked[axis] > 0 else None
+
+
+def _gather(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    table, at = graph.shape(node.input[0]), attribute(node, "axis", 0)
+    indices = len(shape) - len(table) + 1
+    if axis < at:
+        return node.input[0], axis
+    return (node.input[1], axis - at) if axis < at + indices else (node.input[0], axis - indices + 1)
+
+
+def _recurrent(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    if axis == len(shape) - 1:
+        return node.input[2], 2
+    return (node.input[0], {0: 0, 2: 1}[axis]) if len(shape) == 4 and axis in (0, 2) else None
+
+
+def _squeezed(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    """Follow an axis that an axis of one length more or less does not change."""
+    has = graph.shape(node.input[0])
+    plain = [at for at, length in enumerate(has) if length != 1]
+    mine = [at for at, length in enumerate(shape) if length != 1]
+    same = [has[at] for at in plain] == [shape[at] for at in mine] and axis in mine
+    return (node.input[0], plain[mine.index(axis)]) if same else None
+
+
+def _kept(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    """Follow an axis that a window or a cut leaves as it is."""
+    has = graph.shape(node.input[0])
+    return (node.input[0], axis) if len(has) == len(shape) and has[axis] == shape[axis] else None
+
+
+_RULES: dict[str, Callable[[Graph, Any, int, Sequence[Any]], _Step]] = {
+    "Conv": _conv, "ConvTranspose": _conv, "Gemm": _gemm, "MatMul": _matmul, "Transpose": _transpose,
+    "Reshape": _reshape, "Gather": _gather, "Squeeze": _squeezed, "Unsqueeze": _squeezed,
+    **dict.fromkeys(_RECURRENT, _recurrent),
+    **dict.fromkeys(("MaxPool", "AveragePool", "Resize", "Pad", "Slice", "Concat"), _kept),
+}  # fmt: skip

@@ -1,0 +1,116 @@
+"""Where the sizes of a graph, of what it is fed and of a checkpoint are written: told with the line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GRAPH = """
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+WIDTH = 6
+CLASSES = 5
+rng = np.random.default_rng(0)
+
+def weight(name, *shape):
+    return numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name)
+
+def conv(x, name, stride=1):
+    inputs = [x, f"{name}.w"]
+    return helper.make_node("Conv", inputs, [name], name=name, strides=[stride, stride], pads=[1] * 4)
+
+nodes = [
+    conv("image", "stem", stride=2),
+    conv("stem", "left", stride=2),
+    {right},
+    helper.make_node("Add", ["left", "right"], ["sum"], name="sum"),
+    helper.make_node("GlobalAveragePool", ["sum"], ["pooled"], name="pool"),
+    helper.make_node("Reshape", ["pooled", "rows"], ["flat"], name="flatten"),
+    helper.make_node("Gemm", ["flat", "head.w"], ["scores"], name="head"),
+]
+weights = [
+    weight("stem.w", 4, 3, 3, 3),
+    weight("left.w", WIDTH, 4, 3, 3),
+    weight("right.w", WIDTH, 4, 3, 3),
+    numpy_helper.from_array(np.array([0, {rows}], dtype=np.int64), "rows"),
+    weight("head.w", {features}, CLASSES),
+]
+image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 16, {width}])
+scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", CLASSES])
+graph = helper.make_graph(nodes, "net", [image], [scores], weights)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+session = onnxruntime.InferenceSession(model.SerializeToString())
+
+def crop(row):
+    return row[:20] + [0.0] * {more}
+
+picture = np.array([[crop([0.5] * 30) for _ in range(16)] for _ in range(3)], np.float32)
+session.run(None, {"image": picture[None]})
+"""
+WHOLE = {
+    "right": 'conv("stem", "right", stride=2)', "rows": "WIDTH", "features": "WIDTH", "width": "20",
+    "more": "0",
+}  # fmt: skip
+#: What is wrong, and what is said of it.
+GRAPHS = {
+    "a stored matrix": ({"features": "WIDTH * 2"}, ["12 = 6·2", "6 is WIDTH, line 6"]),
+    "a stride that is left out": (
+        {"right": 'conv("stem", "right")'},
+        ['keeps 10, line 20: conv("stem", "right")', "1 is the default of stride in conv, line 13"],
+    ),
+    "a row that a reshape asks for": ({"rows": "CLASSES"}, ["5 is CLASSES, line 7"]),
+    "a declared length": ({"width": "20 + 4"}, ["24 = 20 + 4", "has 20 entries"]),
+    "a row that is too long": ({"more": "2"}, ["row[:20] + [0.0] * 2 at line 40 has 22 entries"]),
+}
+
+CHECKPOINT = """
+import io
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=12, depth=2):
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.layers = nn.Sequential(*[nn.Linear(width, width) for _ in range(depth)])
+        self.head = nn.Linear(width, 3)
+
+def train():
+    buffer = io.BytesIO()
+    torch.save({"model": Net(7).state_dict()}, buffer)
+    return buffer.getvalue()
+
+net = Net()
+net.load_state_dict(torch.load(io.BytesIO(train()))["model"])
+"""
+
+
+def told(folder: Path, text: str) -> str:
+    """Run a text under the debugger and return its diagnosis, each line of which is joined."""
+    script = folder / "net.py"
+    script.write_text(text)
+    words = [sys.executable, "-m", "shapeinspect", str(script)]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ})
+    assert "\nshapeinspect: " in ran.stderr, ran.stderr
+    return " ".join(ran.stderr.rpartition("\nshapeinspect: ")[2].split())
+
+
+@pytest.mark.parametrize("case", GRAPHS)
+def test_the_line_is_told_at_which_a_size_of_a_graph_is_written(case: str, tmp_path: Path) -> None:
+    parts, expected = GRAPHS[case]
+    text = GRAPH
+    for name, value in {**WHOLE, **parts}.items():
+        text = text.replace(f"{{{name}}}", value)
+    said = told(tmp_path, text)
+    assert [one for one in expected if one not in said] == [], said
+
+
+def test_the_default_is_told_that_a_checkpoint_contradicts(tmp_path: Path) -> None:
+    said = told(tmp_path, CHECKPOINT)
+    assert "12 is the default of width in Net, line 7; the checkpoint has 7 there: token and 5 more" in said
