@@ -24,6 +24,8 @@ _DIGITS = 18
 _DEEPEST = 40
 #: From how many equal neighbors on they share a box: blocks, and single layers of a model without a graph.
 _FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
+#: How often a level is arranged anew, so that containers inside of one that is parted stay whole.
+_TRIES = 6
 #: How many differences between repetitions are listed.
 _MOST_DIFFERENCES = 12
 
@@ -206,8 +208,29 @@ class _Builder:
         return self._folded(kids, edges)
 
     def _grouped(self, leaves: list[int], depth: int, level: int) -> list[_Group]:
-        """Put the leaves of one level into its boxes, so that no two boxes feed one another in turns."""
+        """Put the leaves of one level into its boxes, so that no two boxes feed one another in turns.
+
+        Where a container has to become several, it is parted between the containers inside of it.
+        """
+        parted: set[tuple[object, object]] = set()
+        for _ in range(_TRIES):
+            groups = self._grouping(leaves, depth, level, parted)
+            homes: dict[tuple[object, object], set[int]] = {}
+            for index, group in enumerate(groups):
+                for leaf in group.leaves:
+                    if len(self._leaves[leaf].around) > depth + 1:
+                        homes.setdefault((group.key, self._leaves[leaf].around[depth + 1]), set()).add(index)
+            torn = {inner for inner, found in homes.items() if len(found) > 1} - parted
+            if not torn:
+                break
+            parted |= torn
+        return groups
+
+    def _grouping(
+        self, leaves: list[int], depth: int, level: int, parted: Container[tuple[object, object]]
+    ) -> list[_Group]:
         groups: list[_Group] = []
+        begun: set[tuple[int, object]] = set()
         latest: dict[tuple[str, int], int] = {}
         of_leaf: dict[int, int] = {}
         for leaf in leaves:
@@ -216,12 +239,16 @@ class _Builder:
             key = (item.name, -1 - leaf) if is_leaf else item.around[depth]
             before = {of_leaf[p] for p in self._sources(item, level) if p in of_leaf}
             index = latest.get(key)
+            inner = item.around[depth + 1] if len(item.around) > depth + 1 else None
+            if index is not None and (key, inner) in parted and (index, inner) not in begun:
+                index = None
             if index is not None and _reaches(groups, index, before - {index}):
                 index = None
             if index is None:
                 index = latest[key] = len(groups)
                 groups.append(_Group(key))
             groups[index].leaves.append(leaf)
+            begun.add((index, inner))
             of_leaf[leaf] = index
             for source in before - {index}:
                 groups[source].after.add(index)

@@ -110,7 +110,8 @@ class _Content:
         }
 
     def _text(self, text: str) -> int:
-        return self._texts.setdefault(text, len(self._texts))
+        """Return the index of a text; every text of the page but its few headings comes through here."""
+        return self._texts.setdefault(printable(text, _LONGEST), len(self._texts))
 
     def _box(self, box: Box, face: Face) -> list[Any]:
         """Return a box as a list, its fields in the order that the page's code names at its top."""
@@ -119,7 +120,7 @@ class _Content:
         field = self._reach(box)
         return [
             self._text(face.title),
-            self._text(printable(box.path, _LONGEST)),
+            self._text(box.path),
             self._text(cells.kind(box.layer) or box.kind if box.layer else box.kind),
             self._text(face.family),
             [self._text(line) for line in face.lines],
@@ -129,8 +130,8 @@ class _Content:
             self._card(box),
             placed,
             kids,
-            [self._text(printable(member.path, _LONGEST)) for member in box.members],
-            [self._text(printable(text, _LONGEST)) for text in box.differences],
+            [self._text(member.path) for member in box.members],
+            [self._text(text) for text in box.differences],
             sums.params,
             amount_for_one(sums.macs) if box.call is not None or box.kids else None,
             sums.bytes,

@@ -202,7 +202,7 @@ function legend() {
 
 /* ---- drawing ------------------------------------------------------------------------------------------ */
 
-let zoom = 1, panX = 0, panY = 0, wide = 0, high = 0, ratio = 1, asked = false, selected = null, hits = [], mapStale = true;
+let zoom = 1, panX = 0, panY = 0, wide = 0, high = 0, ratio = 1, asked = false, selected = null, hits = [], mapStale = true, drawn = 0;
 const SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
 const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace";
 const NAME = "600 13px " + SANS, SMALL = "11px " + MONO;
@@ -232,6 +232,7 @@ function draw() {
   ctx.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * panX, ratio * panY);
   const view = {l: -panX / zoom, t: -panY / zoom, r: (wide - panX) / zoom, b: (high - panY) / zoom};
   ctx.lineJoin = "round";
+  drawn = 0;
   inside(root, view);
   drawMap(view);
 }
@@ -240,8 +241,9 @@ function inside(box, view) {
   const plain = zoom < .2;
   for (const kid of box.kids) {
     if (kid.x > view.r || kid.x + kid.cw < view.l - 300 || kid.y > view.b || kid.y + kid.ch + 60 < view.t) continue;
+    drawn++;
     if (kid.open) { opened(kid); inside(kid, view); } else if (plain) speck(kid); else closed(kid);
-    if (zoom >= .38 && kid.labels.length) labels(kid);
+    if (zoom >= .48 && kid.labels.length) labels(kid);
   }
 }
 function trace(points, ox, oy, quick) {
@@ -324,7 +326,13 @@ function closed(box) {
   ctx.fill();
   if (!border(box)) { ctx.strokeStyle = stroke; ctx.lineWidth = block ? 1.5 : 1; }
   ctx.stroke();
-  if (zoom < .3) return;
+  if (zoom < .2) return;
+  if (zoom < .44) { // from afar the name alone, as large as the box allows
+    const size = Math.min(Math.max(13, 9.5 / zoom), h * .62), font = `600 ${size.toFixed(1)}px ${SANS}`, shown = fitted(box.title, font, w - 14);
+    ctx.font = font; ctx.fillStyle = css.ink; ctx.textAlign = "center"; ctx.textBaseline = "middle";
+    ctx.fillText(shown, x + w / 2, y + h / 2 + size * .04); ctx.textAlign = "left";
+    return;
+  }
   const left = block ? x + 26 : x + 12, room = w - (block ? 40 : 24), badge = box.members.length > 1 ? "×" + box.members.length : "";
   if (block) chevron(x + 13, y + 16, false);
   ctx.textBaseline = "middle";
@@ -337,7 +345,6 @@ function closed(box) {
   ctx.font = NAME; ctx.fillStyle = ink;
   ctx.fillText(title, left, middle);
   if (badge) { ctx.textAlign = "right"; ctx.fillStyle = css.accent; ctx.fillText(badge, x + w - 12, middle); ctx.textAlign = "left"; }
-  if (zoom < .42) return;
   ctx.fillStyle = css.soft;
   if (own) { ctx.textAlign = "right"; ctx.font = SMALL; ctx.fillText(box.lines[0], x + w - 12, middle); ctx.textAlign = "left"; }
   else box.lines.forEach((text, i) => { const shown = fitted(text, SMALL, room); ctx.font = SMALL; ctx.fillStyle = mode !== "kind" ? css.ink : i ? css.soft : css.strong; ctx.fillText(shown, left, y + 33 + 16 * i); });
@@ -418,8 +425,9 @@ function zoomAt(factor, x = wide / 2, y = high / 2) {
   later();
 }
 function fit() {
-  zoom = limit(Math.min((wide - 40) / root.cw, (high - 40) / root.ch, 1.25));
-  panX = (wide - root.cw * zoom) / 2; panY = (high - root.ch * zoom) / 2;
+  const room = high - (el("legend").hidden ? 0 : el("legend").offsetHeight + 14);
+  zoom = limit(Math.min((wide - 40) / root.cw, (room - 32) / root.ch, 1.25));
+  panX = (wide - root.cw * zoom) / 2; panY = (room - root.ch * zoom) / 2;
   later();
 }
 const trunk = () => { const kid = root.kids[0]; return kid ? Math.max(wide / 2 / zoom, Math.min(root.cw - wide / 2 / zoom, kid.x + kid.cw / 2)) : 0; };
@@ -729,8 +737,8 @@ function start() {
   el("color").append(...ways.map(([value, text]) => { const option = make("option", "", text); option.value = value; return option; }));
   colors();
   if (D.column) { mode = "data"; el("color").value = "data"; }
-  // A lone block, and small ones, stand open.
-  for (let box = root; box.kids.filter((kid) => kid.kids.length).length === 1 && box.kids.length < 6; ) { box = box.kids.find((kid) => kid.kids.length); box.open = true; }
+  // A lone block stands open, unless it holds many.
+  for (let box = root; box.kids.filter((kid) => kid.kids.length).length === 1 && box.kids.find((kid) => kid.kids.length).kids.length < 15; ) { box = box.kids.find((kid) => kid.kids.length); box.open = true; }
   scaled(); legend();
   layout(root); placeAll(root);
   resize(); begin(); draw();
@@ -738,4 +746,12 @@ function start() {
   document.documentElement.dataset.ready = "yes";
 }
 start();
+
+/* What is drawn, for tests and for scripts of one's own: read only. */
+const state = () => ({
+  zoom, panX, panY, drawn, selected: selected && selected.path, found: hits.length,
+  boxes: visible().map((box) => ({path: box.path, title: box.title, number: box.number, parent: box.parent.number, open: box.open, x: box.x, y: box.y, w: box.cw, h: box.ch})),
+  edges: [root, ...visible()].filter((box) => box.open && box.inner).flatMap((box) => lines(box).map(({points, s, t}) => ({block: box.number, s: s >= 0 ? box.kids[s].number : -1, t: t >= 0 ? box.kids[t].number : -1, x0: box.x + points[0], y0: box.y + points[1], x1: box.x + points[points.length - 3], y1: box.y + points[points.length - 1]}))),
+});
+window.shapeinspect = Object.freeze({state, draw: () => { const begun = performance.now(); draw(); return performance.now() - begun; }});
 })();

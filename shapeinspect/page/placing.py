@@ -66,13 +66,12 @@ def place(
     order = _ordered(net)
     x = _columns(net, order)
     left = min(x[node] - net.left[node] for node in range(len(net.left)))
-    right = max(x[node] + net.right[node] for node in range(len(net.left)))
     moved = [round(value - left) for value in x]
     return Placed(
         tuple(ranks),
         tuple(moved[: len(sizes)]),
         tuple(tuple(moved[node] for node in path) for path in net.paths),
-        round(right - left),
+        max(map(sum, zip(moved, net.right, strict=True))),
         sum(_crossings(net, order, rank) for rank in range(len(order) - 1)),
     )
 
