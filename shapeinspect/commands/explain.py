@@ -82,7 +82,8 @@ def run(
         _option("--set", text="any other attribute of the kind by its name, --set bidirectional=true."),
     ] = None,
     svg: Annotated[
-        Path | None, typer.Option(help="Draw the layer to this SVG file: windows, layouts, what it sees.", show_default=False)
+        Path | None,
+        typer.Option(help="Draw the layer to this SVG file: windows, layouts, field.", show_default=False),
     ] = None,
     format: Format = "table",  # noqa: A002  # the option's name
     width: Width = None,

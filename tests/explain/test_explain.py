@@ -152,8 +152,12 @@ def test_a_drawing_as_svg(run: Run, tmp_path: Path) -> None:
     root = ElementTree.parse(path).getroot()
     boxes = [one.get("class") for one in root.iter("{http://www.w3.org/2000/svg}rect")]
     # 9 inputs, 1 of padding at each end; floor((9 + 2 - 3)/2) + 1 = 5 windows of 3 taps, each a row; above
-    # them the volume with its frame of padding, one window and its output; below them what that one sees
-    assert (boxes.count("input"), boxes.count("padding"), boxes.count("window")) == (9 + 1, 2 + 1, 15 + 3 + 1 + 2)
+    # them the volume in its frame, one window and its output; below them what that one sees
+    assert (boxes.count("input"), boxes.count("padding"), boxes.count("window")) == (
+        9 + 1,
+        2 + 1,
+        15 + 3 + 1 + 2,
+    )
     elsewhere = tmp_path / "no folder" / "conv.svg"
     code, _, err = run("explain", "conv", "-i", "9", "-k", "3", "--svg", str(elsewhere))
     assert code == 2
