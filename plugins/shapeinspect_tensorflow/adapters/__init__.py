@@ -1,1 +1,1 @@
-"""What the entry points name."""
+"""What the entry points name: an adapter for each form of TensorFlow's models."""
