@@ -233,7 +233,8 @@ class _Builder:
         if step.node.op == "TensorListStack":
             entries = lists.entries(step.inputs[0] if step.inputs else None, self._state.at, self._flow.loop)
             recorded[0] = self._stacked(entries, recorded[0])
-            if entries is not None and entries in self._state.shapes:
+            stored = entries in self._state.held and not recorded[0]
+            if entries is not None and (stored or entries in self._state.shapes):
                 names.append(self._state.value(entries))
         computed = self._computed(kind, attributes, names, weights, count)
         for index, name in enumerate(outputs):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,9 +12,10 @@ from shapeinspect.binary.window import Window
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
-from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref
+from shapeinspect_tensorflow.graph.flow import LOOPS, VARIABLES, Flow, Ref
+from shapeinspect_tensorflow.graph.frames.whole import functional
 from shapeinspect_tensorflow.graph.graph_model import PLACEHOLDERS, build
-from shapeinspect_tensorflow.graph.nodes import Graph, Tensor
+from shapeinspect_tensorflow.graph.nodes import Graph, Node, Tensor
 from shapeinspect_tensorflow.graph.parts import Facts
 from shapeinspect_tensorflow.sniff import is_graph
 from shapeinspect_tensorflow.vocabulary import dtypes
@@ -25,10 +27,13 @@ _SAVER = frozenset(
     {"SaveV2", "Save", "SaveSlices", "RestoreV2", "Restore", "RestoreSlice", "ShardedFilename"}
     | {"MergeV2Checkpoints", "StringJoin"}
 )
+#: An input that nothing reads in the end. Source: ``tensorflow/python/eager/lift_to_graph.py``.
+_COPIED = re.compile(r"unused_control_flow_input(_\d+)?")
 #: Operators at the end of a graph that are not results: bookkeeping, and unread stored tensors.
 _NO_RESULT = frozenset(
     {"NoOp", "Assert", "Const", "SaveV2", "Save", "RestoreV2", "MergeV2Checkpoints", "Assign", "Print"}
     | {"AssignVariableOp", "AssignAddVariableOp", "AssignAdd", "ReadVariableOp", "VarIsInitializedOp"}
+    | {"TensorListReserve", "EmptyTensorList", "Switch"}
     | {"ScalarSummary", "HistogramSummary", "ImageSummary", "MergeSummary", "IsVariableInitialized"}
     | VARIABLES
 )
@@ -50,12 +55,14 @@ def read(source: Source) -> Model:
         for node in graph.nodes.values():
             if not node.op or not node.name:
                 raise window.fail("one of its nodes has no name or no operator")
+        ends = _ends(graph.nodes)
+        graph = functional(graph)
         flow = Flow(graph, source.label)
         saver = _of_the_saver(graph)
-        kept = (name for name, node in graph.nodes.items() if node.op in PLACEHOLDERS and name not in saver)
+        kept = (name for name in _fed(graph.nodes) if name not in saver)
         inputs = [ref for ref in (flow.resolve(flow.root, name) for name in kept) if ref is not None]
         aside = {flow.resolve(flow.root, name) for name in saver}
-        outputs = [ref for ref in _outputs(graph, flow) if ref not in aside]
+        outputs = [ref for ref in _results(ends, graph.nodes, flow) if ref not in aside]
         parts = build(flow, inputs, outputs, Facts(reader=reader(source)))
     notes = list(parts.notes)
     if parts.variables:
@@ -104,17 +111,43 @@ def _of_the_saver(graph: Graph) -> set[str]:
     return saver
 
 
-def _outputs(graph: Graph, flow: Flow) -> list[Ref]:
-    """Return the values that no node reads."""
-    read_by_some = {source.partition(":")[0] for node in graph.nodes.values() for source in node.inputs}
-    refs: dict[Ref, None] = {}
-    for name, node in graph.nodes.items():
-        if name in read_by_some or node.op in _NO_RESULT or node.op in PLACEHOLDERS:
-            continue
-        ref = flow.resolve(flow.root, name)
-        if ref is not None and not node.op.startswith("Restore"):
-            refs[ref] = None
-    return list(refs)
+def _fed(nodes: Mapping[str, Node]) -> list[str]:
+    """Return the names of the inputs, without those that TensorFlow puts in while it copies a loop."""
+    names = [name for name, node in nodes.items() if node.op in PLACEHOLDERS]
+    copied = {name for name in names if _COPIED.fullmatch(name)}
+    if copied:
+        copied -= {source.partition(":")[0] for node in nodes.values() for source in node.inputs}
+    return [name for name in names if name not in copied]
+
+
+def _ends(nodes: Mapping[str, Node]) -> dict[str, None]:
+    """Return the names of the nodes that no node reads, and that may be results."""
+    read_by_some = {source.partition(":")[0] for node in nodes.values() for source in node.inputs}
+    return {
+        name: None
+        for name, node in nodes.items()
+        if not (name in read_by_some or node.op in _NO_RESULT or node.op in PLACEHOLDERS)
+        and not node.op.startswith("Restore")
+    }
+
+
+def _results(ends: Iterable[str], nodes: Mapping[str, Node], flow: Flow) -> list[Ref]:
+    """Return the values of the nodes that nothing reads, each once.
+
+    Every value of a loop leaves it, counters and all: where one of them is read, the others are no results.
+    """
+    outlets = {
+        name: loop
+        for name, node in nodes.items()
+        if node.op == "Identity"
+        and node.inputs
+        and (loop := node.inputs[0].partition(":")[0]) in nodes
+        and nodes[loop].op in LOOPS
+    }
+    read = {loop for name, loop in outlets.items() if name not in ends}
+    refs = (flow.resolve(flow.root, name) for name in ends if outlets.get(name) not in read)
+    found = dict.fromkeys(ref for ref in refs if ref is not None)
+    return [ref for ref in found if flow.step(ref).node.op not in _NO_RESULT]
 
 
 def reader(source: Source) -> Callable[[Tensor], Callable[[], Any] | None]:

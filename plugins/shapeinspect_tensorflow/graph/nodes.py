@@ -6,7 +6,7 @@ Source: tensorflow/core/framework/{graph,node_def,attr_value,tensor,function,op_
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -51,6 +51,9 @@ _LISTS = frozenset({"strides", "dilations", "ksize", "ksizes", "rates", "explici
 _FLOATS = {1: "f", 2: "d", 19: "e"}
 #: The fields of ``float_val`` and ``double_val``, and their formats.
 _FLOAT_VALUES = {5: "f", 6: "d"}
+#: The types of those: where a constant has no value, all of its values are 0.
+#: Source: ``tensorflow/core/framework/tensor.cc``, ``FromProtoField``.
+_ALL_ZERO = frozenset({1, 2})
 #: The fields of integer values outside ``tensor_content``.
 _VALUES = frozenset({7, 10, 11, 16, 17})
 _CONTENT = 4
@@ -164,7 +167,17 @@ class Graph:
         Args:
             name: the function's name.
         """
-        return name in self._places
+        return name in self._places or name in self._bodies
+
+    def put(self, nodes: Mapping[str, Node], bodies: Iterable[Body]) -> None:
+        """Put other nodes in the place of its own, and add the functions that these run.
+
+        Args:
+            nodes: the nodes by name.
+            bodies: the functions.
+        """
+        self.nodes = dict(nodes)
+        self._bodies.update((body.name, body) for body in bodies)
 
     def body(self, name: str) -> Body:
         """Read a function.
@@ -373,7 +386,7 @@ def _tensor(window: Window, outer: Field) -> Tensor:
                 raise window.fail("a constant holds more values than its shape", field.start)
         elif field.number in _FLOAT_VALUES:
             single, lists = _single(window, field, _FLOAT_VALUES[field.number]), lists + 1
-    single = single if lists == 1 else None
+    single = single if lists == 1 else 0.0 if not lists and dtype in _ALL_ZERO else None
     scalar = None if dims else single
     tensor = Tensor(dtype, dims, scalar=scalar, repeated=single)
     few = dtype in _INTEGERS and prod(dims) <= _FEW

@@ -14,6 +14,7 @@ from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.graph import saved_objects
 from shapeinspect_tensorflow.graph.flow import CALLS, Flow, Ref, variable_path
+from shapeinspect_tensorflow.graph.frames.whole import functional
 from shapeinspect_tensorflow.graph.graph_model import build
 from shapeinspect_tensorflow.graph.graphdef_reader import reader
 from shapeinspect_tensorflow.graph.nodes import Function, Graph
@@ -54,7 +55,7 @@ def read(source: Source) -> Model:
         if chosen is None:
             notes.append(Note("it holds no signature, so only its variables are shown"))
         elif meta.graph is not None:
-            graph = Graph(window, meta.graph.start, meta.graph.end)
+            graph = functional(Graph(window, meta.graph.start, meta.graph.end))
             parts = _graph(
                 Flow(graph, file.label), graph, meta, meta.signatures[chosen], variables, stored, file
             )

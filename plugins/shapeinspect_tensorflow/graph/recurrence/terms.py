@@ -16,6 +16,7 @@ from shapeinspect_tensorflow.graph.recurrence.functions import (
     product_of,
     quotient_of,
 )
+from shapeinspect_tensorflow.graph.recurrence.widths import measured
 
 #: The name of an operation, and what it is applied to.
 Term: TypeAlias = "tuple[object, ...]"
@@ -87,6 +88,8 @@ class Terms:
         make, fewest = _MAKERS.get(op, (None, 0))
         if make is None or len(step.inputs) < fewest:
             return ("value", ref)
+        if op == "StridedSlice" and "_output_shapes" not in step.node.attributes:
+            step = measured(step, self._numbers(step), self.step_of)
         parts = [self.of(source, depth) for source in step.inputs]
         self.sizes[ref] = 1 + sum(self.sizes.get(source, 1) for source in step.inputs if source is not None)
         if self.sizes[ref] > _MAX_SIZE:
