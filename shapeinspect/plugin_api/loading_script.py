@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -117,12 +119,37 @@ def module_text(
 
 
 def _main(loading: Loading) -> list[str]:
-    module, colon, name = loading.model.partition(":")
-    if loading.is_file or not colon or not name:
+    module, _, name = loading.model.partition(":")
+    parts = [*module.split("."), *name.split(".")]
+    if loading.is_file or not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
         return []
     first, _, rest = name.partition(".")
     called = "()" if loading.is_factory else ""
     return [f"from {module} import {first}", "", f"load({first}{'.' if rest else ''}{rest}{called})"]
+
+
+def literal(value: object) -> str | None:
+    """Write a setting's value as Python code that is this value and nothing else.
+
+    A length may be an expression of symbols, which a file has named: its text is no code.
+
+    Args:
+        value: the value of a setting.
+
+    Returns:
+        the code; None for a value that no literal stands for.
+
+    Example:
+        >>> literal((1, 2.5)), literal(float("inf")), literal(print)
+        ('(1, 2.5)', 'float("inf")', None)
+    """
+    if isinstance(value, tuple):
+        parts = [literal(part) for part in value]
+        known = [part for part in parts if part is not None]
+        return f"({', '.join(known)}{',' * (len(known) == 1)})" if len(known) == len(parts) else None
+    if type(value) is float and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value) if value is None or type(value) in (bool, int, float, str) else None
 
 
 def open_setting(setting: Setting) -> str:

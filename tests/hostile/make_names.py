@@ -34,7 +34,7 @@ TERMINALS = {
 PAGES = {
     "a script": "<script>alert(1)</script>", "an attribute": "\"><img src=x onerror=alert(1)>",
     "a quote": "' onmouseover='alert(1)", "an entity": "&lt;b&gt;", "an end": "</script><!--",
-        "markdown": "|a|`b`|*c*|",
+        "a backslash": "\\<img src=x>", "an end of a comment": "--><svg onload=x>", "markdown": "|a|`b`|*c*|",
     "a link of markdown": "[x](javascript:alert(1))", "a formula": "=cmd|'/C calc'!A0", "a sum": "@SUM(1+1)",
     "a plus": "+1+1", "a minus": "-1+1", "a tab and a formula": "\t=1+1", "quotes": '"a","b"',
         "a comma": "a,b",

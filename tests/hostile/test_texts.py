@@ -65,11 +65,19 @@ def files(tmp_path: Path) -> dict[str, str]:
         "SPEC": str(spec),
         "RIGHT": str(right),
         "OUT": str(tmp_path / "out.safetensors"),
+        "PAGE": str(tmp_path / "page.html"),
     }
 
 
+FORMS = ("json", "html", "markdown", "csv", "svg")
 COMMANDS = [
-    *(f"show {model}{more}" for model in "AW" for more in ("", " --unfold", " --format json", " --width 60")),
+    *(f"show {model}{more}" for model in "AW" for more in ("", " --unfold", " --width 60")),
+    *(f"show {model} --format {form}" for model in "AW" for form in FORMS),
+    "view A -o PAGE", "view W -o PAGE", "view none -o PAGE", "layouts", f"layouts {EVIL}", "adapters",
+    "diverge A B", "diverge A B --format json", "diverge A A --all", f"diverge A A --input {EVIL}=1",
+    "diverge A W", "normalize A -o OUT --like B", "normalize A -o OUT --like A --loader -",
+    "normalize A -o OUT --like W", "normalize W -o OUT --like A --strict", "normalize A -o OUT --to mlx",
+    "normalize A -o OUT --to none",
     "show A --legend",
     *(f"show {model} --format {form}" for model in "AW" for form in ("markdown", "csv", "svg")),
     "show A --filter none", "show A --input 1,4,9,9", f"show A --input {EVIL}=1", "show A --layer none",
@@ -91,6 +99,8 @@ def test_no_command_writes_a_raw_character(
     assert "Traceback" not in err
     clean(out)
     clean(err)
+    for page in Path(files["PAGE"]).parent.glob("*.html"):
+        clean(page.read_text())
 
 
 #: Every string of a model of each format: what acts on a terminal, half of a character, ten thousand letters.

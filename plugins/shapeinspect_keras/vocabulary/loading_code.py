@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from shapeinspect.errors import UsageError
-from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+from shapeinspect.plugin_api.loading_script import (
+    Loading,
+    LoadingScript,
+    Setting,
+    literal,
+    module_text,
+    open_setting,
+)
 
 #: What Keras calls the settings that its layers read at every call.
 READ_AT_CALLS = {
@@ -64,10 +71,11 @@ class VariablesScript(LoadingScript):
 
 def _line(setting: Setting) -> str:
     name = READ_AT_CALLS.get(setting.name)
-    if name is None or setting.value is None:
+    value = literal(setting.value)
+    if name is None or setting.value is None or value is None:
         return open_setting(setting)
     layers = "".join(f".get_layer({part!r})" for part in setting.layer.split("/"))
-    return f"model{layers}.{name} = {setting.value!r}"
+    return f"model{layers}.{name} = {value}"
 
 
 SCRIPT = VariablesScript()

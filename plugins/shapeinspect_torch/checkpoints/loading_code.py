@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+from shapeinspect.plugin_api.loading_script import (
+    Loading,
+    LoadingScript,
+    Setting,
+    literal,
+    module_text,
+    open_setting,
+)
 
 #: The settings that torch's modules read at every call, so that setting the attribute is enough.
 READ_AT_CALLS = frozenset(
@@ -55,8 +62,9 @@ class StateDictScript(LoadingScript):
 
 def _lines(setting: Setting) -> Iterator[str]:
     module = f"model.get_submodule({setting.layer!r})"
-    if setting.name in READ_AT_CALLS and setting.value is not None:
-        yield f"{module}.{setting.name} = {setting.value!r}"
+    value = literal(setting.value)
+    if setting.name in READ_AT_CALLS and setting.value is not None and value is not None:
+        yield f"{module}.{setting.name} = {value}"
     elif setting.name == "padding" and setting.kind in _CONV | _POOLS and _pairs(setting.value):
         yield from _padding(module, setting)
     else:
