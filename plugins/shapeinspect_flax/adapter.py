@@ -21,6 +21,8 @@ class FlaxAdapter(Adapter):
 
     name = "flax"
     framework = "flax"
+    native = "shapeinspect_flax.native:LINEN"
+    script = "shapeinspect_flax.loading_code:LINEN"
     formats = ("Flax msgpack (.msgpack)", "sharded set (.msgpack.index.json)", "Orbax checkpoint directory")
 
     def match(self, source: Source) -> int:

@@ -24,7 +24,7 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("linear", "Dense", "kernel: i o; bias?: o", _LINEAR),
     Evidence("conv", "Conv", "kernel: *k i o; bias?: o", _CONV),
     Evidence("conv_transpose", "ConvTranspose", "kernel: *k i o; bias?: o", _TRANSPOSED),
-    Evidence("conv_transpose", "ConvTransposeTurned", "kernel: *k o i; bias?: o", _TRANSPOSED),
+    Evidence("conv_transpose", "ConvTranspose(transpose_kernel)", "kernel: *k o i; bias?: o", _TRANSPOSED),
     # DenseGeneral with one input and two output axes, and the reverse.
     Evidence(
         "linear", "DenseGeneral", "kernel: i o p; bias?: o p", Frozen(in_features="i", out_features="o p")
@@ -41,7 +41,25 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("instance_norm", "InstanceNorm", "scale: C; bias?: C", Frozen(num_features="C")),
     Evidence("rms_norm", "RMSNorm", "scale: C"),
     Evidence("lstm_cell", "LSTMCell", _cell("ii if ig io hi hf hg ho", "hi hf hg ho"), _CELL),
+    Evidence("lstm_cell", "LSTMCell", _cell("ii if_ ig io hi hf hg ho", "hi hf hg ho"), _CELL),
     Evidence("gru_cell", "GRUCell", _cell("ir iz in hr hz hn", "ir iz in hn"), _CELL),
+    # nnx has the gates of a GRU, and those of its optimized LSTM, in one layer each.
+    Evidence(
+        "gru_cell",
+        "GRUCell",
+        "dense_i/kernel: i (g h); dense_h/kernel: h (g h); dense_i/bias?: (g h)",
+        _CELL,
+        Frozen(g=3),
+    ),
+    Evidence(
+        "lstm_cell",
+        "OptimizedLSTMCell",
+        "dense_i/kernel: i (g h); dense_h/kernel: h (g h); dense_h/bias?: (g h)",
+        _CELL,
+        Frozen(g=4),
+    ),
+    Evidence("rnn_cell", "SimpleCell", "dense_i/kernel: i h; dense_h/kernel: h h; dense_i/bias?: h", _CELL),
+    Evidence("rnn_cell", "SimpleCell", "i/kernel: i h; h/kernel: h h; i/bias?: h", _CELL),
     Evidence("prelu", "PReLU", "negative_slope:", constants=Frozen(num_parameters=1)),
 )
 
@@ -65,7 +83,10 @@ ATTENTION: dict[str, Evidence] = {
 #: The layers inside a recurrent cell; if all of them are siblings, they belong to a cell.
 CELLS: tuple[frozenset[str], ...] = (
     frozenset(["ii", "if", "ig", "io", "hi", "hf", "hg", "ho"]),
+    frozenset(["ii", "if_", "ig", "io", "hi", "hf", "hg", "ho"]),
     frozenset(["ir", "iz", "in", "hr", "hz", "hn"]),
+    frozenset(["dense_i", "dense_h"]),
+    frozenset(["i", "h"]),
 )
 
 #: Statistics, which an optimizer does not change.

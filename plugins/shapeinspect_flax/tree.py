@@ -27,7 +27,7 @@ _OPTIMIZER = frozenset(("opt_state", "opt_states", "optimizer", "optimizer_state
 #: The default name of a layer in flax.linen: its class and a number.
 _AUTOMATIC = re.compile(r"([A-Z]\w*)_\d+")
 #: Types of the table that are a class of flax.linen with a different setting.
-_CLASSES = {"ConvTransposeTurned": "ConvTranspose", "DenseGeneralJoin": "DenseGeneral"}
+_CLASSES = {"ConvTranspose(transpose_kernel)": "ConvTranspose", "DenseGeneralJoin": "DenseGeneral"}
 _NORMALIZED = frozenset(("layer_norm", "rms_norm"))
 _MOST_NAMED = 8
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shapeinspect.compare.names import aliases
 from shapeinspect.ir import Layer, Weight
 
 #: The names of attention projections, by the slot that each becomes.
@@ -41,10 +42,11 @@ def group_projections(layers: Sequence[Layer]) -> tuple[list[Layer], dict[str, t
     """
     siblings: dict[tuple[str, ...], dict[str, Layer]] = defaultdict(dict)
     for layer in layers:
-        name = layer.parts[-1] if layer.parts else ""
-        slot = _PARTS.get(name)
-        if layer.kind == "linear" and len(layer.parts) > 1 and slot is not None:
-            siblings[layer.parts[:-1]].setdefault(slot, layer)
+        # Without what only repeats its type: "/attention/query/MatMul".
+        parts = next(iter(aliases(layer)), ())
+        slot = _PARTS.get(parts[-1]) if parts else None
+        if layer.kind == "linear" and len(parts) > 1 and slot is not None:
+            siblings[parts[:-1]].setdefault(slot, layer)
     first: dict[str, Layer] = {}
     grouped: set[str] = set()
     members_of: dict[str, tuple[str, ...]] = {}
@@ -55,7 +57,7 @@ def group_projections(layers: Sequence[Layer]) -> tuple[list[Layer], dict[str, t
         weights = tuple(
             _renamed(weight, slot) for slot in _NAMES if slot in by_slot for weight in by_slot[slot].weights
         )
-        path = members[0].path[: len(members[0].path) - len(members[0].parts[-1])].rstrip("./")
+        path = members[0].path[: members[0].path.rindex(next(iter(aliases(members[0])))[-1])].rstrip("./")
         first[members[0].path] = Layer(path, "attention", "", parts, weights=weights)
         grouped.update(member.path for member in members)
         members_of[path] = tuple(member.path for member in members)

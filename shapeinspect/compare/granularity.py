@@ -20,43 +20,44 @@ _HALVES = (
 _LAYER = re.compile(r"\.l(\d+)")
 
 
-def stacked(layer: Layer) -> tuple[Layer, dict[str, tuple[str, ...]]]:
+def stacked(layer: Layer) -> tuple[Layer, dict[str, tuple[Weight, ...]]]:
     """Stack the entries of a slot that are stored as separate weights: Keras 1 stores one weight a gate.
 
     Args:
         layer: a layer.
 
     Returns:
-        the layer, and for each stacked weight, by name, the names of the stored weights in it.
+        the layer, and for each stacked weight, by name, the stored weights in it.
 
     Example:
         >>> weights = tuple(
         ...     Weight(f"b_{gate}", f"b_{gate}", (3,), layout=Layout("o", "o", slot=f"bias.l0[{index}]"))
         ...     for index, gate in enumerate("ifgo"))
         >>> layer, names = stacked(Layer("a", "lstm", "LSTM", weights=weights))
-        >>> [(weight.shape, weight.layout.slot) for weight in layer.weights], list(names.values())
-        ([((4, 3), 'bias.l0')], [('b_i', 'b_f', 'b_g', 'b_o')])
+        >>> [(weight.shape, weight.layout.slot) for weight in layer.weights], list(names)
+        ([((4, 3), 'bias.l0')], ['b_i b_f b_g b_o'])
     """
     entries = canonical.entries(layer.weights)
     if not entries:
         return layer, {}
     readers = canonical.read(layer.weights)
     stacks: list[Weight] = []
-    names: dict[str, tuple[str, ...]] = {}
+    names: dict[str, tuple[Weight, ...]] = {}
     replaced: set[str] = set()
+    like, one = next(part for parts in entries.values() for part in parts if part is not None)
     for slot, parts in entries.items():
-        weights = [weight for weight, _ in parts]
-        piece = parts[0][1]
-        name = " ".join(weight.name for weight in weights)
-        pattern = f"gate {piece.pattern}"
-        shape = (len(parts), *piece.shape)
+        held = {part[0].name: part[0] for part in parts if part is not None}
+        name = " ".join(held) or f"{slot} of {layer.path}"
+        shaped = next((part[1] for part in parts if part is not None), one)
+        pattern = f"gate {shaped.pattern}"
+        shape = (len(parts), *shaped.shape)
         stack = replace(
-            weights[0], name=name, role=slot, shape=shape, nbytes=None, storage=None, common_shape=shape,
-            layout=Layout(pattern, pattern, slot=slot), values=readers.get(slot),
+            next(iter(held.values()), like), name=name, role=slot, shape=shape, nbytes=None, storage=None,
+            common_shape=shape, layout=Layout(pattern, pattern, slot=slot), values=readers.get(slot),
         )  # fmt: skip
         stacks.append(stack)
-        names[name] = tuple(weight.name for weight in weights)
-        replaced.update(names[name])
+        names[name] = tuple(held.values())
+        replaced.update(held)
     return replace(
         layer, weights=(*stacks, *(weight for weight in layer.weights if weight.name not in replaced))
     ), names

@@ -27,6 +27,7 @@ class Matching:
     Args:
         a: one model's layers.
         b: the other's.
+        notes: what was taken for granted, one sentence each.
     """
 
     a: Sequence[Unit]
@@ -39,6 +40,7 @@ class Matching:
     prefix_a: Name = ()
     prefix_b: Name = ()
     pairs: list[tuple[int, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def pair(self, a: int, b: int, evidence: Evidence) -> None:
         """Take two layers for the same one.

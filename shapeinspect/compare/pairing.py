@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shapeinspect.compare.compatible import any_numbered
-from shapeinspect.compare.granularity import depth
+from shapeinspect.compare.directions import bidirectional, named_directions
+from shapeinspect.compare.granularity import depth, single_layers
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.retype import in_order, like_partner, retype, without_new
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.compare.slots import Slot, Unit, units_of
 from shapeinspect.infer.composite import unknown_order
-from shapeinspect.ir import Model
+from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.name_table import NameTable
 
 #: For each model what its framework's layers are called where they were converted from.
@@ -30,7 +31,8 @@ def matched(
 
     Where only one side has an attention as one layer, the other's projections are joined; where only one
     side has separable convolutions, they are split in two; where the sides stack recurrent layers
-    differently, every stack is split into its layers.
+    differently, every stack is split into its layers; where only one side has recurrent layers that read from
+    both ends, the other's are joined in pairs.
 
     Args:
         a: a model after every stage.
@@ -42,19 +44,33 @@ def matched(
     separable = [[layer for layer in model.layers if layer.kind == "separable_conv"] for model in (a, b)]
     alike = any_numbered(separable[0], b.layers) or any_numbered(separable[1], a.layers)
     split = bool(separable[0]) != bool(separable[1]) and not alike
+    unstacked = _stacks(a) != _stacks(b)
+    ends = [_both_ways(model, unstacked=unstacked) for model in (a, b)]
+    # Where both models have a layer for each end, the names of one may say which is which.
+    named = named_directions(a.layers) or named_directions(b.layers) if not any(ends) else []
+    notes: list[str] = []
     units_a, units_b = (
         units_of(
             model,
             joined=whole[0] != whole[1] and not is_whole,
             halved=split,
-            unstacked=_stacks(a) != _stacks(b),
+            unstacked=unstacked,
+            both_ways=named or (() if own else others),
+            notes=notes,
         )
-        for model, is_whole in zip((a, b), whole, strict=True)
+        for model, is_whole, own, others in zip((a, b), whole, ends, reversed(ends), strict=True)
     )
     if a.framework != b.framework:
         units_a, units_b = _renamed(units_a, units_b, names[1]), _renamed(units_b, units_a, names[0])
         units_a, units_b = _converted(units_a, a, names[0]), _converted(units_b, b, names[1])
-    return match(units_a, units_b, fingerprint)
+    found = match(units_a, units_b, fingerprint)
+    found.notes += notes
+    return found
+
+
+def _both_ways(model: Model, *, unstacked: bool) -> list[Layer]:
+    layers = bidirectional(model.layers)
+    return [part for layer in layers for part in (single_layers(layer) if unstacked else (layer,))]
 
 
 def _renamed(units: list[Unit], others: Sequence[Unit], table: NameTable | None) -> list[Unit]:

@@ -24,19 +24,56 @@ def retype(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
     Returns:
         the layer with its slots cut by these layouts; as it was where they do not fit.
     """
+    found = _readings(unit, partner, table)
+    return found[0][1] if found else unit
+
+
+def readings(unit: Unit, partner: Unit, table: NativeTable | None) -> tuple[str, ...]:
+    """Return the native types as which a layer of unknown kind fits its partner equally well.
+
+    Args:
+        unit: a layer whose kind is one of several candidates, or wholly unknown.
+        partner: the layer that it was matched with, of a proven kind.
+        table: what the unit's framework stores for a layer of each kind.
+
+    Returns:
+        the type that :func:`retype` takes, and those that would move its numbers otherwise.
+    """
+    found = _readings(unit, partner, table) if unit.layer.kind == "unknown" else []
+    return tuple(native for native, _ in found if len(found) > 1)
+
+
+def _readings(unit: Unit, partner: Unit, table: NativeTable | None) -> list[tuple[str, Unit]]:
+    """Return the layer as every native type of its partner's kind that fits, those of equal lengths first."""
     kind = partner.layer.kind
     if table is None or (unit.layer.candidates and kind not in unit.layer.candidates):
-        return unit
-    row = table.find(kind, partner.layer.attributes)
-    if row is None:
-        return unit
+        return []
+    rank = max(len(slot.weight.shape) for slot in unit.slots.values()) - 2
+    found: list[tuple[str, Unit]] = []
+    layouts: list[object] = []
+    for row in table.find_all(kind, partner.layer.attributes):
+        native = row.type.replace("{k}", str(rank))
+        read = _as(unit, partner, row, native, table)
+        if read is None:
+            continue
+        cut = [slot.weight.layout for slot in read.slots.values()]
+        if cut not in layouts:
+            layouts.append(cut)
+            found.append((native, read))
+    return [(native, read) for native, read in found if _equal(read, partner)] or found[:1]
+
+
+def _equal(a: Unit, b: Unit) -> bool:
+    return all(slot.shape == b.slots[name].shape for name, slot in a.slots.items() if name in b.slots)
+
+
+def _as(unit: Unit, partner: Unit, row: NativeRow, native: str, table: NativeTable) -> Unit | None:
     slots: dict[str, Slot] = {}
-    native = row.type.replace("{k}", str(max(len(slot.weight.shape) for slot in unit.slots.values()) - 2))
     for name, slot in _with_roles(unit, partner, row, table).items():
         weight = slot.weight
         cut = weight if slot.piece is not None else _bound(weight, native, partner, table)
         if cut is None:
-            return unit
+            return None
         slots.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or {name: slot})
     return replace(unit, slots=slots)
 
@@ -110,7 +147,9 @@ def like_partner(unit: Unit, partner: Unit) -> Unit:
     slots: dict[str, Slot] = {}
     for name, slot in unit.slots.items():
         layout = others.get(slot.weight.role)
-        cut = slot.weight if layout is None or slot.stored else replace(slot.weight, layout=layout)
+        cut = (
+            slot.weight if layout is None or slot.stored is not None else replace(slot.weight, layout=layout)
+        )
         found = [piece for piece in pieces(cut) if piece.slot == name] if _fits(cut) else []
         slots[name] = Slot(name, cut, found[0]) if found and cut is not slot.weight else slot
     return replace(unit, slots=slots)

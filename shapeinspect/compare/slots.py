@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shapeinspect.compare.attention import group_projections
+from shapeinspect.compare.directions import join_directions
 from shapeinspect.compare.granularity import halves, single_layers, stacked
 from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
@@ -41,13 +42,13 @@ class Slot:
         name: the slot.
         weight: the stored weight that holds it.
         piece: where it stands in that weight; None where no layout is proven.
-        stored: the names of the source's weights that form this one, where they are several.
+        stored: the source's weights that form this one, where they are one an entry; None where it is one.
     """
 
     name: str
     weight: Weight
     piece: Piece | None
-    stored: tuple[str, ...] = ()
+    stored: tuple[Weight, ...] | None = None
 
     @property
     def shape(self) -> Shape:
@@ -57,7 +58,9 @@ class Slot:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the weights in the source that hold it."""
-        return self.stored or (self.weight.name,)
+        if self.stored is None:
+            return (self.weight.name,)
+        return tuple(weight.name for weight in self.stored)
 
     @property
     def size(self) -> int:
@@ -144,7 +147,13 @@ def is_new(weight: Weight) -> bool:
 
 
 def units_of(
-    model: Model, *, joined: bool = False, halved: bool = False, unstacked: bool = False
+    model: Model,
+    *,
+    joined: bool = False,
+    halved: bool = False,
+    unstacked: bool = False,
+    both_ways: Sequence[Layer] = (),
+    notes: list[str] | None = None,
 ) -> list[Unit]:
     """Return the layers of a model that own weights, with their neighbors.
 
@@ -153,9 +162,17 @@ def units_of(
         joined: whether to join separate projections into one attention.
         halved: whether to split a separable convolution into two layers.
         unstacked: whether to split a recurrent stack into its layers.
+        both_ways: the recurrent layers of the other model that read from both ends, where this one has a
+            layer for each end: two of them are joined.
+        notes: takes what was taken for granted there, one sentence each.
     """
     layers = _without_companions(_with_parts(_with_biases(model)))
     layers, members_of = group_projections(layers) if joined else (layers, {})
+    if both_ways:
+        ends = join_directions(layers, both_ways)
+        layers, members_of = ends.layers, {**members_of, **ends.members}
+        if notes is not None:
+            notes += ends.notes
     units: list[Unit] = []
     for layer in layers:
         if all(is_counter(weight) for weight in layer.weights):
@@ -175,14 +192,14 @@ def _parts(layer: Layer, *, halved: bool, unstacked: bool) -> Iterator[Layer]:
         yield from single_layers(half) if unstacked else (half,)
 
 
-def _slots(layer: Layer, stored: Mapping[str, tuple[str, ...]]) -> dict[str, Slot]:
+def _slots(layer: Layer, stored: Mapping[str, tuple[Weight, ...]]) -> dict[str, Slot]:
     by_name: dict[str, Slot] = {}
     for weight in layer.weights:
         if is_counter(weight) or (weight.layout is not None and not weight.layout.slot):
             continue
         cut = pieces(weight)
         for piece in cut:
-            by_name.setdefault(piece.slot, Slot(piece.slot, weight, piece, stored.get(weight.name, ())))
+            by_name.setdefault(piece.slot, Slot(piece.slot, weight, piece, stored.get(weight.name)))
         if not cut:
             name = _ROLES.get(weight.role, weight.role)
             by_name.setdefault(name if name not in by_name else weight.role, Slot(name, weight, None))

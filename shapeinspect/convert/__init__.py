@@ -112,7 +112,7 @@ def normalize(
         raise _unknown(refused)
     _check([*entries, *kept], model)
     notes = (*_notes(model, units, table), *_tied(units))
-    _save(output, model, to, entries, kept)
+    _save(output, model, table, entries, kept)
     written = [entry.tensor for entry in (*entries, *kept)]
     return Written(
         str(output),
@@ -188,7 +188,8 @@ def _native(
         return
     for target in targets:
         sources = [unit.slots[name] for name in target.slots]
-        name = _named(stem, table.separator, target.role)
+        collection = table.collections.get(target.role, table.collections.get("", ""))
+        name = _named(collection, table.separator, _named(stem, table.separator, target.role))
         tensor = Tensor(name, _dtype(sources[0].weight), target.shape, _writer(target, sources))
         facts = {
             "kind": unit.layer.kind,
@@ -315,15 +316,16 @@ def _tied(units: Sequence[Unit]) -> Iterator[str]:
 def _save(
     output: str | os.PathLike[str],
     model: Model,
-    to: str | None,
+    table: NativeTable | None,
     entries: Sequence[_Entry],
     kept: Sequence[_Entry],
 ) -> None:
     facts = {entry.tensor.name: entry.facts for entry in (*entries, *kept)}
     metadata = {
-        "convention": to or "common",
+        "convention": table.framework if table is not None else "common",
         "source": Path(model.source).name,
         "framework": model.framework,
         "weights": json.dumps(facts, separators=(",", ":")),
+        **({"format": table.format} if table is not None and table.format else {}),
     }
     write(output, [entry.tensor for entry in (*entries, *kept)], metadata)

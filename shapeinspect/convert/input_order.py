@@ -51,7 +51,7 @@ def arranged(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> Ordered 
     if bare_side.model.calls and unknown_order(bare.layer.path) not in bare_side.model.notes:
         # Its graph shows a plain axis there: the same numbers, which nothing has to bring into an order.
         return Ordered(a, b)
-    if bare_side.table is None or bare_side.model.format == "live":
+    if bare_side.table is None or (bare_side.model.format == "live" and bare_side.table.graph):
         return f"no graph shows in which order {letter} flattens the image before it"
     order = flattened(parts_a or parts_b, channels_last=bare_side.table.channels_last)
     taken = _with_parts(bare, known, order)

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.compare.compatible import without_ones
 from shapeinspect.compare.folding import Folds, find_folds
 from shapeinspect.compare.match import Matching
-from shapeinspect.compare.pairing import matched, seen
+from shapeinspect.compare.pairing import NameTables, matched, seen
+from shapeinspect.compare.retype import readings
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.convert.input_order import arranged
 from shapeinspect.dims import Shape, whole
 from shapeinspect.ir import Layout, Model, Weight
 from shapeinspect.layout import canonical
-from shapeinspect.layout.target import sources_of
+from shapeinspect.layout.target import sources_of, uncovered
 from shapeinspect.plugin_api.native import NativeTable
 
 if TYPE_CHECKING:
@@ -70,13 +71,19 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
 
-def plan_like(a: Model, b: Model, tables: tuple[NativeTable | None, NativeTable | None]) -> Plan:
+def plan_like(
+    a: Model,
+    b: Model,
+    tables: tuple[NativeTable | None, NativeTable | None],
+    names: NameTables = (None, None),
+) -> Plan:
     """Plan how one model's weights become another's.
 
     Args:
         a: the source, after every stage.
         b: the target, whose names, layouts and dtypes are wanted.
         tables: for each model the table of its framework.
+        names: for each model what its framework's layers are called where they were converted from.
 
     Example:
         >>> from shapeinspect.api.report import inspect
@@ -85,7 +92,7 @@ def plan_like(a: Model, b: Model, tables: tuple[NativeTable | None, NativeTable 
         >>> plan.moves[0].weight.name, plan.left
         ('conv1.weight', {})
     """
-    matching = matched(a, b)
+    matching = matched(a, b, names=names)
     side_a, side_b = ModelSide(a, tables[0]), ModelSide(b, tables[1])
     plan = Plan()
     folds = find_folds(matching, a, b)
@@ -105,7 +112,7 @@ def plan_like(a: Model, b: Model, tables: tuple[NativeTable | None, NativeTable 
         for weight in _weights(unit):
             if weight.name not in used and weight.name not in folds.used:
                 plan.unused[weight.name] = reason
-    plan.notes += folds.notes(matching.b)
+    plan.notes += [*matching.notes, *folds.notes(matching.b)]
     return plan
 
 
@@ -131,6 +138,7 @@ def _pair(
     plan: Plan, units: tuple[Unit, Unit], sides: tuple[ModelSide, ModelSide], folds: Folds, used: set[str]
 ) -> None:
     a, b = seen(*units, *sides)
+    plan.notes += _taken(units, sides)
     ordered = arranged(a, b, *sides)
     if isinstance(ordered, str):
         plan.unordered[b.layer.path] = ordered
@@ -142,13 +150,47 @@ def _pair(
     slots = dict(a.slots)
     readers = {**_readers(a), **folds.readers(units[0].index, a)}
     slots.update(folds.slots(units[0].index, a, b))
+    alike = sides[0].model.framework == sides[1].model.framework
+    layouts: list[Layout] = []
     for stored, layout, names in _targets(b):
-        made = _move(stored, layout, names, b, slots, readers)
+        made = _move(stored, layout, names, b, slots, readers, alike=alike)
         if isinstance(made, str):
             plan.left[stored.name] = made
             continue
         plan.moves.append(made)
         used.update(made.sources)
+        layouts += [] if layout is None else [layout]
+    for name in uncovered(layouts, {name: slot.shape for name, slot in slots.items()}):
+        _without_place(plan, name, a, slots, readers)
+
+
+def _taken(units: tuple[Unit, Unit], sides: tuple[ModelSide, ModelSide]) -> Iterator[str]:
+    """Say for which native type a kernel was taken that could be of another one."""
+    a, b = units
+    for letter, one, other, side in (("A", a, b, sides[0]), ("B", b, a, sides[1])):
+        first, *others = readings(one, other, side.table) or ("",)
+        if others:
+            yield (
+                f'the kernel of "{one.layer.path}" in {letter} is taken for that of {first}; '
+                f"it could be that of {' or '.join(others)}"
+            )
+
+
+#: The letters of the gates in the common order.
+_GATES = {"lstm": "ifgo", "gru": "rzn"}
+
+
+def _without_place(
+    plan: Plan, entry: str, unit: Unit, slots: Mapping[str, Slot], readers: Mapping[str, Reader]
+) -> None:
+    """List an entry of a source's slot that the target stores nowhere, unless it is all zeros."""
+    name, index = canonical.base(entry)
+    if index is None or name not in readers or not readers[name]()[index].any():
+        return
+    gates = next((_GATES[kind] for kind in unit.kinds if kind in _GATES), "")
+    which = f"gate {gates[index]}" if index < len(gates) else f"entry {index}"
+    for stored in slots[name].names:
+        plan.unused[stored] = f"B has no place for {which} of {name}, which is not 0"
 
 
 def _readers(unit: Unit) -> dict[str, Reader]:
@@ -157,21 +199,22 @@ def _readers(unit: Unit) -> dict[str, Reader]:
 
 
 def _targets(unit: Unit) -> Iterator[tuple[Weight, Layout | None, tuple[str, ...]]]:
-    """Yield each stored weight of a layer with its layout and its slots."""
-    done: dict[str, list[str]] = {}
+    """Yield each stored weight of a layer with its layout and the slots that it takes from."""
+    done: dict[str, Weight] = {}
+    held: dict[str, list[str]] = {}
     for name, slot in unit.slots.items():
-        done.setdefault(slot.weight.name, []).append(name)
-    for names in done.values():
-        slot = unit.slots[names[0]]
-        if not slot.stored:
-            yield slot.weight, slot.weight.layout if slot.piece is not None else None, tuple(names)
+        for weight in (slot.weight,) if slot.stored is None else slot.stored:
+            done.setdefault(weight.name, weight)
+            held.setdefault(weight.name, []).append(name)
+    for name, weight in done.items():
+        slot = unit.slots[held[name][0]]
+        if slot.stored is None or slot.piece is None:
+            yield weight, weight.layout if slot.piece is not None else None, tuple(held[name])
             continue
-        piece = slot.piece
-        for index, stored in enumerate(slot.stored):  # one weight a gate
-            pattern = " ".join(piece.pattern.split()[1:]) if piece is not None else ""
-            layout = Layout(pattern, pattern, slot=f"{names[0]}[{index}]")
-            shape = slot.weight.shape[1:]
-            yield replace(slot.weight, name=stored, shape=shape, nbytes=None), layout, tuple(names)
+        # One weight an entry: it may hold the sum of two slots there.
+        wanted = dict.fromkeys(canonical.base(piece.slot)[0] for piece in canonical.pieces(weight))
+        needed = [part for text in wanted for part in ((text,) if text in unit.slots else text.split("+"))]
+        yield weight, weight.layout, tuple(part for part in dict.fromkeys(needed) if part in unit.slots)
 
 
 def _move(
@@ -181,6 +224,8 @@ def _move(
     unit: Unit,
     slots: Mapping[str, Slot],
     readers: Mapping[str, Reader],
+    *,
+    alike: bool,
 ) -> Move | str:
     """Return how a weight is made; or a clause that says why it cannot be."""
     if weight.quantization is not None:
@@ -198,7 +243,12 @@ def _move(
     for source, wanted in needed.items():
         reason = _refused(slots[source], unit.slots[names[0]], wanted, readers, source)
         if reason:
-            return reason
+            return _undecided(unit, slots[source]) or reason
+    if layout is None and not alike and len(without_ones(shape)) > 1:
+        return (
+            _undecided(unit, slots[next(iter(needed))])
+            or "the order of its axes is not proven on either side"
+        )
     stored = tuple(dict.fromkeys(name for source in needed for name in slots[source].names))
     if layout is None:
         values = slots[next(iter(needed))].weight.values
@@ -209,6 +259,14 @@ def _move(
         return canonical.write(layout, shape, {source: reader() for source, reader in chosen.items()})
 
     return Move(weight, unit.layer.kind, layout, stored, read)
+
+
+def _undecided(unit: Unit, source: Slot) -> str:
+    """Say of which kinds a layer could be, where its kind decides over the order of its axes."""
+    kinds = unit.layer.candidates
+    if len(kinds) < 2 or (source.piece is not None and unit.slots[source.name].piece is not None):
+        return ""
+    return f"neither A nor B says whether it is a {' or a '.join(kinds)}: one of them has to be a live model"
 
 
 def _refused(a: Slot, b: Slot, wanted: Shape, readers: Mapping[str, Reader], name: str) -> str:

@@ -43,7 +43,7 @@ def write_like(
     """
     a, b = models.a, models.b
     tables = registry.native_table(a.framework), registry.native_table(b.framework)
-    plan = plan_like(a, b, tables)
+    plan = plan_like(a, b, tables, (registry.name_table(a.framework), registry.name_table(b.framework)))
     _refuse(plan, a, b, strict=strict)
     moves = [replace(move, weight=_keyed(move.weight)) for move in plan.moves]
     tensors = [_tensor(move) for move in moves]
@@ -54,7 +54,8 @@ def write_like(
         "framework": b.framework,
         "weights": json.dumps(facts, separators=(",", ":")),
     }
-    loading = _loading(str(output), b, plan, moves, _settings(a, b, tables)) if script else None
+    settings = _settings(a, b, tables) if script or _bare(b) else []
+    loading = _loading(str(output), b, plan, moves, settings) if script else None
     writer = registry.loading_script(b.framework) if script else None
     if script and writer is None:
         raise UsageError(
@@ -68,7 +69,7 @@ def write_like(
         {tensor.name: tensor.shape for tensor in tensors},
         sum(tensor.nbytes for tensor in tensors),
         (),
-        (*(note.text for note in models.notes), *plan.notes, *_unrecorded(a, b)),
+        (*(note.text for note in models.notes), *plan.notes, *_unrecorded(a, b), *_open(settings, b)),
         dict(plan.left),
         dict(plan.unused),
         writer.text(loading) if writer is not None and loading is not None else None,
@@ -108,11 +109,23 @@ def _refuse(plan: Plan, a: Model, b: Model, *, strict: bool) -> None:
 
 def _unrecorded(a: Model, b: Model) -> Iterator[str]:
     """Say that weights alone record no settings, and name one that the target keeps."""
-    if a.calls or a.format == "live":
+    if not _bare(a):
         return
     known = next((layer for layer in b.layers if isinstance(layer.attributes.get("eps"), float)), None)
     such = f', such as eps {known.attributes["eps"]:g} of "{known.path}"' if known is not None else ""
     yield f"A records no settings: B keeps its own{such}"
+
+
+def _bare(model: Model) -> bool:
+    """Tell whether a model is a file of weights, which records no settings."""
+    return not model.calls and model.format != "live"
+
+
+def _open(settings: Sequence[Setting], b: Model) -> Iterator[str]:
+    """Say that the target's code has to have settings which its file does not record, and name one."""
+    if _bare(b) and settings:
+        first = settings[0]
+        yield f'B records no settings, and its layers have to have A\'s: "{first.layer}": {first.text}'
 
 
 def _tensor(move: Move) -> Tensor:
@@ -168,15 +181,25 @@ def _loading(file: str, b: Model, plan: Plan, moves: Sequence[Move], settings: S
 
 
 def _settings(a: Model, b: Model, tables: Tables) -> list[Setting]:
+    pairs = [pair for pair in compare(a, b, None, tables).layers if pair.a is not None and pair.b is not None]
+    if _bare(b):
+        layers = {layer.path: layer for layer in a.layers}
+        known = {pair.b: layers[pair.a].attributes.get("eps") for pair in pairs if pair.a in layers}
+        return [
+            Setting(
+                str(path), "", "eps", None, f"eps is {eps:g} in the source, and this file does not record it"
+            )
+            for path, eps in known.items()
+            if isinstance(eps, float)
+        ]
     return [
         Setting(
-            pair.b,
+            str(pair.b),
             pair.kind,
             setting.name,
             setting.values[0],
             f"{setting.name} is {setting.a} in the source, {setting.b} here",
         )
-        for pair in compare(a, b, None, tables).layers
-        if pair.a is not None and pair.b is not None
+        for pair in pairs
         for setting in pair.settings
     ]

@@ -135,8 +135,11 @@ def slots(weights: Iterable[Weight]) -> dict[str, tuple[Weight, Piece]]:
     return {piece.slot: (weight, piece) for weight in weights for piece in pieces(weight)}
 
 
-def entries(weights: Iterable[Weight]) -> dict[str, tuple[tuple[Weight, Piece], ...]]:
+def entries(weights: Iterable[Weight]) -> dict[str, tuple[tuple[Weight, Piece] | None, ...]]:
     """Return the slots that are stored as separate entries, if complete, with the entries in order.
+
+    Where some entries hold the sum of two slots and others do not, the first of the two gets the sums, and
+    the second one's entries are None there: it adds nothing to them.
 
     Args:
         weights: the layer's weights.
@@ -145,17 +148,43 @@ def entries(weights: Iterable[Weight]) -> dict[str, tuple[tuple[Weight, Piece], 
         >>> bias = [Weight(n, n, (3,), layout=Layout("o", "o", slot=f"bias[{n}]")) for n in "10"]
         >>> [weight.name for weight, _ in entries(bias)["bias"]], entries(bias[:1])
         (['0', '1'], {})
+        >>> slots = ("x+h[0]", "x[1]", "h[1]")
+        >>> found = entries(Weight(s, s, (3,), layout=Layout("o", "o", slot=s)) for s in slots)
+        >>> [entry and entry[0].name for entry in found["h"]]
+        [None, 'h[1]']
     """
-    by_slot: dict[str, dict[int, tuple[Weight, Piece]]] = {}
+    by_slot: dict[str, dict[int, tuple[Weight, Piece] | None]] = {}
     for slot, stored in slots(weights).items():
         entry = _ENTRY.fullmatch(slot)
         if entry is not None:
             by_slot.setdefault(entry.group(1), {})[int(entry.group(2))] = stored
+    for name in [name for name in by_slot if "+" in name]:
+        first, _, second = name.partition("+")
+        if first not in by_slot and second not in by_slot:
+            continue
+        sums = by_slot.pop(name)
+        by_slot[first] = {**by_slot.get(first, {}), **sums}
+        by_slot[second] = {**dict.fromkeys(by_slot[first]), **by_slot.get(second, {})}
     return {
         slot: tuple(parts[index] for index in range(len(parts)))
         for slot, parts in by_slot.items()
-        if set(parts) == set(range(len(parts))) and len({piece.shape for _, piece in parts.values()}) == 1
+        if set(parts) == set(range(len(parts)))
+        and len({part[1].shape for part in parts.values() if part is not None}) <= 1
     }
+
+
+def base(slot: str) -> tuple[str, int | None]:
+    """Return the slot of an entry that is stored as a separate weight, and which entry it is.
+
+    Args:
+        slot: the name of a slot, or of one entry of its first axis.
+
+    Example:
+        >>> base("weight_ih.l0[2]"), base("weight")
+        (('weight_ih.l0', 2), ('weight', None))
+    """
+    entry = _ENTRY.fullmatch(slot)
+    return (slot, None) if entry is None else (entry.group(1), int(entry.group(2)))
 
 
 def read(weights: Iterable[Weight]) -> dict[str, Callable[[], Array]]:
@@ -173,15 +202,21 @@ def read(weights: Iterable[Weight]) -> dict[str, Callable[[], Array]]:
         for slot, (weight, piece) in slots(readable).items()
         if _ENTRY.fullmatch(slot) is None
     }
-    for slot, parts in entries(readable).items():
-        readers[slot] = _stacked([_reader(weight, piece) for weight, piece in parts])
+    found = entries(readable)
+    for slot, parts in found.items():
+        shape = next((part[1].shape for others in found.values() for part in others if part is not None), ())
+        readers[slot] = _stacked([part and _reader(*part) for part in parts], shape)
     return readers
 
 
-def _stacked(readers: list[Callable[[], Array]]) -> Callable[[], Array]:
+def _stacked(readers: list[Callable[[], Array] | None], shape: Shape) -> Callable[[], Array]:
     import numpy as np
 
-    return lambda: np.stack([reader() for reader in readers])
+    def read() -> Array:
+        zeros: Any = np.zeros(shape, np.float32)
+        return np.stack([zeros if reader is None else reader() for reader in readers])
+
+    return read
 
 
 def _reader(weight: Weight, piece: Piece) -> Callable[[], Array]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Frozen, Layer, Layout, Weight
-from shapeinspect.layout.canonical import pieces
+from shapeinspect.layout.canonical import base, pieces
 from shapeinspect.layout.pattern import compose, composite, flattened, lengths, parse, with_parts
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 
@@ -74,9 +74,39 @@ def plan(table: NativeTable, layer: Layer, slots: Mapping[str, SourceSlot]) -> t
             weights.append(weight)
             used.update(weight.slots)
     unused = [name for name in slots if name not in used]
+    unused += uncovered((weight.layout for weight in weights), {name: slots[name].shape for name in used})
     if unused:
         return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no weight for {', '.join(unused)}"
     return tuple(weights)
+
+
+def uncovered(layouts: Iterable[Layout], shapes: Mapping[str, Sequence[object]]) -> list[str]:
+    """Return the entries of slots that no weight of the target holds, where it has one weight an entry.
+
+    Args:
+        layouts: the layouts of the target's weights.
+        shapes: the slots that some weight takes from, and their lengths.
+
+    Example:
+        >>> layouts = [Layout("o", "o", slot=f"x+h[{gate}]") for gate in (0, 1)]
+        >>> uncovered([*layouts, Layout("o", "o", slot="x[2]")], {"x": (3, 5), "h": (3, 5)})
+        ['h[2]']
+    """
+    taken: dict[str, set[int]] = {}
+    for layout in layouts:
+        for name in _names(layout):
+            slot, entry = base(name)
+            for source in sources_of(slot, shapes):
+                count = shapes[source][0] if shapes[source] else 0
+                every = range(count) if isinstance(count, int) else ()
+                taken.setdefault(source, set()).update(every if entry is None else (entry,))
+    return [
+        f"{source}[{entry}]"
+        for source, entries in taken.items()
+        if entries and isinstance(count := shapes[source][0], int)
+        for entry in range(count)
+        if entry not in entries
+    ]
 
 
 def _axes(table: NativeTable, row: NativeRow) -> set[str]:
@@ -155,17 +185,18 @@ def _fill(
 ) -> TargetWeight | None:
     """Find the slots of one weight and its stored lengths; None where the layer does not have them."""
     names = _names(layout)
-    sources = [sources_of(name, slots) for name in names]
+    sources = [sources_of(base(name)[0], slots) for name in names]
     taken = [source for part in sources for source in part]
+    entries = any(base(name)[1] is not None for name in names)
     # Where the source has a sum, its first part gets all of it.
-    if not all(sources) or all(source in used and "+" not in source for source in taken):
+    if not all(sources) or (not entries and all(source in used and "+" not in source for source in taken)):
         return None
     first = slots[taken[0]]
     layout = _composite(layout, first, channels_last)
     split = {axis: len(entries) for axis, entries in layout.splits}
     own = " ".join(label for label in parse(layout.common).labels if label not in split)
     try:
-        sizes = dict(lengths(parse(own), first.shape, layout.sizes))
+        sizes = dict(lengths(parse(own), first.shape[1:] if entries else first.shape, layout.sizes))
     except LayoutError:
         return None
     shape = tuple(int(length) for length in compose(parse(layout.native), {**sizes, **split}))  # type: ignore[arg-type]  # the lengths are integers
@@ -174,7 +205,9 @@ def _fill(
     except LayoutError:
         return None
     for piece in cut:
-        if any(piece.shape != slots[name].shape for name in sources_of(piece.slot, slots)):
+        slot, entry = base(piece.slot)
+        held = [slots[name].shape for name in sources_of(slot, slots)]
+        if any(piece.shape != (shape if entry is None else shape[1:]) for shape in held):
             return None
     return TargetWeight(role, layout, shape, tuple(dict.fromkeys(taken)))
 

@@ -52,6 +52,10 @@ class NativeTable:
         momentum_of_new: whether a batch norm's momentum is the weight of the new batch's statistics; else
             it is that of the running average.
         classes: the framework's names of its layers, and the kind of each.
+        collections: where the framework keeps weights in collections, the collection of each role by its
+            name; the empty text for all others.
+        format: what the framework's own writer of safetensors files says under the key ``format``.
+        graph: whether its live models, given an input, show their graph.
 
     Example:
         >>> NativeTable("f", ".", (), lambda *_: None, lambda *_: "").find("conv", {}) is None
@@ -67,6 +71,22 @@ class NativeTable:
     implied: tuple[tuple[str, str, Any], ...] = ()
     momentum_of_new: bool = False
     classes: Mapping[str, str] = Frozen()
+    collections: Mapping[str, str] = Frozen()
+    format: str | None = None
+    graph: bool = True
+
+    def find_all(self, kind: str, attributes: Mapping[str, Any]) -> tuple[NativeRow, ...]:
+        """Return every row of a kind that the settings allow, the one that is written first.
+
+        Args:
+            kind: the kind.
+            attributes: the layer's settings.
+        """
+        return tuple(
+            row
+            for row in self.rows
+            if row.kind == kind and all(attributes.get(name) == value for name, value in row.when.items())
+        )
 
     def find(self, kind: str, attributes: Mapping[str, Any]) -> NativeRow | None:
         """Return the row of a kind, or None if the framework has no such layer.
@@ -75,7 +95,4 @@ class NativeTable:
             kind: the kind.
             attributes: the layer's settings.
         """
-        for row in self.rows:
-            if row.kind == kind and all(attributes.get(name) == value for name, value in row.when.items()):
-                return row
-        return None
+        return next(iter(self.find_all(kind, attributes)), None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from shapeinspect.ir import Layout
 from shapeinspect.layout import transform
+from shapeinspect.layout.canonical import base
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 from shapeinspect.render.grid import Column, Line, draw
 
@@ -61,6 +62,10 @@ def reference(tables: Iterable[NativeTable], kind: str | None = None) -> list[di
     return sorted(rows, key=lambda row: order[row["kind"]])
 
 
+#: The letters of the gates in the common order.
+_GATES = {"lstm": "ifgo", "gru": "rzn"}
+
+
 def _weights(table: NativeTable, row: NativeRow) -> Iterable[dict[str, Any]]:
     name = row.type.format(k=_RANKS["k"])
     chosen = ", ".join(f"{setting}={value}" for setting, value in row.when.items())
@@ -72,21 +77,29 @@ def _weights(table: NativeTable, row: NativeRow) -> Iterable[dict[str, Any]]:
             yield {
                 "kind": row.kind,
                 "framework": table.framework,
-                "type": name.partition("(")[0],
+                "type": name.partition("(")[0] if chosen else name,
                 "when": chosen,
                 "weight": role,
                 "native": layout.native,
                 "common": layout.common,
                 "transform": transform(layout),
-                "note": _note(layout),
+                "note": _note(layout, row.kind),
             }
 
 
-def _note(layout: Layout) -> str:
+def _note(layout: Layout, kind: str) -> str:
     parts = [f"{axis}: {native} → {common}" for axis, native, common in layout.orders]
     parts += [f"{axis} reversed" for axis in layout.flips]
-    if "+" in layout.slot:
+    gates = _GATES.get(kind.removesuffix("_cell"), "")
+    slot, entry = base(layout.slot)
+    if entry is not None:
+        parts.append(f"gate {gates[entry : entry + 1] or entry}")
+    if "+" in slot:
         parts.append("the sum of both biases")
+    sums = [base(name)[1] for _, names in layout.splits for name in names if "+" in name]
+    if sums:
+        letters = " and ".join(gates[entry] for entry in sums if entry is not None and entry < len(gates))
+        parts.append(f"the sum of both biases for {letters}")
     return ", ".join(parts)
 
 

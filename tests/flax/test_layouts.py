@@ -53,7 +53,7 @@ def _run(name: str, x: torch.Tensor, w: dict[str, torch.Tensor]) -> torch.Tensor
 )
 def test_outputs_are_those_of_flax(facts: dict[str, Any], name: str) -> None:
     case = facts["outputs"][name]
-    type_ = name.rstrip("12")
+    type_ = name.rstrip("12").replace("Turned", "(transpose_kernel)")
     weights = {}
     for role, numbers in case["params"].items():
         array = np.array(numbers, np.float32)
@@ -78,7 +78,14 @@ def test_attention_is_the_same_with_its_own_names() -> None:
 
 def test_recurrent_kernels_are_turned() -> None:
     for row in ROWS:
-        if row.types in ("LSTMCell", "GRUCell") and row.role.endswith("kernel"):
+        if "dense" in row.role and row.role.endswith("kernel"):
+            gates = row.sizes.get("gate", 1)
+            kernel = np.arange(5 * 2 * gates).reshape(5, 2 * gates)
+            layout = bind(row.types, row.role, 2)
+            assert layout is not None
+            turned = kernel.reshape(5, gates, 2).transpose(1, 2, 0) if gates > 1 else kernel.T
+            assert (to_common(layout, kernel) == turned).all()
+        elif row.types in ("LSTMCell", "GRUCell") and row.role.endswith("kernel"):
             kernel = np.arange(3 * 5).reshape(3, 5)
             layout = bind(row.types, row.role, 2)
             assert layout is not None

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, module_text, open_setting
+from collections.abc import Iterator
+from typing import Any
+
+from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+
+#: The attributes of ONNX's operators that are settings of one value, or of one a spatial axis.
+_ATTRIBUTES = {
+    "eps": "epsilon",
+    "momentum": "momentum",
+    "negative_slope": "alpha",
+    "alpha": "alpha",
+    "stride": "strides",
+    "dilation": "dilations",
+    "padding": "pads",
+}
+_PUT = (
+    "",
+    "",
+    "def put(node, name, value):",
+    '    """Set one attribute of a node; one that pads by rule gives way to pads."""',
+    '    gone = {name, "auto_pad"} if name == "pads" else {name}',
+    "    kept = [attribute for attribute in node.attribute if attribute.name not in gone]",
+    "    del node.attribute[:]",
+    "    node.attribute.extend([*kept, helper.make_attribute(name, value)])",
+)
 
 
 class InitializersScript(LoadingScript):
@@ -38,12 +62,37 @@ class InitializersScript(LoadingScript):
             "if missing := set(values) - found:",
             '    raise KeyError(f"the model has no initializer {sorted(missing)}")',
         ]
-        imports = ["import onnx", "from onnx import numpy_helper", "from safetensors.numpy import load_file"]
+        lines = [line for setting in loading.settings for line in _lines(setting)]
+        put = any(not line.startswith("#") for line in lines)
+        helpers = "helper, numpy_helper" if put else "numpy_helper"
+        imports = ["import onnx", f"from onnx import {helpers}", "from safetensors.numpy import load_file"]
         main = None
         if loading.is_file:
             main = [f'onnx.save(load(onnx.load({loading.model!r})), "ported.onnx")']
-        settings = [open_setting(setting) for setting in loading.settings]
-        return module_text(loading, "an ONNX model", imports, body, settings, main)
+        if put:
+            lines = ["nodes = {node.name: node for graph in graphs for node in graph.node}", *lines]
+        return module_text(loading, "an ONNX model", imports, body, lines, main, _PUT if put else ())
+
+
+def _lines(setting: Setting) -> Iterator[str]:
+    name, value = _ATTRIBUTES.get(setting.name), _plain(setting.value)
+    if name is None or value is None:
+        yield open_setting(setting)
+    else:
+        yield f"put(nodes[{setting.layer!r}], {name!r}, {value!r})"
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as ONNX's attributes hold it, pads with all beginnings first; None where none does."""
+    if isinstance(value, float):
+        return value
+    if not isinstance(value, tuple):
+        return None
+    if all(isinstance(length, int) for length in value):
+        return list(value)
+    if all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
+        return [pair[end] for end in (0, 1) for pair in value]
+    return None
 
 
 SCRIPT = InitializersScript()

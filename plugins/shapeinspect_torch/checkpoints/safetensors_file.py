@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from shapeinspect.binary import json_text
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
+from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.configurations import beside, with_beside
 from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.file_names import MAX_HEADER
+from shapeinspect_torch.mlx import layouts as mlx
 from shapeinspect_torch.pickles.tensors import Tensor, contiguous
 from shapeinspect_torch.pickles.values import Extent, read
 from shapeinspect_torch.quantized.declared import Declared, declared
 from shapeinspect_torch.quantized.fold import quantized
-from shapeinspect_torch.recognition.evidence import EVIDENCE, FLAT
+from shapeinspect_torch.recognition.evidence import EVIDENCE
 from shapeinspect_torch.recognition.state_dict import layers_of
+from shapeinspect_torch.vocabulary.layouts import bind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,8 +66,9 @@ _WHOLE = frozenset({int})
 _FACTS = frozenset({"dtype", "shape", "data_offsets"})
 #: The value of the metadata key "format" where the names follow PyTorch's conventions.
 _TORCH, _MLX = "pt", "mlx"
-#: What names and shapes prove, by framework: MLX's layers store as torch's do, all but convolutions.
-_EVIDENT = {None: EVIDENCE, _TORCH: EVIDENCE, _MLX: FLAT}
+#: What names and shapes prove, and how it is stored, by framework.
+_EVIDENT = {None: (EVIDENCE, bind), _TORCH: (EVIDENCE, bind), _MLX: (mlx.EVIDENCE, mlx.bind)}
+_NULL = (Note("the header's metadata is null, as MLX writes it: names and axes are read as MLX's"),)
 _FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
 
 
@@ -85,9 +88,9 @@ def read_safetensors(source: Source, stated: Declared | None = None) -> Model:
     weights = sorted(shard.weights, key=_reading_order)
     configs = beside(source) if stated is None and quantized(weights) else {}
     known = replace(declared(configs) if stated is None else stated, metadata=shard.metadata)
-    rows = _EVIDENT.get(named, ())
-    layers, recognized = layers_of(weights, rows=rows, declared=known)
-    notes = shard.notes + _about_framework(named, layers) + ((Note(BARE),) if layers else ()) + recognized
+    rows, binder = _EVIDENT.get(named, ((), bind))
+    layers, recognized = layers_of(weights, rows=rows, declared=known, binder=binder)
+    notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + recognized
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
     model = Model(
         label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata
@@ -101,13 +104,10 @@ def _reading_order(weight: Weight) -> tuple[object, ...]:
     return natural(path), "weight" not in role, _KEYS[role]
 
 
-def _about_framework(named: str | None, layers: tuple[Layer, ...]) -> tuple[Note, ...]:
+def _about_framework(named: str | None) -> tuple[Note, ...]:
     if named is None:
         return (Note("the file names no framework; names and axes are read as PyTorch's"),)
-    ranks = [len(weight.shape) for layer in layers for weight in layer.weights if weight.quantization is None]
-    if named == _MLX and max(ranks, default=0) <= 2:
-        return ()
-    if named != _TORCH:
+    if named not in _EVIDENT:
         return (
             Note(f'the weights belong to the framework "{named}", whose axis order the file does not state'),
         )
@@ -195,6 +195,7 @@ class _Header:
 
     def shard(self) -> Shard:
         """Check every entry and turn it into a weight."""
+        empty = self._entries.get("__metadata__", {}) is None
         metadata = self._entries.pop("__metadata__", None) or {}
         if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
             self._fail("its metadata does not map strings to strings")
@@ -219,7 +220,10 @@ class _Header:
                 self._start,
             )
         weights = tuple([self._weight(name, entry) for name, entry in self._entries.items()])
-        return Shard("safetensors", weights, (), Frozen(metadata))
+        # MLX alone writes no metadata as null; torch's and the others' writers leave the key out.
+        return Shard(
+            "safetensors", weights, _NULL if empty else (), Frozen({"format": _MLX} if empty else metadata)
+        )
 
     def _span(self, name: str, entry: Any) -> tuple[int, int]:
         """Check everything in a tensor's entry, and return the range of its bytes."""

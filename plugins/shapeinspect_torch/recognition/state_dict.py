@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Note, Weight
-from shapeinspect.layout.bare import Evidence, Group, Verdict, groups, judge, layer, prove
+from shapeinspect.layout.bare import Bind, Evidence, Group, Verdict, groups, judge, layer, prove
 from shapeinspect_torch.quantized.declared import NOTHING, Declared
 from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
@@ -24,7 +24,11 @@ _NAMED = 3
 
 
 def layers_of(
-    weights: Iterable[Weight], *, rows: Sequence[Evidence] = EVIDENCE, declared: Declared = NOTHING
+    weights: Iterable[Weight],
+    *,
+    rows: Sequence[Evidence] = EVIDENCE,
+    declared: Declared = NOTHING,
+    binder: Bind = bind,
 ) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
     """Group bare weights into layers.
 
@@ -32,6 +36,7 @@ def layers_of(
         weights: the weights by their full names, in the order of the file.
         rows: what names and shapes prove; all kinds are unknown without any.
         declared: what a configuration says about quantization.
+        binder: looks up the layouts of the types in these rows.
 
     Returns:
         The layers, and notes about them.
@@ -44,7 +49,7 @@ def layers_of(
         ('linear', 'embedding')
     """
     weight_groups = groups(map(_integers_aside, fold(weights, declared)), inner=INNER)
-    court = _Court(weight_groups, rows)
+    court = _Court(weight_groups, rows, binder)
     layers = tuple([court.layer(group) for group in weight_groups])
     return layers, (*_notes(layers), *_about_zero_points(layers, declared))
 
@@ -60,7 +65,8 @@ def _integers_aside(weight: Weight) -> Weight:
 class _Court:
     """Determines the kinds of a file's groups; equal groups are examined once."""
 
-    def __init__(self, groups: Sequence[Group], rows: Sequence[Evidence]) -> None:
+    def __init__(self, groups: Sequence[Group], rows: Sequence[Evidence], binder: Bind) -> None:
+        self._bind = binder
         self._paths = {group.path for group in groups}
         turned = any(len(group.weights) == 2 and _is_turned(group.shapes) for group in groups)
         self._torch = rows is EVIDENCE
@@ -85,7 +91,7 @@ class _Court:
         matches = prove(_undressed(shapes, guise), self._rows) if stack is None else (stack,)
         if "in_proj_weight" in shapes and not beside:
             matches = tuple(match for match in matches if match.kind != "attention")
-        verdict = judge(shapes, matches, bind)
+        verdict = judge(shapes, matches, self._bind)
         buffers = BUFFERS.intersection(shapes)
         if guise is not None and guise.buffers:
             buffers |= {*guise.extras, *guise.optional} & set(shapes)

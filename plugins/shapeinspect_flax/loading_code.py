@@ -1,0 +1,105 @@
+"""The code that loads a file of weights into Flax: into variables as linen keeps them, or an nnx module."""
+
+from __future__ import annotations
+
+from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+
+#: What nnx calls the settings that its layers read at every call.
+READ_AT_CALLS = {
+    "eps": "epsilon",
+    "momentum": "momentum",
+    "stride": "strides",
+    "dilation": "kernel_dilation",
+    "padding": "padding",
+}
+
+_UPDATED = [
+    "values = load_file(FILE)",
+    "if missing := set(values) - set(flat):",
+    '    raise KeyError(f"the model has no {sorted(missing)}")',
+    "for name, value in values.items():",
+    "    if tuple(flat[name].shape) != value.shape:",
+    '        raise ValueError(f"{name}: {value.shape}, not {tuple(flat[name].shape)}")',
+]
+
+
+class VariablesScript(LoadingScript):
+    """Puts the arrays into a nested dictionary, such as ``Module.init`` and ``msgpack_restore`` return.
+
+    Example:
+        >>> loading = Loading("a.safetensors", "b.msgpack", True, {"params/fc/kernel": (3, 5)}, (), {}, {})
+        >>> "msgpack_serialize" in LINEN.text(loading)
+        True
+    """
+
+    def text(self, loading: Loading) -> str:
+        """Return a Python module with a function ``load(model)``.
+
+        Args:
+            loading: what is loaded.
+        """
+        body = [
+            "# model: the variables, a nested dictionary of arrays",
+            'flat = traverse_util.flatten_dict(model, sep="/")',
+            *_UPDATED,
+            "    flat[name] = jnp.asarray(value, flat[name].dtype)",
+            'model = traverse_util.unflatten_dict(flat, sep="/")',
+        ]
+        imports = ["import jax.numpy as jnp", "from flax import serialization, traverse_util"]
+        imports += ["from safetensors.numpy import load_file"]
+        main = []
+        if loading.model.endswith(".msgpack"):
+            main = [
+                f'with open({loading.model!r}, "rb") as file:',
+                "    variables = serialization.msgpack_restore(file.read())",
+                'with open("ported.msgpack", "wb") as file:',
+                "    file.write(serialization.msgpack_serialize(load(variables)))",
+            ]
+        else:
+            imports[1] = "from flax import traverse_util"
+        settings = [open_setting(setting) for setting in loading.settings]
+        return module_text(loading, "the variables of a Flax model", imports, body, settings, main)
+
+
+class ModuleScript(LoadingScript):
+    """Updates the state of an nnx module, and sets the settings as its attributes.
+
+    Example:
+        >>> loading = Loading("a.safetensors", "", False, {"fc/kernel": (3, 5)}, (), {}, {})
+        >>> "nnx.update(model, " in NNX.text(loading)
+        True
+    """
+
+    def text(self, loading: Loading) -> str:
+        """Return a Python module with a function ``load(model)``.
+
+        Args:
+            loading: what is loaded.
+        """
+        body = [
+            "state = nnx.state(model)",
+            'flat = {"/".join(map(str, path)): leaf for path, leaf in nnx.to_flat_state(state)}',
+            *_UPDATED,
+            "    flat[name].set_value(jnp.asarray(value, flat[name].dtype))",
+            "nnx.update(model, state)",
+        ]
+        imports = [
+            "import jax.numpy as jnp",
+            "from flax import nnx",
+            "from safetensors.numpy import load_file",
+        ]
+        settings = [_line(setting) for setting in loading.settings]
+        return module_text(loading, "an nnx module", imports, body, settings)
+
+
+def _line(setting: Setting) -> str:
+    name = READ_AT_CALLS.get(setting.name)
+    if name is None or setting.value is None or isinstance(setting.value, str):
+        return open_setting(setting)
+    place = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in setting.layer.split("/"))
+    if not all(part.isidentifier() or part.isdecimal() for part in setting.layer.split("/")):
+        return open_setting(setting)
+    return f"model{place}.{name} = {setting.value!r}"
+
+
+LINEN, NNX = VariablesScript(), ModuleScript()

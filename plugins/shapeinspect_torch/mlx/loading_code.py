@@ -1,0 +1,53 @@
+"""The code that loads a file of weights into an MLX model, and sets what else has to be the same."""
+
+from __future__ import annotations
+
+from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+
+#: The settings that MLX's modules read at every call, so that setting the attribute is enough.
+READ_AT_CALLS = frozenset({"eps", "momentum", "stride", "dilation"})
+
+
+class LoadWeightsScript(LoadingScript):
+    """Writes ``load_weights``, and the settings as attributes of the modules.
+
+    Example:
+        >>> loading = Loading("a.safetensors", "", False, {"fc.weight": (3, 5)}, (), {}, {})
+        >>> "model.load_weights(list(values.items()), strict=False)" in SCRIPT.text(loading)
+        True
+    """
+
+    def text(self, loading: Loading) -> str:
+        """Return a Python module with a function ``load(model)``.
+
+        Args:
+            loading: what is loaded.
+        """
+        body = [
+            "values = mx.load(FILE)",
+            "parameters = dict(tree_flatten(model.parameters()))",
+            "missing = set(parameters) - set(values) - set(STAY)",
+            "unexpected = set(values) - set(parameters)",
+            "if missing or unexpected:",
+            '    raise KeyError(f"missing: {sorted(missing)}; unexpected: {sorted(unexpected)}")',
+            "for name, value in values.items():",
+            "    if value.shape != parameters[name].shape:",
+            '        raise ValueError(f"{name}: {value.shape}, not {parameters[name].shape}")',
+            "model.load_weights(list(values.items()), strict=False)",
+            "mx.eval(model.parameters())",
+        ]
+        imports = ["import mlx.core as mx", "from mlx.utils import tree_flatten"]
+        settings = [_line(setting) for setting in loading.settings]
+        return module_text(loading, "an MLX model", imports, body, settings)
+
+
+def _line(setting: Setting) -> str:
+    parts = setting.layer.split(".")
+    known = setting.name in READ_AT_CALLS and setting.value is not None
+    if not known or not all(part.isidentifier() or part.isdecimal() for part in parts):
+        return open_setting(setting)
+    place = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in parts)
+    return f"model{place}.{setting.name} = {setting.value!r}"
+
+
+SCRIPT = LoadWeightsScript()

@@ -1,0 +1,1 @@
+"""One network of each kind in every framework, and ports from each into each."""
