@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from shapeinspect.compare.compatible import fits, same_kind
 from shapeinspect.compare.elsewhere import found_elsewhere
+from shapeinspect.compare.low_rank import adapter_of, compare_adapter
 from shapeinspect.compare.match import Matching
 from shapeinspect.compare.pairing import NameTables, doubt, matched, seen
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
@@ -57,6 +58,10 @@ def compare(
         (True, False)
     """
     chosen = options or Options()
+    adapter = adapter_of(a, b)
+    if adapter:
+        changed, notes = compare_adapter(a, b, adapter, names)
+        return Comparison(a, b, changed, None, notes, False, adapter)
     side_a, side_b = ModelSide(a, tables[0]), ModelSide(b, tables[1])
     matching = matched(a, b, fingerprint if chosen.values else None, names)
     pairs = found_elsewhere(_pairs(matching, side_a, side_b, chosen))
@@ -82,15 +87,32 @@ def _pairs(matching: Matching, a: ModelSide, b: ModelSide, options: Options) -> 
             candidates = [matching.b[index] for index in open_classes[matching.class_a[unit.index]][1]]
             pairs.append(_ambiguous(unit, candidates, first=True))
         else:
-            pairs.append(_alone(unit, first=True))
+            pairs.append(_tied(unit, matching, first=True) or _alone(unit, first=True))
     for index in matching.open_b():
         unit = matching.b[index]
         if matching.class_b[index] in open_classes:
             candidates = [matching.a[other] for other in open_classes[matching.class_b[index]][0]]
             pairs.append(_ambiguous(unit, candidates, first=False))
         else:
-            pairs.append(_alone(unit, first=False))
+            pairs.append(_tied(unit, matching, first=False) or _alone(unit, first=False))
     return pairs
+
+
+def _tied(unit: Unit, matching: Matching, *, first: bool) -> LayerPair | None:
+    """Pair a layer that is tied to another one with the partner of that one, which stores them once."""
+    own, partner = (matching.a, matching.partner_a) if first else (matching.b, matching.partner_b)
+    others = matching.b if first else matching.a
+    keys = {slot.weight.storage for slot in unit.slots.values()}
+    for other in own if None not in keys else ():
+        held = {slot.weight.storage for slot in other.slots.values()}
+        if other.index == unit.index or other.index not in partner or not keys <= held:
+            continue
+        path, twin = unit.layer.path, others[partner[other.index]].layer.path
+        here, there = ("A", "B") if first else ("B", "A")
+        why = f"{here} ties it to {other.layer.path}, which {there} stores once"
+        paths = (path, twin) if first else (twin, path)
+        return LayerPair(*paths, unit.layer.kind, "same", "structure", why=(why,))
+    return None
 
 
 def _alone(unit: Unit, *, first: bool) -> LayerPair:

@@ -106,6 +106,7 @@ def match(a: Sequence[Unit], b: Sequence[Unit], fingerprint: Callable[[Unit], st
     _one_left(matching)
     _propagate(matching)
     _changed(matching)
+    _named_alike(matching)
     return matching
 
 
@@ -357,6 +358,21 @@ def _changed(matching: Matching) -> None:
         ]
         if len(options) == 1 and options[0] not in matching.partner_b:
             matching.pair(a, options[0], "structure")
+
+
+def _named_alike(matching: Matching) -> None:
+    """Layers of one name, whatever is known of their kinds and lengths; a number alone is no name."""
+    _unique(
+        matching,
+        lambda index: [name for name in matching.names_a(index) if not name[-1].isdigit()],
+        lambda index: [name for name in matching.names_b(index) if not name[-1].isdigit()],
+        "name",
+    )
+    paths_a, paths_b = ({unit.layer.path: unit.index for unit in side} for side in (matching.a, matching.b))
+    if paths_a.keys() == paths_b.keys():
+        for path, a in paths_a.items():
+            if a not in matching.partner_a and paths_b[path] not in matching.partner_b:
+                matching.pair(a, paths_b[path], "name")
 
 
 def _kinded(names: Iterable[Name], unit: Unit) -> list[Hashable]:

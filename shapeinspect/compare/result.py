@@ -132,6 +132,7 @@ class Comparison:
         refusal: what loading one into the other refuses; None where their framework does not load by key.
         notes: what could not be compared, and why.
         valued: whether the values were compared.
+        adapter: which of the models, "A" or "B", only changes layers of the other; empty where none does.
     """
 
     a: Model
@@ -140,6 +141,7 @@ class Comparison:
     refusal: Refusal | None = None
     notes: tuple[Note, ...] = ()
     valued: bool = False
+    adapter: str = ""
 
     def count(self, status: Status) -> int:
         """Count the layers of one status.

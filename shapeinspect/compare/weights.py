@@ -8,6 +8,7 @@ from functools import partial
 
 from shapeinspect.compare import values
 from shapeinspect.compare.compatible import equal_lengths
+from shapeinspect.compare.merged import merged_rank
 from shapeinspect.compare.prints import Print, printed
 from shapeinspect.compare.reorder import reordering
 from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
@@ -137,6 +138,8 @@ def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], context: _Context
     if len(a) != len(b):
         many, few = (left, "B") if len(a) > 1 else (right, "A")
         why.append(f"{few} holds the sum of {' and '.join(many.names)}")
+    if empty := _placeholder(first_a, first_b):
+        return WeightPair(name, "differs", left, right, (), (empty,))
     if not equal_lengths(first_a, first_b):
         return WeightPair(name, "differs", left, right, (), (_lengths(left, right),))
     if left.dtype != right.dtype and left.dtype and right.dtype:
@@ -158,6 +161,14 @@ def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], context: _Context
         status = "ambiguous" if status == "same" else status
         why.append("its values cannot be read, so they are not compared")
     return WeightPair(name, status, left, right, steps, tuple(why), found.figures, found.prints)
+
+
+def _placeholder(a: Slot, b: Slot) -> str:
+    """Say that one side holds no numbers where the other does: shards leave a tensor of length 0."""
+    for slot, other, letter in ((a, b, "A"), (b, a, "B")):
+        if slot.weight.shape == (0,) and 0 not in other.weight.shape:
+            return f"{letter} holds a placeholder of length 0: ZeRO-3 keeps the numbers in its own shards"
+    return ""
 
 
 def _lengths(a: Stored, b: Stored) -> str:
@@ -210,6 +221,8 @@ def _values(a: tuple[Slot, ...], b: tuple[Slot, ...], status: Status, context: _
     if kind and same(left, right):
         return _Found(status, figures, (f"{text}, no more than rounding to {kind} explains",))
     how = reordering(a[0], b[0], left, right, same, context.groups)
+    if not how and (rank := merged_rank(left, right)):
+        how = (f"both differ by a matrix of rank {rank}, as a merged low-rank adapter makes it",)
     if not how:
         return _Found("differs", figures, (text,), prints)
     return _Found("differs", figures, (f"{text}: {how[0]}", *how[1:]))

@@ -56,6 +56,8 @@ def verdict(comparison: Comparison) -> str:
         comparison: the comparison.
     """
     total, same = len(comparison.layers), comparison.count("same")
+    if comparison.adapter and total:
+        return _fitting(comparison, total, same)
     if not total:
         return "neither model has a layer to compare"
     counts = (
@@ -77,6 +79,19 @@ def verdict(comparison: Comparison) -> str:
     refusal = comparison.refusal
     refused = f"; {refusal.call} refuses {_keys(refusal)}" if refusal is not None and refusal.refused else ""
     return f"{subject} the same{numbers}{refused}"
+
+
+def _fitting(comparison: Comparison, total: int, same: int) -> str:
+    """Say whether an adapter fits the layers that it changes."""
+    base = "B" if comparison.adapter == "A" else "A"
+    missing = comparison.count("only_a") + comparison.count("only_b")
+    noun = "layer" if total == 1 else "layers"
+    if same == total:
+        return (
+            f"the adapter fits {'the one layer' if total == 1 else f'all {total:,} layers'} that it changes"
+        )
+    lost = f"; {missing:,} {'is' if missing == 1 else 'are'} not in {base}" if missing else ""
+    return f"the adapter fits {same:,} of the {total:,} {noun} that it changes{lost}"
 
 
 def _keys(refusal: Refusal) -> str:
@@ -236,6 +251,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         "same": comparison.same,
         "verdict": verdict(comparison),
         "values_compared": comparison.valued,
+        "adapter": comparison.adapter or None,
         "counts": counts,
         "layers": [_layer(pair) for pair in comparison.layers],
         "loading": _refusal_data(comparison.refusal),
