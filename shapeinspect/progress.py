@@ -40,6 +40,19 @@ def counted(items: Sequence[T], what: str) -> Iterator[T]:
     listener(len(items), len(items), what)
 
 
+def report(done: int, total: int, what: str) -> None:
+    """Report how many items are done, where they are not iterated over.
+
+    Args:
+        done: the items that are done; as many as the total end the report.
+        total: all items.
+        what: what is done, and the noun for the items: ``running layers``.
+    """
+    listener = _listener.get()
+    if listener is not None and total > 1:
+        listener(min(done, total), total, what)
+
+
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Report progress to a listener inside a block.

@@ -244,6 +244,24 @@ def kinds_named(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(exact or folded))
 
 
+def channels_last_named(name: str) -> bool | None:
+    """Tell where a layer has its channels; None where frameworks of both habits have one of that name.
+
+    Args:
+        name: a class or an operator, with or without its module.
+
+    Example:
+        >>> channels_last_named("Conv2D"), channels_last_named("nn.Conv2d"), channels_last_named("conv2d")
+        (True, False, None)
+    """
+    last = name.rpartition(".")[2]
+    known = tables()
+    exact = {table.channels_last for table in known if last in table.classes}
+    folded = {table.channels_last for table in known for key in table.classes if key.lower() == last.lower()}
+    habits = exact or folded
+    return habits.pop() if len(habits) == 1 else None
+
+
 def class_names() -> tuple[str, ...]:
     """Return every name by which a framework calls a layer, each once.
 

@@ -236,6 +236,7 @@ def assert_same_outputs(
     input_b: Any = None,
     rtol: float = 1e-4,
     seed: int = 0,
+    run_code: bool = False,
 ) -> None:
     """Assert that two models return the same on one random input; both are run with their own frameworks.
 
@@ -246,6 +247,7 @@ def assert_same_outputs(
         input_b: those of the second one's.
         rtol: the difference that counts as none, as a part of the largest value that a layer returns.
         seed: of the random numbers.
+        run_code: whether to run programs that files hold; see :func:`shapeinspect.diverge`.
 
     Raises:
         AssertionError: if they part; it names the first layer that does.
@@ -255,7 +257,7 @@ def assert_same_outputs(
     """
     from shapeinspect.api.diverging import diverge
 
-    found = diverge(a, b, input, input_b=input_b, rtol=rtol, seed=seed)
+    found = diverge(a, b, input, input_b=input_b, rtol=rtol, seed=seed, run_code=run_code)
     if not found.same:
         raise AssertionError(found.to_text())
 

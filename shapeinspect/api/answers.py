@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect import layer_names
+from shapeinspect import layer_names, registry
 from shapeinspect.api.report import Report, inspect, locate
 from shapeinspect.errors import UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
+from shapeinspect.explanation.input_reading import LayerName
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.pictures import sheet
@@ -111,8 +112,8 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
     """Explain where every number of a layer comes from.
 
     Args:
-        source: what ``inspect`` takes, a ``Report``, or the name of a kind (``"conv"``) for a
-            layer without a model.
+        source: what ``inspect`` takes, a ``Report``, or the name of a kind (``"conv"``) or what a framework
+            calls one (``"Conv2d"``) for a layer without a model.
         layer: the name of a layer or of a container, as a table shows it, or a path; by default, every
             layer that changes a shape.
         input: the shapes of the inputs, as for ``inspect``; for a kind, its input: ``300``, ``(28, 28)``
@@ -128,9 +129,11 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
         >>> explanation[0].calls[0].outputs[0].axes[1].formula.substituted
         '300 − 5 + 1'
     """
-    if is_kind(source) and layer is None and not os.path.lexists(source):
-        model = single_layer(source, _shapes(input), settings)
-        return Explanation(source, explain_model(model, source), single=True)
+    kind = _kind(source) if layer is None else None
+    if kind is not None:
+        name = None if kind == source else LayerName.of(source, registry.channels_last_named(source))
+        model = single_layer(kind, _shapes(input), settings, name)
+        return Explanation(source, explain_model(model, kind), single=True)
     if settings:
         raise UsageError(
             f"settings apply to a kind of layer, not to a model: {', '.join(settings)}",
@@ -145,6 +148,17 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
         inside = {each.path for each in found.layers}
         return Explanation(model.source, explain_model(model, among=inside), single=False)
     return Explanation(model.source, explain_model(model, report[layer].path), single=True)
+
+
+def _kind(source: Any) -> str | None:
+    """Return the kind that a text names, by its own name or by a framework's; None for anything else."""
+    if not isinstance(source, str) or os.path.lexists(source):
+        return None
+    if is_kind(source):
+        return source
+    if not source.replace(".", "").isidentifier():
+        return None
+    return next((kind for kind in registry.kinds_named(source) if is_kind(kind)), None)
 
 
 def _shapes(given: Any) -> list[tuple[Any, ...]]:

@@ -31,6 +31,7 @@ def diverge(
     input_b: Any = None,
     rtol: float = 1e-4,
     seed: int = 0,
+    run_code: bool = False,
 ) -> Divergence:
     """Run two models on the same random input, and find the first layers that return something else.
 
@@ -44,6 +45,8 @@ def diverge(
         input_b: those of the second one's; by default the first one's, in the order that fits.
         rtol: the difference that counts as none, as a part of the largest value that a layer returns.
         seed: of the random numbers.
+        run_code: whether to run programs that files hold (``.pt2``, TorchScript, SavedModels, Lambda layers),
+            which may do anything that you may.
 
     Raises:
         UsageError: if a model cannot be run, or no order of an input's axes fits the other model.
@@ -57,7 +60,10 @@ def diverge(
     runners = _runner(a), _runner(b)
     read = read_both(a, b, input, input_b, run=True)
     models = read.a, read.b
-    sessions = [runner.open(request, model) for (runner, request), model in zip(runners, models, strict=True)]
+    sessions = [
+        runner.open(request, model, run_code)
+        for (runner, request), model in zip(runners, models, strict=True)
+    ]
     arrays = random_inputs(models[0], seed)
     others = as_other_takes(arrays, *models)
     sides = [

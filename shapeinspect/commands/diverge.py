@@ -30,6 +30,14 @@ def run(
         typer.Option(help="The difference that counts as none, relative to a layer's largest value.", min=0),
     ] = 1e-4,
     seed: Annotated[int, typer.Option(help="Seed of the random input.", min=0)] = 0,
+    run_code: Annotated[
+        bool,
+        typer.Option(
+            "--run-code",
+            help="Run programs that files hold: .pt2, TorchScript, SavedModel, Lambda layers. They may do "
+            "anything that you may.",
+        ),
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="List all layers.")] = False,
     format: Format = "table",  # noqa: A002  # the option's name
     width: Width = None,
@@ -37,13 +45,16 @@ def run(
 ) -> None:
     """Run two models on the same random input: the first layer that returns something else, and why.
 
-    This runs both models with their own frameworks. Ends with exit code 1 if they part.
+    This runs both models with their own frameworks; a file that is a program itself only with --run-code.
+    Ends with exit code 1 if they part.
     """
     del traceback  # main() has read it
     check_format(format)
     from shapeinspect.api.diverging import diverge
 
-    result = diverge(a, b, input_specs(shapes), input_b=input_specs(input_b), rtol=rtol, seed=seed)
+    result = diverge(
+        a, b, input_specs(shapes), input_b=input_specs(input_b), rtol=rtol, seed=seed, run_code=run_code
+    )
     if format == "json":
         output.write_json(result.to_dict())
     else:

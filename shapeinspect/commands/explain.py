@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -48,16 +49,20 @@ def run(
     ] = None,
     inputs: Inputs = None,
     signature: Signature = None,
-    kernel: Annotated[str | None, _option("--kernel", "-k", text="kernel_size, 5 or 3,3.")] = None,
-    stride: Annotated[str | None, _option("--stride", "-s", text="stride, 2 or 2,1.")] = None,
+    kernel: Annotated[
+        str | None, _option("--kernel", "-k", "--kernel-size", text="kernel_size, 5 or 3,3.")
+    ] = None,
+    stride: Annotated[str | None, _option("--stride", "-s", "--strides", text="stride, 2 or 2,1.")] = None,
     padding: Annotated[
         str | None,
         _option("--padding", "-p", text="1, 1,2 (an axis each), 1+2 (before+after), same, causal."),
     ] = None,
     dilation: Annotated[str | None, _option("--dilation", text="dilation, 2 or 2,1.")] = None,
     groups: Annotated[str | None, _option("--groups", text="groups of channels.")] = None,
-    into: Annotated[str | None, _option("--in", text="input channels or features.")] = None,
-    out: Annotated[str | None, _option("--out", text="filters or output features.")] = None,
+    into: Annotated[str | None, _option("--in", "--in-channels", text="input channels or features.")] = None,
+    out: Annotated[
+        str | None, _option("--out", "--out-channels", "--filters", text="filters or output features.")
+    ] = None,
     output_size: Annotated[str | None, _option("--output-size", text="output_size, 7 or 7,9.")] = None,
     output_padding: Annotated[
         str | None, _option("--output-padding", text="output_padding, 1 or 1,0.")
@@ -101,8 +106,8 @@ def run(
     check_format(format)
     from shapeinspect.api.answers import explain
 
-    model = _known(model)
-    features = model in ("linear", "bilinear", "attention")
+    kind = _known(model)
+    features = kind in ("linear", "bilinear", "attention")
     given = {
         "kernel_size": kernel,
         "stride": stride,
@@ -123,7 +128,7 @@ def run(
         "repeats": repeats,
         "count": count,
         "num_heads": heads,
-        "embedding_dim" if model.startswith("embedding") else "embed_dim": embed,
+        "embedding_dim" if kind.startswith("embedding") else "embed_dim": embed,
         "hidden_size": hidden,
         "num_layers": layers,
     }
@@ -192,7 +197,9 @@ def value(text: str) -> Any:
         >>> value("3,3"), value("0.5"), value("area"), value("true"), value("none")
         ((3, 3), 0.5, 'area', True, None)
     """
-    body = text.strip()
+    body = text.strip().removeprefix("(").removesuffix(")")
+    if re.fullmatch(r"\d+(x\d+)+", body):
+        body = body.replace("x", ",")
     if "," in body:
         return tuple(value(part) for part in body.split(",") if part.strip())
     for read in (int, float):

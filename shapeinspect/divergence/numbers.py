@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+#: Kinds that hand on the values that they receive.
+_UNCHANGED = frozenset(
+    ("cast", "identity", "reshape", "flatten", "squeeze", "unsqueeze", "expand", "permute", "slice", "module")
+)
 #: Numbers of a vocabulary that no embedding limits.
 _MOST_IDS = 10
 #: An image has a batch, channels and at least two more axes.
@@ -58,23 +62,42 @@ def _random(model: Model, name: str, generator: Any) -> Array:
             hint="give them with --input (of B with --input-b)",
         )
     dtype = value.dtype or "float32"
-    if "int" in dtype or dtype == "bool":
-        below = 2 if dtype == "bool" else _ids(model, name)
+    limits = _limits(model, name)
+    if "mask" in name.lower():
+        return _mask(generator, lengths, dtype)
+    if "int" in dtype or dtype == "bool" or limits:
+        below = 2 if dtype == "bool" else min(limits, default=_MOST_IDS)
         ids: Array = generator.integers(0, below, lengths).astype(dtype)
         return ids
     numbers: Array = generator.standard_normal(lengths).astype("float32" if dtype == "bfloat16" else dtype)
     return numbers
 
 
-def _ids(model: Model, name: str) -> int:
+def _mask(generator: Any, lengths: tuple[int, ...], dtype: str) -> Array:
+    """Return zeros and ones; the first entry of each row is one, so that no softmax is left without any."""
+    mask: Array = generator.integers(0, 2, lengths).astype(dtype)
+    mask[..., :1] = 1
+    return mask
+
+
+def _limits(model: Model, name: str) -> list[int]:
+    """Return the numbers of entries of the tables in which an input's values are looked up."""
     layers = {layer.path: layer for layer in model.layers}
-    sizes = [
-        layers[call.layer].attributes.get("num_embeddings")
-        for call in model.calls
-        if name in call.inputs and call.layer in layers
-    ]
-    known = [size for size in sizes if isinstance(size, int)]
-    return min(known, default=_MOST_IDS)
+    found: list[int] = []
+    alike = {name}
+    for call in model.calls:
+        layer = layers.get(call.layer)
+        if layer is None or not alike & {*call.inputs}:
+            continue
+        if layer.kind in _UNCHANGED:
+            alike |= {*call.outputs}
+        size = layer.attributes.get("num_embeddings")
+        if not isinstance(size, int) and layer.kind == "gather" and call.inputs[-1] in alike:
+            table = next((weight.shape for weight in layer.weights if weight.shape), ())
+            size = table[0] if table else None
+        if isinstance(size, int):
+            found.append(size)
+    return found
 
 
 def as_other_takes(arrays: Sequence[Array], a: Model, b: Model) -> list[Array]:

@@ -20,6 +20,7 @@ from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.loading_script import Setting
 from shapeinspect.plugin_api.native import NativeTable
 from shapeinspect.plugin_api.runner import Recording, Session
+from shapeinspect.progress import counted, report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +93,10 @@ class Search:
     def steps(self) -> list[Step]:
         """Run what has not been run as it is, and compare every pair, and the outputs at the end."""
         a, b = (self._recorded(at) for at in (0, 1))
-        return [*(self._step(pair, a, b) for pair in self.pairs), *self._outputs(a, b)]
+        return [
+            *(self._step(pair, a, b) for pair in counted(self.pairs, "comparing layers")),
+            *self._outputs(a, b),
+        ]
 
     def _steps_with(self, changed: int) -> list[Step]:
         self._seen[changed] = None
@@ -319,6 +323,7 @@ class Search:
                 continue
             if tried == _MOST_TRIED:
                 return
+            report(tried, _MOST_TRIED, "trying settings")
             tried += 1
             trial = self._try(candidate, seen, first, met)
             if trial is None:

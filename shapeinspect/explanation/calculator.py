@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,8 +11,9 @@ from shapeinspect.dims import Dim, Shape, Unknown, symbol
 from shapeinspect.errors import Fact, ShapeMismatchError, UsageError
 from shapeinspect.explanation.examples import command, settings_text
 from shapeinspect.explanation.graph import CALCULATOR, FILTERS
+from shapeinspect.explanation.input_reading import LayerName, read_input
 from shapeinspect.infer import infer
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
+from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Note, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.layout.pattern import expand_to
 from shapeinspect.rules import KINDS, Attribute, output_shapes, weights_of
@@ -56,7 +58,9 @@ def is_kind(name: object) -> bool:
     return isinstance(name, str) and name in KINDS and KINDS[name].example != NO_EXAMPLE
 
 
-def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]) -> Model:
+def single_layer(
+    kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any], native: LayerName | None = None
+) -> Model:
     """Make a model of one layer, with the shapes and weights that follow from its settings.
 
     Channels and filters that are not given are the symbols ``i`` and ``o``.
@@ -65,6 +69,7 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
         kind: a name of the vocabulary.
         inputs: the input shapes; for an op that slides over space, its one to three lengths suffice.
         settings: attributes as the vocabulary names them; one number holds for every spatial axis.
+        native: what a framework's name of the layer says besides.
 
     Raises:
         UsageError: if no input is given, or a setting that the formula needs is missing.
@@ -92,7 +97,10 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
             raise _refused(kind, f"{name}={given[name]} is too small", expected=f"{name} of at least 1")
     if kind == "attention" and "embed_dim" in given and "num_heads" not in given:
         raise _refused(kind, "attention needs num_heads", expected="--heads, or --set num_heads=…")
-    first, space = _input(kind, tuple(inputs[0]), given)
+    named = native or LayerName()
+    first, space, read = _input(kind, tuple(inputs[0]), given, named)
+    if named.depthwise and "depth_multiplier" in KINDS[kind].settings:
+        given.setdefault("depth_multiplier", 1)
     attributes = _attributes(kind, given, space, first)
     shapes = (first, *map(tuple, inputs[1:]))
     outputs = _outputs(kind, attributes, shapes)
@@ -113,6 +121,7 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
         Frozen(values),
         tuple(input_names),
         tuple(output_names),
+        notes=(Note(read, kind),) if read else (),
     )
     return infer(normalize(model))
 
@@ -155,38 +164,46 @@ def _outputs(kind: str, attributes: Mapping[str, Any], shapes: tuple[Shape, ...]
     return outputs
 
 
-def _input(kind: str, shape: Shape, given: Mapping[str, Any]) -> tuple[Shape, int]:
-    """Return the whole input shape and how many of its axes are spatial."""
+def _input(kind: str, shape: Shape, given: dict[str, Any], name: LayerName) -> tuple[Shape, int, str]:
+    """Return the whole input shape, how many of its axes are spatial, and how it was read."""
     if kind not in _WINDOWS:
-        return shape, 0
-    ranks = {len(given[name]) for name in _TUPLES if isinstance(given.get(name), tuple | list)}
-    space = ranks.pop() if len(ranks) == 1 else len(shape) if len(shape) <= 3 else len(shape) - 2
+        return shape, 0, ""
+    ranks = {len(given[key]) for key in _TUPLES if isinstance(given.get(key), tuple | list)}
+    space = ranks.pop() if len(ranks) == 1 else None
     if kind in ("unfold", "fold"):
         space = 2
-    if len(shape) != space:
-        return shape, space
+    if "data_format" in given:
+        name = replace(name, channels_last=given["data_format"] == "channels_last")
+    read = read_input(shape, name, given.get("in_channels"), space)
+    if read is None:
+        axes = name.space or space or len(shape)
+        raise _refused(
+            kind,
+            f"{name.text or kind} with {axes} spatial axes takes no input of {len(shape)} numbers",
+            expected=f"{axes} lengths, with the channels {axes + 1}, with a batch {axes + 2}",
+        )
+    reading, text = read
+    last = reading.channels_last if reading.channels is not None else bool(name.channels_last)
+    if last and "data_format" in KINDS[kind].settings:
+        given.setdefault("data_format", "channels_last")
+    batch: Shape = (symbol("N"),) if kind in _BATCHED and reading.axes[0] != "N" else ()
+    if reading.channels is not None:
+        return (*batch, *shape), reading.space, text
     channels: Dim = given.get("in_channels", symbol("i" if kind in FILTERS else "C"))
-    last = given.get("data_format") == "channels_last"
-    batch: Shape = (symbol("N"),) if kind in _BATCHED else ()
-    return (*batch, *shape, channels) if last else (*batch, channels, *shape), space
+    whole = (*batch, *shape, channels) if last else (*batch, channels, *shape)
+    return whole, reading.space, text
 
 
 def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -> dict[str, Any]:
     result = dict(given)
     if kind in _WINDOWS:
-        for name in _TUPLES:
-            if isinstance(result.get(name), int | float):
-                result[name] = (result[name],) * space
-        padding = result.get("padding")
-        if isinstance(padding, int):
-            result["padding"] = ((padding, padding),) * space
-        elif isinstance(padding, tuple | list) and padding and isinstance(padding[0], int):
-            result["padding"] = tuple((item, item) for item in padding)
+        _spread(result, space)
     if kind in FILTERS:
         last = result.get("data_format") == "channels_last"
         channels = shape[-1] if last else shape[-space - 1]
         result.setdefault("in_channels", channels)
-        result.setdefault("out_channels", symbol("o"))
+        if kind != "conv" or "depth_multiplier" not in result:
+            result.setdefault("out_channels", symbol("o"))
     if kind == "linear":
         result.setdefault("in_features", shape[-1] if shape else None)
         result.setdefault("out_features", symbol("o"))
@@ -203,6 +220,18 @@ def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -
         sides = result["padding"] if isinstance(result["padding"], tuple) else (result["padding"],)
         result["padding"] = tuple(side if isinstance(side, tuple) else (side, side) for side in sides)
     return result
+
+
+def _spread(result: dict[str, Any], space: int) -> None:
+    """Give one number to every spatial axis, and each end of an axis its padding."""
+    for name in _TUPLES:
+        if isinstance(result.get(name), int | float):
+            result[name] = (result[name],) * space
+    padding = result.get("padding")
+    if isinstance(padding, int):
+        result["padding"] = ((padding, padding),) * space
+    elif isinstance(padding, tuple | list) and padding and isinstance(padding[0], int):
+        result["padding"] = tuple((item, item) for item in padding)
 
 
 def _letters(sizes: Any) -> Mapping[str, int]:

@@ -43,7 +43,8 @@ class _Bar:
         self._progress: Progress | None = None
 
     def update(self, done: int, total: int, what: str) -> None:
-        """Draw how many items are done."""
+        """Draw how many items are done; a noun alone is what is read."""
+        what = what if " " in what else f"reading {what}"
         if done == total:
             if self._progress is not None:
                 self._progress.stop()  # before the output is written
@@ -55,7 +56,7 @@ class _Bar:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-            columns = (TextColumn("reading {task.description}"), BarColumn(), MofNCompleteColumn())
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             console = Console(stderr=True)
             self._progress = self._stack.enter_context(Progress(*columns, console=console, transient=True))
             self._progress.add_task(what, total=total)

@@ -146,3 +146,87 @@ def test_layers_called_output_are_layers_and_several_outputs_agree() -> None:
     assert found.verdict.startswith('they part at "output_second": ')
     assert "  2 C4  " in str(found)
     assert "None" not in str(found)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Path]]:
+    """Each kind of file that is a program, and the live model that it is of."""
+    folder = tmp_path_factory.mktemp("programs")
+    torch.manual_seed(5)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 7 * 6, 5)).eval()
+    example = torch.rand(1, 3, 9, 8)
+    torch.export.save(torch.export.export(module, (example,)), folder / "net.pt2")
+    torch.jit.trace(module, example).save(folder / "net.pt")
+    model = keras_net()
+    model.export(folder / "saved", verbose=False)
+    called = keras.Sequential(
+        [keras.Input((5,)), keras.layers.Lambda(lambda x: x * 2), keras.layers.Dense(3)]
+    )
+    called.save(folder / "lambda.keras")
+    return {
+        "net.pt2": (module, folder / "net.pt2"),
+        "net.pt": (module, folder / "net.pt"),
+        "saved": (model, folder / "saved"),
+        "lambda.keras": (called, folder / "lambda.keras"),
+    }
+
+
+@pytest.mark.parametrize("name", ["net.pt2", "net.pt", "saved", "lambda.keras"])
+def test_a_program_is_run_only_where_that_is_allowed(
+    name: str, programs: dict[str, tuple[Any, Path]]
+) -> None:
+    model, path = programs[name]
+    shape = (1, 3, 9, 8) if name.startswith("net") else None
+    with pytest.raises(UsageError) as caught:
+        shapeinspect.diverge(model, path, shape)
+    assert "--run-code" in str(caught.value)
+    assert "trust" in str(caught.value)
+    found = shapeinspect.diverge(model, path, shape, run_code=True)
+    assert found.same, str(found)
+    inner = {step.a for step in found.steps if step.verdict == "same"} - {"output"}
+    assert inner or name == "net.pt", "TorchScript alone shows nothing of what is inside"
+
+
+def test_a_changed_weight_is_found_inside_of_a_program(programs: dict[str, tuple[Any, Path]]) -> None:
+    module, path = programs["net.pt2"]
+    with torch.no_grad():
+        module[3].bias[1] += 1
+        found = shapeinspect.diverge(module, path, (1, 3, 9, 8), run_code=True)
+        module[3].bias[1] -= 1
+    assert found.found[0].step.a == "3", str(found)
+    model, path = programs["saved"]
+    bias = model.get_layer("out").bias
+    bias.assign(bias.numpy() + 1)
+    found = shapeinspect.diverge(model, path, run_code=True)
+    bias.assign(bias.numpy() - 1)
+    assert found.found[0].step.a == "out", str(found)
+
+
+class Encoder(nn.Module):
+    """Ids, a mask and token types, as text encoders take them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word, self.kinds = nn.Embedding(11, 6), nn.Embedding(2, 6)
+        self.out = nn.Linear(6, 4)
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        x = self.word(input_ids) + self.kinds(token_type_ids)
+        scores = (x @ x.transpose(1, 2)).masked_fill(attention_mask[:, None] == 0, float("-inf"))
+        return {"states": self.out(scores.softmax(-1) @ x)}
+
+
+def test_ids_stay_below_their_table_and_a_mask_leaves_something(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    module = Encoder().eval()
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    ones = tuple(torch.ones(2, 7, dtype=torch.int64) for _ in names)
+    path = tmp_path / "encoder.onnx"
+    torch.onnx.export(module, ones, str(path), dynamo=False, input_names=names, output_names=["states"])
+    shapes = dict.fromkeys(names, "2,7:int64")
+    for a, b, given in ((module, path, shapes), (path, module, None)):
+        found = shapeinspect.diverge(a, b, given, input_b=None if given else shapes)
+        assert found.same, str(found)
+        assert not any(np.isnan(step.apart or 0) for step in found.steps)

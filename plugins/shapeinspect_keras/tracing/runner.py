@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.errors import MissingDependencyError, ModelCodeError, UsageError
 from shapeinspect.ir import Call
 from shapeinspect.plugin_api.runner import Recording, Runner, Session
+from shapeinspect.progress import report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,8 +87,8 @@ class _LayerSession(Session):
         Raises:
             ModelCodeError: if the model raises.
         """
-        notes = _Notes()
         watched = list(_operations(self._model))
+        notes = _Notes(len(watched))
         for path, layer in watched:
             change = self._calls.get(path)
             call = layer.call if change is None else change(layer, layer.call)
@@ -149,7 +150,8 @@ class _LayerSession(Session):
 class _Notes:
     """The calls of a run and their values; tensors are told apart by identity, and live as long as this."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
         self.calls: list[Call] = []
         self.values: dict[str, Array] = {}
         self._names: dict[int, str] = {}
@@ -180,6 +182,7 @@ class _Notes:
             output = call(*args, **kwargs)
             given = [self.name(tensor) for tensor in _tensors((args, kwargs)) if _is_tensor(tensor)]
             made = [self.name(tensor) for tensor in _tensors(output) if _is_tensor(tensor)]
+            report(len(self.calls), self._steps, "running layers")
             self.calls.append(Call(path, tuple(given), tuple(made)))
             return output
 

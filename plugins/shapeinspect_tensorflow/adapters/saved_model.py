@@ -24,6 +24,7 @@ class SavedModel(Adapter):
     framework = "tensorflow"
     formats = ("TensorFlow SavedModel (directory)",)
     signatures = True
+    runner = "shapeinspect_tensorflow.adapters.saved_model_runner:RUNNER"
 
     def match(self, source: Source) -> int:
         """Rate how likely this is a SavedModel.

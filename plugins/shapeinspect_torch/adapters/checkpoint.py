@@ -38,6 +38,7 @@ class TorchAdapter(Adapter):
     native = "shapeinspect_torch.vocabulary.native:NATIVE"
     loader = "shapeinspect_torch.checkpoints.loader:LOADER"
     script = "shapeinspect_torch.checkpoints.loading_code:SCRIPT"
+    runner = "shapeinspect_torch.exported.runner:SCRIPTED"
     follows_inputs = True
     insists = False
     formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)", "a live state dict")

@@ -28,6 +28,7 @@ class ExportAdapter(Adapter):
     name = "torch-export"
     framework = "torch"
     formats = ("torch.export program (.pt2)",)
+    runner = "shapeinspect_torch.exported.runner:EXPORTED"
 
     def match(self, source: Source) -> int:
         """Tell by the name of the archive's first member; by the file's name only among archives."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.plugin_api.runner import Recording, Runner, Session
+from shapeinspect.progress import report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +52,7 @@ class _ModuleSession(Session):
 
         self._module = unwrap(module)[0]
         self._inputs = tuple(model.inputs)
+        self._steps = len(model.calls)
         self._forwards: dict[str, Callable[[Any], Any]] = {}
         self._functions: dict[str, Any] = {}
         #: The places of each function's calls among all calls of functions, by its path, and its plain name.
@@ -138,6 +140,7 @@ class _ModuleSession(Session):
             else:
                 result = recorder.function(func, args, kwargs, lambda: change(func, args, kwargs))
             call = recorder.calls[-1] if len(recorder.calls) > before else None
+            report(len(recorder.calls), self._steps, "running layers")
             if call is not None:
                 self._places.setdefault(call.layer, (func.__name__, []))[1].append(place)
             return result
