@@ -156,12 +156,12 @@ def test_gates_go_from_the_stored_order_to_the_common_one() -> None:
         "i (gate o) -> gate o i",
         orders=(("gate", "z r n", "r z n"),),
     )
-    drawn = gates(weight)
+    drawn = gates([weight])
     assert drawn is not None
     texts = [text.words for text in read(drawn.svg("")).texts]
     assert texts == ["gru/kernel: 3 gates of 5", "stored", "z update", "r reset", "n new",
                      "common", "r reset", "z update", "n new"]  # fmt: skip
-    assert gates(WeightFact("w", "weight", (AxisFact("o", 5),), 5, (("o", 5),))) is None
+    assert gates([WeightFact("w", "weight", (AxisFact("o", 5),), 5, (("o", 5),))]) is None
 
 
 def test_a_flattening_says_where_a_number_stands() -> None:

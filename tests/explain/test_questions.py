@@ -25,6 +25,29 @@ def test_every_screen_is_real(words: str, shown: str, run: Run, at_models: Path)
     assert [line.removeprefix("    ") for line in shown.rstrip().splitlines()] == printed
 
 
+#: The pictures of the page, and the commands that draw them: those of the screens above them.
+DRAWN = re.findall(
+    r"^    \$ shapeinspect (explain .*)\n(?:    (?!\$ ).*\n|\n)*!\[[^\]]+\]\((.*\.svg)\)$",
+    PAGE.read_text(),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("words", "picture"), DRAWN, ids=[picture for _, picture in DRAWN])
+def test_every_picture_is_real(words: str, picture: str, run: Run, at_models: Path, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn.svg"
+    code, _, _ = run(*shlex.split(words), "--svg", str(drawn))
+    assert code in (0, 1)  # 1: a likely mistake is found, too
+    assert (PAGE.parent / picture).read_text("utf-8") == drawn.read_text("utf-8"), f"{words} --svg {picture}"
+
+
+def test_the_pictures_are_those_of_the_folder() -> None:
+    files = {f"questions/{path.name}" for path in (PAGE.parent / "questions").iterdir()}
+    assert files == {picture for _, picture in DRAWN}
+    assert len(files) >= 6
+
+
 def test_each_question_has_a_screen() -> None:
     sections = PAGE.read_text().split("\n## ")[1:]
     assert len(sections) >= 6

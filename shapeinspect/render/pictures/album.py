@@ -70,7 +70,7 @@ def pictures(layer: LayerExplanation) -> Iterator[Canvas]:
             drawn += [sliding(layer, call), window_rows(call.windows)]
         elif layer.kind in _OF_KIND:
             drawn.append(_OF_KIND[layer.kind](layer, call))
-    drawn += [gates(weight) for weight in layer.weights]
+    drawn.append(gates(layer.weights))
     drawn += [weight_order(weight) for weight in layer.weights[:_MOST_WEIGHTS]]
     for call in layer.calls[:1]:
         if not call.windows:

@@ -76,7 +76,9 @@ def _row(canvas: Canvas, labels: Sequence[Label], y: float, fills: Mapping[Hasha
 
 
 def _words(name: str | None, length: Dim) -> str:
-    return f"{name} {length}" if name and name not in {"1", str(length)} else str(length)
+    if not name or name in {"1", str(length)}:
+        return str(length)
+    return f"{name} {length}" if isinstance(length, int) else f"{name} = {length}"
 
 
 def weight_order(weight: WeightFact) -> Canvas | None:

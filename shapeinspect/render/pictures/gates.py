@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shapeinspect.explanation import WeightFact
 from shapeinspect.render.pictures.canvas import SERIES, Canvas
 
@@ -23,12 +25,17 @@ GATES = {
 _ALIKE = {"c": "g", "h": "n"}
 
 
-def gates(weight: WeightFact) -> Canvas | None:
-    """Draw the gates in the order in which a weight holds them, and in the common one.
+def gates(weights: Sequence[WeightFact]) -> Canvas | None:
+    """Draw the gates in the order in which a layer's weights hold them, and in the common one.
 
     Args:
-        weight: a weight of a recurrent layer; none is drawn of any other.
+        weights: the weights; none is drawn of a layer without gates.
     """
+    weight = next(
+        (weight for weight in weights if any(name == "gate" for name, _ in weight.common or ())), None
+    )
+    if weight is None:
+        return None
     sizes = dict(weight.common or ())
     count, out = sizes.get("gate"), sizes.get("o")
     if count not in (3, 4) or out is None:

@@ -180,7 +180,7 @@ class _Scene:
         kernels = "×".join(str(len(side.taps)) for _, side in named)
         word = "writes to" if self.windows[1].transposed else "reads"
         who = "one input position" if self.windows[1].transposed else "one output position"
-        window = f"{kernels} positions" if len(named) > 1 or kernels != "1" else "1 position"
+        window = "1 position" if set(kernels) <= {"1", "×"} else f"{kernels} positions"
         texts = [f"{who} {word} {window}{self._of_channels()}"]
         if any(fact.ragged for fact, _ in named):
             texts.append("the windows share the positions evenly; darker ones are in two of them")
