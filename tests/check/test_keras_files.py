@@ -91,3 +91,34 @@ def test_without_an_input_the_declared_one_is_walked(check: Run, files: Path) ->
     for name in ("picture", "open", "two", "steps"):
         code, out, _ = check(str(files / f"{name}.keras"))
         assert code == 0, out
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("behind", ["Activation", "Dense"])
+def test_two_directions_of_unlike_widths_are_what_a_call_makes(
+    check: Run, tmp_path: Path, sequences: bool, behind: str
+) -> None:
+    """Keras records twice the width of the forward layer (10), and a call makes the sum of both (8)."""
+    import keras
+
+    from shapeinspect import inspect
+
+    layers = keras.layers
+    forward = layers.LSTM(5, return_sequences=sequences)
+    backward = layers.LSTM(3, return_sequences=sequences, go_backwards=True)
+    both = layers.Bidirectional(forward, backward_layer=backward)
+    last = layers.Activation("tanh") if behind == "Activation" else layers.Dense(6)
+    network = keras.Sequential([keras.Input((7, 4), name="series"), both, last])
+    path = tmp_path / "both.keras"
+    network.save(path)
+    fed = {"series": (2, 7, 4)}
+    accepted = taken(network, fed)
+    assert accepted is (behind == "Activation")
+    code, out, _ = check(str(path))
+    assert code == (0 if accepted else 1), out
+    for source in (path, network):
+        report = inspect(source)
+        assert report[both.name].output_shape == (*report.inputs[0].shape[: 1 + sequences], 8)
+        if accepted:
+            made = network(np.zeros(fed["series"], "float32")).shape
+            assert report.outputs[0].shape[1:] == made[1:]

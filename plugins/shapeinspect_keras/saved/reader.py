@@ -8,6 +8,7 @@ from typing import Any
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
+from shapeinspect_keras.calls.assumed import marked
 from shapeinspect_keras.containers import hdf5
 from shapeinspect_keras.containers.container import Contents, open_archive, open_hdf5, open_index
 from shapeinspect_keras.saved import weights_v2, weights_v3
@@ -73,7 +74,7 @@ def _model(source: Source, contents: Contents) -> Model:
         "keras",
         layers,
         tuple(graph.calls),
-        Frozen(graph.values.by_name),
+        Frozen(marked(layers, graph.calls, graph.values.by_name)),
         graph.inputs,
         graph.outputs,
         tuple(notes),

@@ -7,6 +7,7 @@ from typing import Any
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Frozen, Model
 from shapeinspect.sources.source import Source
+from shapeinspect_keras.calls.assumed import marked
 from shapeinspect_keras.calls.batch import open_batch
 from shapeinspect_keras.calls.open_axes import named_axes
 from shapeinspect_keras.tracing import graph as graphs
@@ -48,7 +49,7 @@ def read_model(source: Source) -> Model:
         "keras-live",
         layers,
         tuple(walk.calls),
-        Frozen(walk.values.by_name),
+        Frozen(marked(layers, walk.calls, walk.values.by_name)),
         tuple(inputs),
         tuple(outputs),
         tuple(walk.notes),
