@@ -361,7 +361,7 @@ def _repair(
     error: Exception, words: list[str], began: float, used: float, server: subprocess.Popen[bytes] | None
 ) -> None:
     """Add to a diagnosis the changes of the source with which the whole script was run."""
-    from shapeinspect.api.script_repair import merged, repaired
+    from shapeinspect.api.script_repair import merged, placed, repaired
 
     known = getattr(error, _MARK, None)
     diagnosis = known if isinstance(known, Diagnosis) else None
@@ -371,14 +371,14 @@ def _repair(
         if hasattr(error, "add_note"):
             error.add_note(f"shapeinspect: no change was tried ({type(problem).__name__}: {problem})")
         return
-    if not found:
-        return
     if diagnosis is None:
+        if not found:
+            return
         packages = tuple(name for debugger in registry.debuggers() for name in debugger.packages)
         where = user_line(traceback_frames(error.__traceback__), packages)
         add_diagnosis(error, f"shapeinspect: {unexplained(where or '', found)}", None)
         return
-    diagnosis = merged(diagnosis, found)
+    diagnosis = placed(merged(diagnosis, found) if found else diagnosis, words[0])
     text = f"shapeinspect: {describe(diagnosis)}"
     if hasattr(error, "__notes__"):
         error.__notes__[:] = [note for note in error.__notes__ if not note.startswith("shapeinspect: ")]

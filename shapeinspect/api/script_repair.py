@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import Any
 
 from shapeinspect import registry
+from shapeinspect.api.own_edits import making_lines, own_edits
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.mismatch.diagnose import Tried
 from shapeinspect.mismatch.repairs.fix import Fix
@@ -141,8 +142,9 @@ def repaired(
         given_warnings([frame for frame, _ in frames]),
         _shapes(frames),
     )
-    suggested = [*_own_fixes(diagnosis, files), *_suggested(error, files, folder)]
-    settled = diagnosis is not None and _is_settled(diagnosis)
+    own = [*own_edits(diagnosis, files, places)]
+    suggested = [*own, *_suggested(error, files, folder)]
+    settled = diagnosis is not None and not own and _is_settled(diagnosis)
     if settled:  # only what is known to make the sizes equal may be better
         suggested = sorted((one for one in suggested if one.rank < 1), key=lambda one: one.rank)[:_FEW]
     limit = max(_LEAST, _TIMES * used)
@@ -165,6 +167,18 @@ def repaired(
     if found:
         said[0] = (*_causes(error, found[0], folder, words), *_other_place(error, found, folder, words))
     return tuple(_tried(repair, why) for repair, why in zip(found, said, strict=True))
+
+
+def placed(diagnosis: Diagnosis, script: str) -> Diagnosis:
+    """Return a diagnosis that says where the layers are made whose settings its first fix changes.
+
+    Args:
+        diagnosis: the diagnosis.
+        script: the script's path.
+    """
+    path = os.path.abspath(script)
+    said = making_lines(diagnosis, [*_files(path, _folder(path))])
+    return replace(diagnosis, because=(*said, *diagnosis.because)[:_REASONS]) if said else diagnosis
 
 
 def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
@@ -348,21 +362,6 @@ def _placed(
             file = by_path.get(os.path.abspath(one.file))
             if file is not None:
                 yield suggested(file, one)
-
-
-def _own_fixes(diagnosis: Diagnosis | None, files: Sequence[File]) -> Iterator[Candidate]:
-    """Yield the fixes of the debugger that are code in the place of other code, for a run of the script."""
-    for place, one in enumerate(() if diagnosis is None else diagnosis.fixes):
-        new, split, old = one.text.partition(" instead of ")
-        if not split or " instead of " in old or (one.claim.level is Level.WHOLE and one.claim.to_end):
-            continue
-        for file in files:
-            if file.text.count(old) == 1:
-                first = len(file.text[: file.text.index(old)].encode())
-                edit = (first, first + len(old.encode()), new)
-                fix = one.fix
-                suggestion = Suggestion(file.path, (edit,), 0.05 + 0.05 * place, fix.cause, alters=fix.alters)
-                yield suggested(file, suggestion)
 
 
 def _known(

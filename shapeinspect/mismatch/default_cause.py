@@ -56,6 +56,17 @@ _OF_KINDS = {
 }
 #: How a formula says how many axes it takes.
 _AXES = re.compile(r"(\d+) axes")
+#: How the rules say that there is no such axis.
+_TOO_FEW = re.compile(r"more than \d+ axes")
+
+
+def no_such_axis(problem: Problem) -> str:
+    """Return the cause of an operation along an axis that its input does not have; empty for another.
+
+    Args:
+        problem: what does not fit.
+    """
+    return "axis-outside" if _TOO_FEW.fullmatch(problem.expected or "") else ""
 
 
 def default_cause(failure: Failure, problem: Problem) -> str:
@@ -83,6 +94,8 @@ def _by_loss(failure: Failure, problem: Problem) -> str:
 
 def _by_shapes(failure: Failure, problem: Problem) -> str:
     layer, shapes = failure.layer, problem.shapes
+    if no_such_axis(problem):
+        return no_such_axis(problem)
     if misfit(layer) is not None:
         return "kernel"
     if unfit(failure) or (wanted_states(layer, shapes) and problem.demand is None):

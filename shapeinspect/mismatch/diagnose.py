@@ -14,7 +14,7 @@ from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.compose import Gain, composed, further, gains
-from shapeinspect.mismatch.default_cause import default_cause
+from shapeinspect.mismatch.default_cause import default_cause, no_such_axis
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.reasons import reasons
 from shapeinspect.mismatch.repairs.fix import Fix
@@ -123,13 +123,14 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     budget = _Budget()
     tried = _tried(rerun, failure, problem, budget)
     certain = tried and tried[0].claim.level is not Level.FURTHER
-    cause = failure.cause or (certain and tried[0].fix.cause) or default_cause(failure, problem)
+    own = failure.cause or no_such_axis(problem)
+    cause = own or (certain and tried[0].fix.cause) or default_cause(failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()
     story = _second(rerun)
     said = {_rule_of(one) for one in story.because}
-    own = [one for one in reasons(replace(failure, model=named), problem) if _rule_of(one) not in said]
-    because = (*failure.told, *told, *story.because, *own[: max(_REASONS - len(story.because), 0)])
-    said |= {_rule_of(one) for one in own}
+    seen = [one for one in reasons(replace(failure, model=named), problem) if _rule_of(one) not in said]
+    because = (*failure.told, *told, *story.because, *seen[: max(_REASONS - len(story.because), 0)])
+    said |= {_rule_of(one) for one in seen}
     shown = [one for one in (tried[0].fix.why if tried else ()) if _rule_of(one) not in said]
     return Diagnosis(failure, named, problem, cause, tried, budget.runs, (*because, *shown))
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from shapeinspect.plugin_api.evidence.brothers import brothers
+from shapeinspect.plugin_api.evidence.brothers import brothers, settings_of_brothers
 from shapeinspect.plugin_api.programs.copies import available
 
 from .traced import traced
@@ -69,3 +69,28 @@ def test_both_statements_are_told_with_their_lines() -> None:
     along = dict.fromkeys((one for one in ast.walk(trace.tree("net.py")) if isinstance(one, ast.expr)), 0)
     said = {one.why for one in brothers(trace, along)}
     assert "x2 is down(x1), line 6; x3 is down(pool(x2)), line 7" in said
+
+
+_CALLS = """
+def layer(takes, gives, pad=0, last=False): return takes + pad
+def unpack(rows, last=False): return rows
+def build():
+    return layer(3, 8, pad=1), layer(8, 5), unpack(7)
+def other():
+    return layer(9, 2, last=True), layer(9, 4)
+build(), other()
+"""
+
+
+def test_what_others_of_a_function_are_given_by_name_is_suggested_within_it() -> None:
+    said = {one.why for one in settings_of_brothers(traced(_CALLS), {}, {})}
+    assert said == {
+        "pad is not passed to layer(…), line 5; layer(…), line 5, is given 1",
+        "last is not passed to layer(…), line 7; layer(…), line 7, is given True",
+    }
+
+
+def test_a_flag_that_several_functions_have_is_suggested_for_all_of_them() -> None:
+    flags = dict.fromkeys(("layer", "unpack"), ("last=True",))
+    said = {one.why for one in settings_of_brothers(traced(_CALLS), {}, flags)}
+    assert "last is not passed to unpack(…), line 5; layer(…), line 7, is given True" in said

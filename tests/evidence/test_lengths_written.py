@@ -32,6 +32,7 @@ import numpy as np
 flat = np.zeros((6, 480))
 mixed = flat.reshape(-1, 10, 4, 6)
 scores = np.zeros((6, 25, 4)).reshape(-1, 4)
+folded = np.zeros((4, 7, 2)).reshape(-1, 1, 2)
 heads = np.zeros((6, 8, 30)).reshape(-1, 240)
 mixed @ flat
 """
@@ -60,7 +61,7 @@ def test_the_product_and_the_array_are_told_with_their_lines() -> None:
 
 def test_a_reshape_that_makes_other_samples_is_told_and_no_merge_of_axes() -> None:
     (one,) = mixed_samples(traced(_RESHAPE))
-    assert one.sentence == "reshape at line 4 makes 12 rows of 6 samples: (6, 480) to (12, 10, 4, 6)"
+    assert one.sentence == "reshape at line 4 makes 12 rows of 6: (6, 480) to (12, 10, 4, 6)"
 
 
 def test_each_of_its_lengths_is_solved_for_the_samples_that_there_are() -> None:

@@ -11,12 +11,16 @@ from typing import Any
 
 from shapeinspect.plugin_api.evidence.differences import differences
 from shapeinspect.plugin_api.evidence.edit import holds, shortened
+from shapeinspect.plugin_api.programs.arguments import keyword_edit
 from shapeinspect.plugin_api.programs.named_rules import STEP
 from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.user_code.source import callee_of
 
 _RANK = 0.35
+#: The rank of an argument that only others are given, and how far away a call is that is in no lineage.
+_GIVEN, _FAR = 0.12, 6
 #: The parts of a name: its words and its numbers.
 _PARTS = re.compile(r"\d+|[A-Za-z]+|_")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -42,6 +46,43 @@ def brothers(trace: Trace, along: Mapping[ast.expr, int]) -> Iterator[Suggestion
             written = _renumbered(ast.unparse(other), first - second)
             names = [f"entry {first}", f"entry {second}"]
             yield from _edit(trace, along, (one, other), written, names)
+
+
+def settings_of_brothers(
+    trace: Trace, along: Mapping[ast.expr, int], flags: Mapping[str, Sequence[str]]
+) -> Iterator[Suggestion]:
+    """Yield calls that are given what others of the same function, with as many arguments, are given by name.
+
+    Args:
+        trace: the script.
+        along: the expressions behind the failure, with their distance.
+        flags: by the name of a function, flags, ``name=value``, that its callers mostly all set, or none.
+    """
+    calls = [
+        node
+        for file in trace.texts
+        for node in ast.walk(trace.tree(file))
+        if isinstance(node, ast.Call) and trace.ran(node)
+    ]
+    for call in calls:
+        distance = min((along[part] for part in ast.walk(call) if part in along), default=_FAR)  # type: ignore[index]  # its keys are expressions
+        given = {word.arg for word in call.keywords}
+        name = callee_of(call)
+        for other in calls if None not in given else ():
+            like = callee_of(other) == name and len(other.args) == len(call.args)
+            near = trace.function(other) is trace.function(call)
+            for word in other.keywords:
+                text = f"{word.arg}={ast.unparse(word.value)}"
+                plain = isinstance(word.value, ast.Constant) and word.arg is not None
+                flag = text in flags.get(name, ()) and text in flags.get(callee_of(other), ())
+                if word.arg in given or not plain or not (flag or (like and near)):
+                    continue
+                why = (
+                    f"{word.arg} is not passed to {name}(…), {trace.line(call)}; "
+                    f"{callee_of(other)}(…), {trace.line(other)}, is given {ast.unparse(word.value)}"
+                )
+                edit = keyword_edit(trace, call, str(word.arg), ast.unparse(word.value))
+                yield Suggestion(trace.homes[call], (edit,), _GIVEN + STEP * distance * (not flag), why=why)
 
 
 def _edit(

@@ -42,7 +42,8 @@ def causes(
         ]
         turned = _turned(*edits) if len(edits) == 2 else ""
         alone = len(edits) == 1 and len([one for one in texts if trace.texts.get(one) != texts[one]]) == 1
-        found += [turned] if turned else chain.from_iterable(_told(edit, alone) for edit in edits)
+        said = [turned] if turned else [*chain.from_iterable(_told(edit, alone) for edit in edits)]
+        found += said if alone or turned else [_together(one) for one in said]
     return tuple(dict.fromkeys(found))[:_SENTENCES]
 
 
@@ -63,6 +64,11 @@ def _turned(first: Edit, second: Edit) -> str:
     return f"the script runs with {texts[0][0]} and {texts[1][0]} exchanged{place}, {first.line}" + (
         held if not texts[0][0].isdigit() else ""
     )
+
+
+def _together(sentence: str) -> str:
+    """Say that it takes all changes, where the script runs with none of them alone."""
+    return sentence.replace("the script runs with", "with all changes, the script runs with")
 
 
 def _told(edit: Edit, alone: bool) -> Iterator[str]:

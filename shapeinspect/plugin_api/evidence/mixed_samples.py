@@ -25,7 +25,7 @@ _KNOWN, _ANY = -0.2, 0.3
 def mixed_samples(trace: Trace) -> tuple[Evidence, ...]:
     """Return the reshapes to rows of written lengths that are no lengths of the array.
 
-    ``x.view(-1, 10, 4, 6)`` of (6, 480) makes 12 rows of 6 samples; ``x.view(-1, 4)`` of (6, 25, 4) merges
+    ``x.view(-1, 10, 4, 6)`` of (6, 480) makes 12 rows of 6; ``x.view(-1, 4)`` of (6, 25, 4) merges
     two axes, and is none of them.
 
     Args:
@@ -55,7 +55,7 @@ def _found(trace: Trace) -> Iterator[Evidence]:
     for call, before, after in _mixing(trace):
         name, line = callee_of(call), trace.line(call)
         shapes = f"{shown(before)} to {shown(after)}"
-        sentence = f"{name} at {line} makes {after[0]} rows of {before[0]} samples: {shapes}"
+        sentence = f"{name} at {line} makes {after[0]} rows of {before[0]}: {shapes}"
         wrong = tuple(trace.span(one) for one in call.args[1:])
         yield Evidence(sentence, trace.homes[call], call.lineno, wrong)
 
@@ -72,6 +72,6 @@ def _mixing(trace: Trace) -> Iterator[tuple[Any, tuple[int, ...], tuple[int, ...
             numbers = [number_of(one) for one in call.args]
             if not before or not after or numbers[:1] != [-1] or len(numbers) < 2 or before[0] == after[0]:
                 continue
-            rest = after[1:]
-            if math.prod(rest) != math.prod(before[1:]) and before[-len(rest) :] != rest:
+            rest = tuple(length for length in after[1:] if length != 1)
+            if math.prod(rest) != math.prod(before[1:]) and before[len(before) - len(rest) :] != rest:
                 yield call, before, after

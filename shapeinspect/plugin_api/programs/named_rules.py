@@ -27,6 +27,8 @@ _EMPTY = frozenset(
 _FEW = 6
 #: So far stands a sum of two things behind that have no word in common.
 _STRANGE = 0.6
+#: So much nearer is an operation that the script writes elsewhere, too.
+_ELSEWHERE = 0.9
 #: What had more values than this is data.
 _VARYING = 3
 #: What a number may be given to, to say a size, and what no size stands in.
@@ -69,6 +71,7 @@ def by_names(
         pairs: the sizes that are wanted, each with the one that is there; they are tried both ways.
         vocabulary: the names.
     """
+    written = _computed(trace)
     for node, distance in along.items():
         value = _size(trace, node)
         if value is None:
@@ -79,7 +82,8 @@ def by_names(
         for order, (a, b) in enumerate([*pairs, *((b, a) for a, b in pairs)]):
             for target, rank in _targets(value, b, a):
                 for text, more in _ways(trace, node, value, target, atoms):
-                    said.setdefault(text, rank + more + 0.03 * order)
+                    elsewhere = _ELSEWHERE * (text in written)
+                    said.setdefault(text, rank + more + 0.03 * order - elsewhere)
         for way, rank in sorted(said.items(), key=lambda one: one[1])[:_WAYS]:
             text = way
             if isinstance(trace.parents.get(node), ast.BinOp) and " " in text:
@@ -89,6 +93,12 @@ def by_names(
             if "batch" in trace.source(node).lower() and not _is_reshaped(trace, node):
                 alters = alters or "how many samples there are"
             yield replaced(trace.span(node), text, rank + far + 1.5 * taken, alters)
+
+
+def _computed(trace: Trace) -> frozenset[str]:
+    """Return the operations that the script writes, as texts."""
+    nodes = (node for file in trace.texts for node in ast.walk(trace.tree(file)))
+    return frozenset(ast.unparse(node) for node in nodes if isinstance(node, ast.BinOp))
 
 
 def _is_reshaped(trace: Trace, node: ast.expr) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from shapeinspect.plugin_api.evidence.brothers import brothers
+from shapeinspect.plugin_api.evidence.brothers import brothers, settings_of_brothers
 from shapeinspect.plugin_api.evidence.mixed_samples import kept_samples
 from shapeinspect.plugin_api.evidence.products import products
 from shapeinspect.plugin_api.programs.arguments import (
@@ -31,6 +31,7 @@ from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.programs.vocabulary import Vocabulary
 from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_torch.debug.edit_words import WORDS
 from shapeinspect_torch.debug.origins.following import as_before
 from shapeinspect_torch.debug.origins.second_run import message_of, second_run
 from shapeinspect_torch.debug.programs.along import (
@@ -131,6 +132,7 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
     yield from products(trace, along, pairs)
     yield from kept_samples(trace, pairs)
     yield from brothers(trace, along)
+    yield from settings_of_brothers(trace, along, WORDS.settings)
     yield from by_names(trace, along, pairs, vocabulary)
     yield from alike(trace, along, vocabulary)
     yield from forgotten_arguments(trace, along, vocabulary)
