@@ -29,20 +29,24 @@ class Depthwise(nn.Module):
 
 
 class Norms(nn.Module):
+    epsilon: float = 2e-3
+
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = nn.Conv(5, (3, 2), padding="VALID", use_bias=False, name="first")(x)
-        x = nn.relu(nn.BatchNorm(use_running_average=True, epsilon=2e-3, name="first_norm")(x))
+        x = nn.relu(nn.BatchNorm(use_running_average=True, epsilon=self.epsilon, name="first_norm")(x))
         x = nn.Conv(8, (2, 3), padding="VALID", name="second")(x)
-        x = nn.relu(nn.BatchNorm(use_running_average=True, epsilon=2e-3, name="second_norm")(x))
+        x = nn.relu(nn.BatchNorm(use_running_average=True, epsilon=self.epsilon, name="second_norm")(x))
         return nn.Dense(6, name="out")(x.mean((1, 2)))
 
 
 class UNet(nn.Module):
+    epsilon: float = 2e-3
+
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = nn.Conv(6, (3, 3), padding="SAME", use_bias=False, name="down")(x)
-        skip = nn.relu(nn.BatchNorm(use_running_average=True, epsilon=2e-3, name="norm")(x))
+        skip = nn.relu(nn.BatchNorm(use_running_average=True, epsilon=self.epsilon, name="norm")(x))
         x = nn.max_pool(skip, (2, 2), strides=(2, 2))
         x = nn.relu(nn.Conv(9, (3, 3), padding="SAME", name="deep")(x))
         x = nn.ConvTranspose(5, (2, 2), strides=(2, 2), padding="VALID", name="up")(x)
@@ -61,10 +65,12 @@ class Recurrent(nn.Module):
 
 
 class Attention(nn.Module):
+    epsilon: float = 2e-3
+
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         attention = nn.MultiHeadDotProductAttention(num_heads=3, qkv_features=12, name="attention")(x, x)
-        x = nn.LayerNorm(epsilon=2e-3, name="norm")(x + attention)
+        x = nn.LayerNorm(epsilon=self.epsilon, name="norm")(x + attention)
         return nn.Dense(5, name="out")(x)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import flax.linen
 import jax
 import jax.numpy as jnp
-import keras
 import mlx.core as mx
 import numpy as np
 import onnx
@@ -24,9 +23,12 @@ from onnx import numpy_helper
 
 from . import flax_networks, keras_networks, mlx_networks, nnx_networks, onnx_networks, torch_networks
 
+if TYPE_CHECKING:
+    import keras
+
 Array = np.ndarray[Any, Any]
 
-#: The shape of each network's input with the channels first, and whether it is an image or a sequence of pixels.
+#: The shape of each network's input with the channels first, and whether it has channels.
 SHAPES: dict[str, tuple[tuple[int, ...], bool]] = {
     "cnn": ((2, 3, 8, 9), True),
     "depthwise": ((2, 3, 9, 8), True),
@@ -55,6 +57,10 @@ class Framework(ABC):
     """
 
     channels_last = True
+    #: Whether the file that ``normalize`` reads records no settings.
+    bare = False
+    #: The epsilon of its batch norms and of its layer norms.
+    eps = (1e-5, 1e-5)
 
     @abstractmethod
     def make(self, name: str, seed: int) -> Any: ...
@@ -62,9 +68,16 @@ class Framework(ABC):
     @abstractmethod
     def forward(self, name: str, model: Any, x: Array) -> Array: ...
 
+    def epsilon(self, name: str) -> float:
+        return self.eps[name == "attention"]
+
+    def with_epsilon(self, model: Any, eps: float) -> None:
+        """Give all norms an epsilon, as is done by hand where a file records none."""
+        raise NotImplementedError
+
     @abstractmethod
     def save(self, model: Any, folder: Path) -> Any:
-        """Write the model into a file, and return what ``normalize`` is given: its path, or the live model."""
+        """Write the model into a file, and return what ``normalize`` is given."""
 
     def source(self, name: str, model: Any, folder: Path) -> tuple[Any, Any]:
         """What ``normalize`` reads, and the shape of its input where a graph takes one."""
@@ -112,6 +125,8 @@ class Torch(Framework):
 
 
 class Keras(Framework):
+    eps = (1e-3, 1e-3)
+
     def make(self, name: str, seed: int) -> keras.Model:
         model = keras_networks.NETWORKS[name]()
         rng = np.random.default_rng(seed)
@@ -129,6 +144,7 @@ class Keras(Framework):
 
 class Onnx(Framework):
     channels_last = False
+    eps = (1e-4, 1e-4)
 
     def make(self, name: str, seed: int) -> onnx.ModelProto:
         model = onnx_networks.NETWORKS[name]()
@@ -153,6 +169,15 @@ class Onnx(Framework):
 class Linen(Framework):
     """A module of ``flax.linen`` and its variables: these are the model."""
 
+    bare = True
+    eps = (2e-3, 2e-3)
+
+    def __init__(self) -> None:
+        self.used = self.eps[0]
+
+    def with_epsilon(self, model: Any, eps: float) -> None:
+        self.used = eps
+
     def make(self, name: str, seed: int) -> Any:
         module: flax.linen.Module = flax_networks.NETWORKS[name]()
         shape, image = SHAPES[name]
@@ -164,7 +189,9 @@ class Linen(Framework):
         )
 
     def forward(self, name: str, model: Any, x: Array) -> Array:
-        return np.asarray(flax_networks.NETWORKS[name]().apply(model, x))
+        made = flax_networks.NETWORKS[name]
+        module = made(epsilon=self.used) if hasattr(made, "epsilon") else made()
+        return np.asarray(module.apply(model, x))
 
     def save(self, model: Any, folder: Path) -> Any:
         (folder / "flax.msgpack").write_bytes(serialization.to_bytes(model))
@@ -173,6 +200,8 @@ class Linen(Framework):
 
 class Nnx(Framework):
     """A live module of ``flax.nnx``."""
+
+    eps = (1e-5, 1e-6)
 
     def make(self, name: str, seed: int) -> nnx.Module:
         module: nnx.Module = nnx_networks.NETWORKS[name](nnx.Rngs(0))
@@ -191,6 +220,13 @@ class Nnx(Framework):
 
 
 class Mlx(Framework):
+    bare = True
+
+    def with_epsilon(self, model: Any, eps: float) -> None:
+        for module in model.modules():
+            if hasattr(module, "eps"):
+                module.eps = eps
+
     def make(self, name: str, seed: int) -> Any:
         model = mlx_networks.NETWORKS[name]()
         rng = np.random.default_rng(seed)
