@@ -7,6 +7,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from shapeinspect.dims import Dim
@@ -29,6 +30,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+@lru_cache(4096)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
 def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
     """Write a formula in mathematical notation, with names replaced by the given numbers.
 
@@ -45,7 +51,7 @@ def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
         >>> write("(n - 1)*s + k", {"n": 7, "s": 2, "k": -1})
         '(7 − 1)·2 + (−1)'
     """
-    return _write(ast.parse(text, mode="eval").body, values or {})[0]
+    return _write(_parsed(text), values or {})[0]
 
 
 def worth(text: str, values: Mapping[str, Any]) -> Any:
@@ -62,7 +68,7 @@ def worth(text: str, values: Mapping[str, Any]) -> Any:
         >>> worth("floor((n - k) / s) + 1", {"n": 7, "k": 2, "s": 2})
         3
     """
-    result = _worth(ast.parse(text, mode="eval").body, values)
+    result = _worth(_parsed(text), values)
     return int(result) if result == int(result) else result
 
 

@@ -72,6 +72,7 @@ class _Content:
         self._graph = Graph(model)
         self._fields = Fields(self._graph)
         self._texts: dict[str, int] = {}
+        self._known: dict[str, int] = {}  # the same before it was made fit to print
         self._places: dict[object, Placed] = {}
         self._shapes: dict[str, int] = {}
         self._drawn: list[Any] = []
@@ -111,7 +112,10 @@ class _Content:
 
     def _text(self, text: str) -> int:
         """Return the index of a text; every text of the page but its few headings comes through here."""
-        return self._texts.setdefault(printable(text, _LONGEST), len(self._texts))
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self._texts.setdefault(printable(text, _LONGEST), len(self._texts))
+        return known
 
     def _box(self, box: Box, face: Face) -> list[Any]:
         """Return a box as a list, its fields in the order that the page's code names at its top."""

@@ -25,10 +25,8 @@ _ARGUMENTS = (
 
 def _chromium() -> str:
     """Return the path of a Chromium: without one the tests fail in CI, and are skipped elsewhere."""
-    named = os.environ.get("SHAPEINSPECT_CHROMIUM")
-    found = named or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    paths = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    found = os.environ.get("SHAPEINSPECT_CHROMIUM") or next(filter(None, paths), None)
     if found is None:
         text = "no chromium is on PATH, and SHAPEINSPECT_CHROMIUM names none: the page cannot be looked at"
         (pytest.fail if "CI" in os.environ else pytest.skip)(text)

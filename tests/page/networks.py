@@ -26,6 +26,7 @@ class Network:
 
     def __init__(self, *inputs: tuple[str, tuple[int, ...]]) -> None:
         self.layers: list[Layer] = []
+        self.paths: set[str] = set()
         self.calls: list[Call] = []
         self.values = {name: Value(name, shape, "float32", _AXES[: len(shape)]) for name, shape in inputs}
         self.inputs = tuple(self.values)
@@ -34,13 +35,15 @@ class Network:
         self, path: str, kind: str, native: str, reads: Sequence[str], shape: tuple[int, ...], **rest: object
     ) -> str:
         weights = rest.pop("weights", ())
-        known = any(layer.path == path for layer in self.layers)
+        known = path in self.paths
         parts = tuple(path.split("."))
         for depth in range(1, len(parts)):
             outer = ".".join(parts[:depth])
-            if all(layer.path != outer for layer in self.layers):
+            if outer not in self.paths:
+                self.paths.add(outer)
                 self.layers.append(Layer(outer, "module", "Block", parts[:depth]))
         if not known:
+            self.paths.add(path)
             self.layers.append(Layer(path, kind, native, parts, Frozen(rest), tuple(weights)))  # type: ignore[arg-type]  # what the tests give
         name = f"v{len(self.values)}"
         self.values[name] = Value(name, shape, "float32", _AXES[: len(shape)])

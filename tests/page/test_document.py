@@ -161,8 +161,9 @@ def test_a_column_of_ones_own_is_read_from_json_and_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "error"),
     [
-        ("a.json", "[1, 2]", UsageError), ("a.json", "{", UnreadableFileError), ("a.json", '{"conv1": [1]}', UsageError),
-        ("a.json", '{"other": 1}', UsageError), ("a.csv", "conv1\n", UsageError), ("a.csv", "", UsageError),
+        ("a.json", "[1, 2]", UsageError), ("a.json", "{", UnreadableFileError),
+        ("a.json", '{"conv1": [1]}', UsageError), ("a.json", '{"other": 1}', UsageError),
+        ("a.csv", "conv1\n", UsageError), ("a.csv", "", UsageError),
     ],
 )  # fmt: skip
 def test_a_file_that_holds_no_column_is_refused(
