@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import (
-    Format,
     Inputs,
-    Model,
     Signature,
     Traceback,
     check_format,
     input_specs,
     signed,
 )
+from shapeinspect.errors import ShapeInspectError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from shapeinspect.api.debugging import Fit
-    from shapeinspect.check import Failure, Spec
-    from shapeinspect.sources.source import Source
+    from shapeinspect.api.checking import Checked
+    from shapeinspect.check import Spec
 
 #: The version of ``shapeinspect/schema/check.schema.json``.
 SCHEMA = 1
 
 
 def run(
-    model: Model,
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL",
+            help="A saved model's path, or package.module:attribute of a live one. Several may be named.",
+            show_default=False,
+        ),
+    ],
     inputs: Inputs = None,
     signature: Signature = None,
     spec: Annotated[
@@ -43,7 +48,9 @@ def run(
             show_default=False,
         ),
     ] = None,
-    format: Format = "table",  # noqa: A002  # the option's name
+    format: Annotated[  # noqa: A002  # the option's name
+        str, typer.Option("--format", "-f", help="table, json, github, sarif, junit or markdown.")
+    ] = "table",
     traceback: Traceback = False,
 ) -> None:
     """Check a model's shapes without running it: exit 0 if they fit, else explain what does not and exit 1.
@@ -51,64 +58,55 @@ def run(
     With a specification, check its assertions on the model as well.
     """
     del traceback  # main() has read it
-    check_format(format)
-    from shapeinspect.api.report import locate
+    check_format(format, "table", "json", "github", "sarif", "junit", "markdown")
     from shapeinspect.check import load
-    from shapeinspect.sources.source import with_inputs
 
     asked = load(spec) if spec is not None else None
-    given = input_specs(inputs or (list(asked.inputs) if asked is not None else None))
-    from shapeinspect.api.debugging import fits
-    from shapeinspect.mismatch import contradicting, describe, fitting, to_dict
-
-    source = locate(signed(model, signature))
-    # Weights without a graph have no calls to check, but assertions on them are possible.
-    result = fits(source, given, graph=asked is None)
-    walked = result.read is None or bool(result.read.calls)
-    faults = [note for note in result.read.notes if note.fault] if result.read is not None else []
-    failures = _failures(asked, result, with_inputs(source, given)) if asked is not None else ()
+    given = inputs or (list(asked.inputs) if asked is not None else None)
+    # One model in a form for people: its error is the command's.
+    alone = len(models) == 1 and format in ("table", "json")
+    checked = [_checked(model, given, signature, asked, alone=alone) for model in models]
     if format == "json":
-        data: dict[str, Any] = {"schema": SCHEMA, **(to_dict(result.diagnosis) if walked else {"fits": None})}
-        if faults:
-            data["fits"] = False
-            data["faults"] = [{"layer": note.about, "text": note.text} for note in faults]
-        if asked is not None:
-            data["failures"] = None if failures is None else [_plain(failure) for failure in failures]
-        output.write_json(data)
+        output.write_json(_data(checked))
+    elif format == "table":
+        output.write([((line, ""),) for line in _lines(checked)])
     else:
-        texts = [describe(result.diagnosis)] if result.diagnosis is not None else []
-        if walked and result.diagnosis is None and not faults:
-            texts.append(fitting(result.model, result.unchecked))
-        if faults and result.read is not None:
-            texts.append(contradicting(result.read.source, faults))
-        if asked is not None:
-            texts.append(_verdict(failures, asked))
-        output.write([((line, ""),) for text in texts for line in text.split("\n")])
-    if result.diagnosis is not None or failures or faults:
-        raise typer.Exit(1)
+        from shapeinspect.api.check_forms import FORMS
+
+        output.write_text(output.joined(FORMS[format](checked)))
+    code = max(answer.exit_code for answer in checked)
+    if code:
+        raise typer.Exit(code)
 
 
-def _failures(asked: Spec, result: Fit, request: Source) -> tuple[Failure, ...] | None:
-    """Check the model against a specification; None where its input was refused."""
-    from shapeinspect.api.report import analyze
+def _checked(
+    model: str, inputs: list[str] | None, signature: str | None, asked: Spec | None, *, alone: bool
+) -> Checked:
+    from shapeinspect.api.checking import check_model, failed
+    from shapeinspect.api.report import locate
 
-    if result.read is not None:
-        return asked.failures(analyze(result.read, request).model)
-    return asked.failures(result.model) if result.diagnosis is None else None
-
-
-def _verdict(failures: Sequence[Failure] | None, asked: Spec) -> str:
-    if failures is None:
-        return "the expectations were not checked: the model refuses its input"
-    from shapeinspect.check import verdict
-
-    return verdict(failures, len(asked.lines))
+    try:
+        return check_model(locate(signed(model, signature)), input_specs(inputs), asked)
+    except ShapeInspectError as error:
+        if alone:
+            raise
+        return failed(model, error)
 
 
-def _plain(failure: Failure) -> dict[str, Any]:
-    return {
-        "line": failure.line,
-        "about": failure.about or None,
-        "problem": failure.problem,
-        "call": failure.call or None,
-    }
+def _data(checked: Sequence[Checked]) -> dict[str, object]:
+    if len(checked) == 1:
+        return {"schema": SCHEMA, **checked[0].data}
+    return {"schema": SCHEMA, "models": [{"source": answer.source, **answer.data} for answer in checked]}
+
+
+def _lines(checked: Sequence[Checked]) -> Iterator[str]:
+    if len(checked) == 1:
+        yield from checked[0].text.split("\n")
+        return
+    from shapeinspect.api.check_forms import together
+
+    for answer in checked:
+        yield answer.source
+        yield from (f"  {line}".rstrip() for line in answer.text.split("\n"))
+        yield ""
+    yield together(checked)
