@@ -67,3 +67,8 @@ _ROWS = (
 
 #: Every type that files may hold, by its code.
 BLOCKS: dict[int, Block] = {code: Block(dtype, values, nbytes) for code, dtype, values, nbytes in _ROWS}
+
+#: The one whose block ggml itself writes with two numbers of 16 bits, where its package of Python has two
+#: of 32. The distance to the next tensor tells which of them wrote a file.
+#: Source: ``block_q8_1`` in ``ggml/src/ggml-common.h``; ``GGML_QUANT_SIZES`` in ``gguf/constants.py``.
+NARROW: dict[int, Block] = {9: Block("Q8_1", 32, 2 + 2 + 32)}

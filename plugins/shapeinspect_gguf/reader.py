@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
 from struct import Struct, calcsize
 from typing import TypeAlias, TypeVar
 
 from shapeinspect.binary.cursor import Cursor
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
-from shapeinspect_gguf.blocks import BLOCKS, Block
+from shapeinspect_gguf.blocks import BLOCKS, NARROW, Block
 
 _STRING, _ARRAY = 8, 9
 #: The value types of metadata, by their code: how ``struct`` spells them.
@@ -139,7 +141,12 @@ def read_header(source: Source) -> Header:
         alignment = _alignment(cursor, metadata)
         entries = _unique(cursor, tensors, "tensor name", _entry)
         start = cursor.position + -cursor.position % alignment
-        located = tuple(_locate(entry, start, alignment, cursor) for entry in entries.values())
+        starts = sorted({entry.offset for entry in entries.values()} | {cursor.end - start})
+        rooms = dict(pairwise(starts))
+        located = tuple(
+            _locate(entry, start, alignment, cursor, rooms.get(entry.offset, entry.offset))
+            for entry in entries.values()
+        )
         _check_apart(located, source)
         return Header(version, cursor.order, metadata, located)
 
@@ -267,19 +274,20 @@ def _entry(cursor: Cursor, name: str) -> _Entry:
     return _Entry(name, shape, code, offset)
 
 
-def _locate(entry: _Entry, start: int, alignment: int, cursor: Cursor) -> Tensor:
+def _locate(entry: _Entry, start: int, alignment: int, cursor: Cursor, end: int) -> Tensor:
     what = f"tensor {entry.name!r}"
     block = BLOCKS.get(entry.code)
     nbytes = None
     if block is not None:
-        nbytes = block.nbytes
         row = entry.shape[-1] if entry.shape else 1
         if row % block.values:
             raise cursor.refuse(
                 f"{what} has rows of {row:,} values, not a multiple of its block of {block.values}"
             )
-        for length in (*entry.shape[:-1], row // block.values):
-            nbytes *= length
+        count = prod((*entry.shape[:-1], row // block.values))
+        if entry.code in NARROW and count * block.nbytes > end - entry.offset:
+            block = NARROW[entry.code]
+        nbytes = count * block.nbytes
     if entry.offset % alignment:
         raise cursor.refuse(f"{what} begins at {entry.offset:,}, not a multiple of {alignment}")
     if start + entry.offset + (nbytes or 0) > cursor.end:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -73,15 +74,20 @@ class NumpyAdapter(Adapter):
 
 
 def _layers(weights: Sequence[Weight]) -> tuple[Layer, ...]:
-    from shapeinspect.layout.bare import groups, judge, layer
+    from shapeinspect.layout.bare import counters_aside, groups, judge, layer
 
     # Names are paths with slashes, or with dots; one that has both is a path with slashes.
     separator = "/" if any("/" in weight.name for weight in weights) else "."
-    grouped = groups(weights, separator)
+    grouped = groups([_texts_aside(counters_aside(weight)) for weight in weights], separator)
     root = "" if any(group.path == _ROOT for group in grouped) else _ROOT
     return tuple(
         layer(group, judge(group.shapes, (), lambda *_: None), path=group.path or root) for group in grouped
     )
+
+
+def _texts_aside(weight: Weight) -> Weight:
+    text = (weight.dtype or "").startswith(("str", "bytes", "object", "datetime", "timedelta"))
+    return replace(weight, buffer=True, trainable=False) if text else weight
 
 
 def _notes(weights: Sequence[Weight], others: int, named: Sequence[str]) -> tuple[Note, ...]:

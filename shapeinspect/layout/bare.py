@@ -111,6 +111,26 @@ class Group:
         return {role: weight.shape for role, weight in self.weights.items()}
 
 
+def counters_aside(weight: Weight) -> Weight:
+    """Return an array that no optimizer changes as a buffer: a counter, an index, a mask or a key.
+
+    Narrower integers may be a quantized weight; as one number they are a counter, too.
+
+    Args:
+        weight: the array.
+
+    Example:
+        >>> stored = [("steps", (), "int32"), ("ids", (7,), "int64"), ("codes", (3, 5), "int8")]
+        >>> [counters_aside(Weight(name, name, shape, dtype)).buffer for name, shape, dtype in stored]
+        [True, True, False]
+    """
+    dtype = weight.dtype or ""
+    wide = dtype in ("int64", "uint64", "bool") or (dtype == "uint32" and len(weight.shape) < 2)
+    if (wide or (not weight.shape and dtype.startswith(("int", "uint")))) and not weight.buffer:
+        return replace(weight, buffer=True, trainable=False)
+    return weight
+
+
 def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str] = ()) -> list[Group]:
     """Group weights by the prefixes of their names, in the order in which each first appears.
 

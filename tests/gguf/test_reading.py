@@ -54,6 +54,31 @@ def test_every_type_is_listed_as_ggml_lists_it(every_type: Path) -> None:
     assert len(ours) == len(TYPES)
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_a_block_of_q8_1_has_the_size_that_the_file_has_room_for(tmp_path: Path, last: bool) -> None:
+    """ggml's own block has 36 bytes, that of its Python package 40."""
+    path = tmp_path / "blocks.gguf"
+    names = ["blk.0.ffn_up.weight", "output_norm.weight"]
+    writer = gguf.GGUFWriter(path, "llama")
+    for name in reversed(names) if last else names:
+        if name == names[0]:
+            writer.add_tensor_info(
+                name, (7, 3 * 64), np.dtype("int8"), 7 * 6 * 36, gguf.GGMLQuantizationType.Q8_1
+            )
+        else:
+            writer.add_tensor_info(name, (5,), np.dtype("float32"), 20)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    with path.open("ab") as file:
+        parts = [bytes(20), bytes(7 * 6 * 36)] if last else [bytes(7 * 6 * 36), bytes(20)]
+        file.write(bytes(-file.tell() % 32))
+        for part in parts:
+            file.write(part + bytes(-len(part) % 32))
+    found = {tensor.name: (tensor.shape, tensor.nbytes) for tensor in read_header(from_path(path)).tensors}
+    assert found == {names[0]: ((7, 3 * 64), 7 * 6 * 36), names[1]: ((5,), 20)}
+
+
 def test_sizes_are_those_of_the_values_not_of_the_bytes(every_type: Path) -> None:
     weights = {weight.name: weight for layer in _read(every_type).layers for weight in layer.weights}
     for tensor in gguf.GGUFReader(every_type).tensors:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from shapeinspect import infer
+from shapeinspect import infer, inspect
 from shapeinspect.dims import symbol
 from shapeinspect.sources import source
 from shapeinspect_keras.adapters.files import ADAPTER
@@ -442,3 +443,25 @@ def test_every_state_of_a_stack_of_cells_is_an_output(keras, read, tmp_path, cel
     keras.Model(start, layer(start)).save(tmp_path / "m.keras")
     [(_, outputs)] = calls_of(read(tmp_path / "m.keras"), "stack")
     assert outputs == ((N, 11, 5), *[(N, 5)] * states)
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_whether_a_custom_class_trains_a_weight_is_not_claimed(ending: str, tmp_path: Path) -> None:
+    """Keras counts masks and counters as parameters; a file does not say which of them are trained."""
+    import keras
+
+    class Masked(keras.layers.Layer):
+        def build(self, shape: tuple[int, ...]) -> None:
+            self.kernel = self.add_weight(shape=(shape[-1], 5), name="kernel")
+            options = {"initializer": "zeros", "trainable": False}
+            self.mask = self.add_weight(shape=(shape[-1], 5), dtype="bool", name="mask", **options)
+            self.steps = self.add_weight(shape=(3,), dtype="int32", name="steps", **options)
+
+        def call(self, x: Any) -> Any:
+            return x @ self.kernel
+
+    network = keras.Sequential([keras.Input((4,)), Masked(), keras.layers.Dense(7)])
+    path = tmp_path / f"net.{ending}"
+    network.save(path)
+    totals = inspect(path).totals
+    assert (totals.params, totals.trainable) == (network.count_params(), None)

@@ -26,6 +26,8 @@ from shapeinspect_keras.vocabulary.quantized import folded
 _CODE = frozenset({"Lambda", "TFSMLayer", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer",
                    "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})  # fmt: skip
 _NAMED = 12
+#: The element types of counters, indices and masks.
+_COUNTING = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
 
 
 def read(source: Source) -> Model:
@@ -80,6 +82,12 @@ def _model(source: Source, contents: Contents) -> Model:
         tuple(notes),
         Frozen(contents.metadata),
     )
+
+
+def _trainable(stored: Stored, node: Node | None) -> bool | None:
+    """Tell whether an array is trained; of a class of the user's own, and of integers, no name tells that."""
+    proven = (node is None or node.own) and stored.dataset.dtype not in _COUNTING
+    return stored.trainable if proven or not stored.trainable else None
 
 
 def _notes(config: Node | None, graph: Graph, assigned: Assignment, backend: str | None) -> list[Note]:
@@ -229,7 +237,7 @@ class _Assembly:
             dataset.shape,
             dataset.dtype,
             dataset.nbytes,
-            False if frozen else stored.trainable,
+            False if frozen else _trainable(stored, node),
             layout,
             storage=dataset.path if stored.tied else None,
             values=hdf5.values(self.source, dataset),

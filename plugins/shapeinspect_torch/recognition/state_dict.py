@@ -7,7 +7,17 @@ from dataclasses import replace
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Note, Weight
-from shapeinspect.layout.bare import Bind, Evidence, Group, Verdict, groups, judge, layer, prove
+from shapeinspect.layout.bare import (
+    Bind,
+    Evidence,
+    Group,
+    Verdict,
+    counters_aside,
+    groups,
+    judge,
+    layer,
+    prove,
+)
 from shapeinspect_torch.quantized.declared import NOTHING, Declared
 from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
@@ -48,18 +58,10 @@ def layers_of(
         >>> layers_of([Weight("wte.weight", "", (3, 5))])[0][0].candidates
         ('linear', 'embedding')
     """
-    weight_groups = groups(map(_integers_aside, fold(weights, declared)), inner=INNER)
+    weight_groups = groups(map(counters_aside, fold(weights, declared)), inner=INNER)
     court = _Court(weight_groups, rows, binder)
     layers = tuple([court.layer(group) for group in weight_groups])
     return layers, (*_notes(layers), *_about_zero_points(layers, declared))
-
-
-def _integers_aside(weight: Weight) -> Weight:
-    # "Only Tensors of floating point and complex dtype can require gradients": positions, indices and
-    # masks are buffers. Narrower integers may be a quantized weight.
-    if weight.dtype in ("int64", "bool") and not weight.buffer:
-        return replace(weight, buffer=True, trainable=False)
-    return weight
 
 
 class _Court:
