@@ -13,6 +13,7 @@ a file that shrinks while it is read               refused; no memory map is use
 one read of more than 256 MiB                      refused, except for the data of a tensor     ``window``
 a stream whose names and shapes take over 256 MiB  refused                                      ``cursor``
 tensor data between names                          skipped, not read                            ``cursor``
+names of over 33,554,432 characters in all         refused                                      ``names``
 **JSON**
 a key twice                                        refused                                      ``json_text``
 another encoding than UTF-8                        refused                                      ``json_text``

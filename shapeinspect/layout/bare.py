@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from sys import intern
 from typing import TypeAlias
 
+from shapeinspect.binary.names import DEEPEST
 from shapeinspect.dims import Shape
 from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Frozen, Layer, Layout, Weight, changed
@@ -156,7 +157,7 @@ def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str]
         else:
             members[role] = weight
     return [
-        Group(path, tuple(map(intern, path.split(separator))) if path else (), members)
+        Group(path, tuple(map(intern, path.split(separator, DEEPEST - 1))) if path else (), members)
         for path, members in collected.items()
     ]
 

@@ -179,14 +179,19 @@ def shorten(root: Node) -> Node:
         >>> [node.name for node in shorten(build(Model("m", "f", "f", "a", layers))).walk()]
         ['', 'a/b/c']
     """
-    nodes = list(root.walk())
-    for node in reversed(nodes[1:]):
-        if node.layer is None and len(node.children) == 1:
-            only = node.children[0]
-            node.name = f"{node.name}{_separator(only)}{only.name}"
-            node.count *= only.count
-            node.layer, node.calls, node.children = only.layer, only.calls, only.children
-            node.signature = only.signature
+    stack = list(root.children)
+    while stack:
+        node = last = stack.pop()
+        names = [node.name]
+        while last.layer is None and len(last.children) == 1:
+            last = last.children[0]
+            names.append(last.name)
+            node.count *= last.count
+        if last is not node:
+            node.name = _separator(last).join(names)
+            node.layer, node.calls, node.children = last.layer, last.calls, last.children
+            node.signature = last.signature
+        stack.extend(node.children)
     return root
 
 

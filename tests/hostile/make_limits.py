@@ -265,6 +265,25 @@ def deep(number: int) -> str:
     return ".".join("abcdefgh"[number >> place % 12 & 7] for place in range(250)) + f".{number}"
 
 
+def longest(number: int) -> str:
+    """A name of 2,000 parts."""
+    return ".".join("abcdefgh"[number >> place % 18 & 7] for place in range(1990)) + f".{number}"
+
+
+def keys(names: list[str]) -> list[str]:
+    """Names of a checkpoint's variables, in order."""
+    return sorted(name.replace(".", "/") for name in names)
+
+
+def variables(names: list[str]) -> bytes:
+    return index(*((0, name.encode(), VARIABLE) for name in keys(names)), block_of=400)
+
+
+def torch_of(names: list[str]) -> dict[str, bytes]:
+    entries = b"".join(text(name) + TENSOR for name in names)
+    return {"m/data.pkl": b"\x80\x02}(" + entries + b"u.", "m/version": b"3\n", "m/data/0": bytes(60)}
+
+
 def tensors(names: list[str]) -> bytes:
     return safetensors(
         {name: entry([3, 5], 60 * n, 60 * n + 60) for n, name in enumerate(names)}, bytes(60 * len(names))
@@ -309,6 +328,16 @@ SIMPLE = {
     "safetensors: names of 250 parts": replace(
         once("m.safetensors", lambda: tensors([deep(n) for n in range(3000)]), "750,000 containers",
              Read({deep(n): (3, 5) for n in range(3000)}), 4), forms=("table", "json")),
+    "safetensors: names longer than any model's": once(
+        "m.safetensors", lambda: tensors([f"{'a.' * 1990}{n}" for n in range(8800)]), "memory",
+        Refused("characters in all")),
+    "torch: names longer than any model's": once(
+        "m.pt", lambda: packed(torch_of([f"{'a.' * 1990}{n}" for n in range(8800)])), "memory",
+        Refused("characters in all")),
+    "tensorflow: names of 2,000 parts": replace(
+        once("ck.index", lambda: variables([longest(n) for n in range(2000)]), "a sum of squares, memory",
+             Read(dict.fromkeys(keys([longest(n) for n in range(2000)]), (3, 5))), 4),
+        forms=("table", "json")),
     "gguf: more tensors than any model has": once(
         "m.gguf", lambda: Gguf().head(200_001, 0).pad(24 * 200_001), "a loop",
         Refused("claims 200,001 tensors")),

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
+from shapeinspect.binary.names import DEEPEST
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note
@@ -238,15 +239,23 @@ def _in_order(entries: list[Entry], graph: _Graph | None) -> list[Entry]:
     return sorted(entries, key=lambda entry: positions.get(entry.key, len(positions)))
 
 
+def _parts(name: str) -> tuple[str, ...]:
+    """Split a name; what is the deepest of a very long one, and still its own, stays together."""
+    parts = name.split("/")
+    if len(parts) > DEEPEST:
+        parts[DEEPEST - 2 : -1] = ["/".join(parts[DEEPEST - 2 : -1])]
+    return tuple(parts)
+
+
 def _names(entries: Sequence[Entry], graph: _Graph | None) -> dict[str, tuple[tuple[str, ...], str]]:
     """Assign each variable its layer's path and its role, in the order of the layers."""
     named = graph[0] if graph is not None else {}
     full = [named[entry.key].full_name for entry in entries if entry.key in named]
     if len(full) == len(entries) == len(set(full)) and all("/" in name.strip("/") for name in full):
-        parts = {entry.key: tuple(named[entry.key].full_name.split("/")) for entry in entries}
+        parts = {entry.key: _parts(named[entry.key].full_name) for entry in entries}
     else:
         parts = {
-            entry.key: named[entry.key].path if entry.key in named else tuple(_plain(entry.key).split("/"))
+            entry.key: named[entry.key].path if entry.key in named else _parts(_plain(entry.key))
             for entry in entries
         }
     return {key: (part[:-1], part[-1] if part else key) for key, part in parts.items()}

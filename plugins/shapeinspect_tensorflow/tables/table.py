@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeinspect.binary.names import MOST
 from shapeinspect.binary.protobuf import Budget, varint
 from shapeinspect.binary.window import Window
 from shapeinspect_tensorflow.tables import snappy
@@ -22,7 +23,7 @@ _MAX_BLOCK = 16 << 20
 _MAX_ENTRIES = 2_000_000
 #: The most bytes of one key, and of all, also for each byte of the file: they share prefixes, so a small file
 #: could expand to very many. TensorFlow's own expand to three times the file.
-_MAX_KEY, _MAX_KEYS, _KEYS_AT_LEAST, _KEYS_A_BYTE = 4096, 128 << 20, 4 << 20, 8
+_MAX_KEY, _KEYS_AT_LEAST, _KEYS_A_BYTE = 4096, 4 << 20, 8
 #: The index of 200,000 variables has about 10 MiB.
 _MAX_INFLATED = 256 << 20
 
@@ -58,7 +59,7 @@ def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
     _, _, position = _handle(window, footer, 0, footer_start)
     offset, size, _ = _handle(window, footer, position, footer_start)
     count = Budget(window, "entries", _MAX_ENTRIES)
-    keys = Budget(window, "bytes of names", min(_KEYS_AT_LEAST + _KEYS_A_BYTE * window.size, _MAX_KEYS))
+    keys = Budget(window, "bytes of names", min(_KEYS_AT_LEAST + _KEYS_A_BYTE * window.size, MOST))
     inflated = Budget(window, "bytes in compressed blocks", _MAX_INFLATED)
     last_end, last = 0, b""
     for _, handle in _block(window, offset, size, keys, inflated):

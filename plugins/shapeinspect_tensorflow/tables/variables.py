@@ -17,7 +17,7 @@ from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 _FROZEN = frozenset({"moving_mean", "moving_variance"})
 #: The state of a random number generator, a variable that Keras does not count.
 _STATE = "seed_generator_state"
-_NUMBER = re.compile(r"(\d+)")
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Variable:
     values: Callable[[], Any] | None = None
 
 
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+def natural(text: str) -> str:
     """Return a key that sorts numbers in names by value.
 
     Args:
@@ -59,10 +59,13 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
         >>> sorted(["layer-10", "layer-9"], key=natural)
         ['layer-9', 'layer-10']
     """
-    return tuple(
-        (1, int(part), "") if part.isdecimal() and len(part) < 19 else (0, 0, part)
-        for part in _NUMBER.split(text)
-    )
+    return _NUMBER.sub(_by_value, text)
+
+
+def _by_value(found: re.Match[str]) -> str:
+    # Before every other character, and by its length first: shorter ones are smaller.
+    digits = found[0].lstrip("0")
+    return f"\0{chr(len(digits))}{digits}"
 
 
 def layers(variables: Iterable[Variable]) -> tuple[Layer, ...]:

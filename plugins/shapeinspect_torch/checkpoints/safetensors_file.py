@@ -14,6 +14,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from shapeinspect.binary import json_text
+from shapeinspect.binary.names import Names
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.sources.source import Source
@@ -199,6 +200,9 @@ class _Header:
         metadata = self._entries.pop("__metadata__", None) or {}
         if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
             self._fail("its metadata does not map strings to strings")
+        names = Names(self._source.label)
+        for name in self._entries:
+            names.count(name)
         spans = [(*self._span(name, entry), name) for name, entry in self._entries.items()]
         position = 0
         for start, end, name in sorted(spans):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from shapeinspect.binary.names import Names
 from shapeinspect.binary.pickles.records import Node, Reduce, spelled
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Quantization, Weight
@@ -67,6 +68,7 @@ class Budget:
     def __init__(self, label: str, size: int) -> None:
         self._label = label
         self._left = _FREE_ROWS + size // _BYTES_A_ROW
+        self._names = Names(label)
 
     def spend(self, name: str, depth: int) -> None:
         """Count one row.
@@ -85,6 +87,7 @@ class Budget:
             raise UnreadableFileError(self._label, f"its entries are nested deeper than {MAX_DEPTH}")
         if len(name) > MAX_NAME:
             raise UnreadableFileError(self._label, f"a name in it has more than {MAX_NAME:,} characters")
+        self._names.count(name)
 
 
 def collect(
