@@ -34,9 +34,9 @@ def own_edits(
     """
     for place, one in enumerate(() if diagnosis is None else diagnosis.fixes):
         for file, edit in (*_code(one, files), *_settings(one, files, places)):
-            fix = one.fix
-            suggestion = Suggestion(file.path, (edit,), 0.05 + 0.05 * place, fix.cause, alters=fix.alters)
-            yield suggested(file, suggestion)
+            cause = one.fix.cause if place else ""  # that of the first is the diagnosis's, if it is any
+            alters, rank = one.fix.alters, 0.05 + 0.05 * place
+            yield suggested(file, Suggestion(file.path, (edit,), rank, cause, alters=alters))
 
 
 def _code(one: Tried, files: Sequence[File]) -> Iterator[tuple[File, Replacement]]:

@@ -61,6 +61,8 @@ _CALLS = re.compile(
 _FEW = 6
 #: Sentences on what is wrong.
 _REASONS = 4
+#: The rank below which there is evidence for a change.
+_SURE = -0.1
 #: A change that stands further behind comes after a fix that the debugger has run.
 _NEAR = 5
 
@@ -485,7 +487,7 @@ def _other_place(
     error: BaseException, found: Sequence[Repair], folder: str, words: EditWords
 ) -> tuple[str, ...]:
     """Say what is written at another place that may as well be the wrong one; nothing where there is none."""
-    if found[0].why:  # there is evidence for the first
+    if found[0].why or found[0].rank < _SURE:  # there is evidence for the first
         return ()
     first = {(one.file, one.line) for one in found[0].written}
     for other in found[1:]:

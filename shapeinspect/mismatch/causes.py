@@ -9,6 +9,7 @@ CAUSES: dict[str, str] = {
     "attention-heads": "the embedding size is not divisible by the number of heads",
     "axis": "an operation works along another axis than the rest of the program expects",
     "axis-outside": "an axis is named that the input does not have",
+    "axis-order": "the new order does not name each axis of the input once",
     "baked": "the model was exported with a fixed length, and another one is fed",
     "baked-code": "a length became a fixed number when the model was exported, and another one is fed",
     "batch-first": "batch and time are in the other order than the layer expects",

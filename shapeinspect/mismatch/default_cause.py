@@ -58,15 +58,21 @@ _OF_KINDS = {
 _AXES = re.compile(r"(\d+) axes")
 #: How the rules say that there is no such axis.
 _TOO_FEW = re.compile(r"more than \d+ axes")
+#: How they say that a new order is none.
+_ORDER = re.compile(r"(\d+) axes, each once")
 
 
-def no_such_axis(problem: Problem) -> str:
-    """Return the cause of an operation along an axis that its input does not have; empty for another.
+def named_axes(problem: Problem) -> str:
+    """Return the cause of an operation whose axes are none of its input's, or one twice; empty for another.
 
     Args:
         problem: what does not fit.
     """
-    return "axis-outside" if _TOO_FEW.fullmatch(problem.expected or "") else ""
+    if _TOO_FEW.fullmatch(problem.expected or ""):
+        return "axis-outside"
+    order = _ORDER.fullmatch(problem.expected or "")
+    shape = problem.shapes[0] if problem.shapes else None
+    return "axis-order" if order and shape is not None and len(shape) == int(order[1]) else ""
 
 
 def default_cause(failure: Failure, problem: Problem) -> str:
@@ -94,8 +100,8 @@ def _by_loss(failure: Failure, problem: Problem) -> str:
 
 def _by_shapes(failure: Failure, problem: Problem) -> str:
     layer, shapes = failure.layer, problem.shapes
-    if no_such_axis(problem):
-        return no_such_axis(problem)
+    if named_axes(problem):
+        return named_axes(problem)
     if misfit(layer) is not None:
         return "kernel"
     if unfit(failure) or (wanted_states(layer, shapes) and problem.demand is None):

@@ -23,6 +23,8 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 _ORDERED = frozenset(
     {"range", "print", "isinstance", "super", "zip", "format", "setattr", "getattr", "Sequential"}
 )
+#: Two sizes that differ are hardly both given to one layer by chance.
+_BOTH = -0.12
 #: A layer that is made and never called is hardly meant so.
 _NEVER = -0.1
 #: A class with more layers that are never called is not meant to call them.
@@ -109,6 +111,8 @@ def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]
                 continue
             if type(one[0]) is int:  # the sizes that differ, in each other's place
                 rank = 0.7 if frozenset((one[0], other[0])) in differing else 2.2
+                if rank < 1 and isinstance(node, ast.Call) and callee_of(node)[:1].isupper():
+                    rank = _BOTH  # a layer that is made of just these two
             else:
                 rank = 1.3
             first, second = trace.span(a), trace.span(b)

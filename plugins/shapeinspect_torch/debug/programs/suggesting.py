@@ -45,6 +45,7 @@ from shapeinspect_torch.debug.programs.indices import outside
 from shapeinspect_torch.debug.programs.tensors import (
     at_their_source,
     renamed,
+    reordered,
     same_names,
     unwrapped,
     without_argument,
@@ -129,6 +130,7 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
     running = [*_running(trace, steps, edits)]
     yield from running
     yield from at_their_source(trace, steps, [one for one in running if one.rank != REFUSED])
+    yield from reordered(trace, steps)
     yield from products(trace, along, pairs)
     yield from kept_samples(trace, pairs)
     yield from brothers(trace, along)

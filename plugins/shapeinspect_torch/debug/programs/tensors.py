@@ -248,6 +248,27 @@ def _other_axis(trace: Trace, node: ast.Call, near: float) -> Iterator[Suggestio
                 yield replaced(trace.span(one), str(axis), 1.05 + near + 0.05 * abs(axis - value))
 
 
+def reordered(trace: Trace, steps: Sequence[Step]) -> Iterator[Suggestion]:
+    """Yield new orders of axes that name each axis once, where the failing one names one of them twice.
+
+    Args:
+        trace: the script.
+        steps: the expressions that were running, the innermost first.
+    """
+    for node in (one for step in steps for one in ast.walk(step.node) if isinstance(one, ast.Call)):
+        if callee_of(node) != "permute" or not isinstance(node.func, ast.Attribute):
+            continue
+        rank = len(trace.shape(node.func.value) or ())
+        numbers = [_axis(one) for one in node.args]
+        if len(numbers) != rank or None in numbers:
+            continue
+        named = [one % rank for one in numbers if one is not None]
+        left = [axis for axis in range(rank) if axis not in named]
+        for one, axis in zip(node.args, named, strict=True):
+            if len(left) == 1 and named.count(axis) > 1:
+                yield replaced(trace.span(one), str(left[0]), 0.0)
+
+
 def _other_size(trace: Trace, node: ast.Subscript, near: float) -> Iterator[Suggestion]:
     """Yield ``x.shape[1]`` instead of ``x.shape[0]``."""
     value = _axis(node.slice)
