@@ -1,4 +1,4 @@
-"""Products and reshapes whose written lengths are none of the array's."""
+"""Products and reshapes whose written lengths are none of the array's, and joins of one array."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from shapeinspect.plugin_api.evidence.joins import lone_joins
 from shapeinspect.plugin_api.evidence.mixed_samples import kept_samples, mixed_samples
 from shapeinspect.plugin_api.evidence.products import products
 from shapeinspect.plugin_api.programs.copies import available
@@ -68,3 +69,10 @@ def test_each_of_its_lengths_is_solved_for_the_samples_that_there_are() -> None:
     found = sorted((one.rank, one.edits[0][2]) for one in kept_samples(traced(_RESHAPE), [(20, 10)]))
     assert [new for _, new in found] == ["20", "12", "8"]
     assert found[0][0] < 0 < found[1][0]
+
+
+def test_a_join_of_one_written_array_is_told_and_none_of_a_list_of_them() -> None:
+    rows = "import numpy as np" + chr(10) + "a, many = np.zeros((4, 7)), [np.ones((4, 9))]"
+    joins = ("np.concatenate((a,), axis=1)", "np.concatenate(many)", "np.concatenate([*many])")
+    said = [*lone_joins(traced(chr(10).join((rows, *joins))))]
+    assert said == ["concatenate at line 3 is given one array, a of (4, 7)"]

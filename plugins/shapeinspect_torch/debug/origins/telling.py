@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from shapeinspect.plugin_api.evidence.comments import contradicted
+from shapeinspect.plugin_api.evidence.joins import lone_joins
 from shapeinspect.plugin_api.evidence.left_out import left_out
 from shapeinspect.plugin_api.evidence.mixed_samples import mixed_samples
 from shapeinspect.plugin_api.evidence.unused import unused
@@ -87,7 +88,7 @@ def told(second: SecondRun) -> Story:
     """
     found, evidence, mixed = second.found, contradicted(second.trace), mixed_samples(second.trace)
     said = tuple(one.sentence for one in evidence[:1])
-    evidence = (*evidence, *mixed)
+    said, evidence = (*said, *[*lone_joins(second.trace)][:1]), (*evidence, *mixed)
     if found is None or not _of_loss(found):  # that of a loss is told by its calls
         said = (*said, *(one.sentence for one in mixed[:1]))
     if found is None:
