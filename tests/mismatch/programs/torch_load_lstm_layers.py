@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 LAYER = "Char"
-CAUSE = "state-dict"
+CAUSE = "other-settings"
 FIX = "model = Char(num_layers=2) instead of model = Char(num_layers=1)"
 REPAIR = (
     "model = Char(num_layers=1)",
