@@ -16,7 +16,7 @@ from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
 from shapeinspect.mismatch.graph_regions import region_of
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
 from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened, worded
-from shapeinspect.mismatch.recorded_doubts import doubted_calls
+from shapeinspect.mismatch.recorded_doubts import UNKNOWN_INDICES, as_far_as_known, doubted_calls
 from shapeinspect.mismatch.requirements import space_rank
 from shapeinspect.plugin_api.changes import (
     Change,
@@ -32,7 +32,7 @@ from shapeinspect.plugin_api.changes import (
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Contradiction, IndexOutside, UndeclaredShape
 from shapeinspect.plugin_api.regions import Place, Region
-from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
+from shapeinspect.plugin_api.rerun import COMPUTED, Failure, Recorded, Rerun
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import mismatch, show, unlike
 from shapeinspect.rules.shape_targets import TARGETS
@@ -226,8 +226,16 @@ class Walked(Rerun):
         Args:
             changes: the changes, as they were last given to ``attempt``.
         """
-        known = (*self._base, *changes) in self._confirmed
-        return self._recorded.confirmed if known else self._recorded.claim
+        if (*self._base, *changes) in self._confirmed:
+            return self._recorded.confirmed
+        claim = self._recorded.claim
+        if claim is not COMPUTED or self._failed is None:
+            return claim
+        if isinstance(self._recorded.fact, IndexOutside):
+            return UNKNOWN_INDICES
+        run = _Run({})
+        self._walk((*self._base, *changes), run)
+        return as_far_as_known(claim, self._model, self._failed, run.shapes)
 
     def insists(self) -> frozenset[Place]:
         """Return the axes whose length the model declares, where the framework insists on that."""

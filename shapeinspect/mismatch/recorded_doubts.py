@@ -1,14 +1,22 @@
-"""Which of our rules contradict the shapes that the framework itself computed and recorded."""
+"""What is in doubt of a recorded graph: rules that a framework contradicts, fixes behind unknown shapes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.doubts import DOUBT, STANDS, contradicts, is_recorded
 from shapeinspect.infer.settings import attributes_of, inputs_of
 from shapeinspect.ir import Model
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.rerun import Recorded
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import show
+
+#: No arithmetic of shapes knows the indices that other tables are asked for.
+UNKNOWN_INDICES = Claim(Level.UNTRIED, rest="this table takes the indices with it; what follows is not known")
 
 
 def doubted_calls(recorded: Recorded, model: Model) -> dict[int, str]:
@@ -46,3 +54,20 @@ def doubted_calls(recorded: Recorded, model: Model) -> dict[int, str]:
             stated = " and ".join(show(shape) for shape in wanted if shape is not None)
             doubts[index] = f"{DOUBT}: {how}; {STANDS}, {stated}"
     return doubts
+
+
+def as_far_as_known(claim: Claim, model: Model, first: int, shapes: Mapping[str, Shape | None]) -> Claim:
+    """Narrow what is claimed of a fix by arithmetic, where a layer's output is not known with it.
+
+    Args:
+        claim: the claim.
+        model: the graph.
+        first: the number of the call that had failed.
+        shapes: the shapes that a walk with the fix has computed.
+    """
+    kinds = {layer.path: layer.kind for layer in model.layers}
+    for call in model.calls[first:]:
+        counts = kinds.get(call.layer, "module") not in ("module", "input")
+        if counts and any(name and shapes.get(name) is None for name in call.outputs):
+            return replace(claim, rest=f'{claim.rest}; it is not known what "{call.layer}" makes')
+    return claim
