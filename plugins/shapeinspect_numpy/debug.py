@@ -16,7 +16,7 @@ from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
-from shapeinspect.plugin_api.user_code.source import UserSource, called_from, user_source
+from shapeinspect.plugin_api.user_code.source import UserSource, called_from, callee_of, user_source
 from shapeinspect.plugin_api.user_code.statement_edits import Dialect
 from shapeinspect.plugin_api.user_code.statement_runs import Arrays
 from shapeinspect.sources.source import Source
@@ -30,6 +30,7 @@ _OF_SHAPES = re.compile(
     r"|zero-dimensional arrays cannot be concatenated|axes don't match array|shape mismatch|einstein sum"
     r"|axis \d+ is out of bounds|arrays used as indices|is out of bounds for axis"
 )
+_NO_AXIS = re.compile(r"axis (-?\d+) is out of bounds for array of dimension (\d+)")
 _OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)")
 #: What functions and methods of NumPy do.
 _KINDS = {
@@ -63,7 +64,7 @@ class NumpyDebugger(Debugger):
             index, axis, size = (int(number) for number in far.groups())
             return _indexed(source, index, axis, size, str(error), where)
         statement = ArrayStatement(source, _arrays(), _DIALECT, _KINDS, "numpy", str(error), where)
-        return statement.explained()
+        return statement.explained() or _axis(source, str(error), where)
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep nothing; see ``shapeinspect.plugin_api.rerun.Debugger``."""
@@ -99,6 +100,20 @@ def _indexed(
     layer = Layer("setitem" if stored else "getitem", "index", "index")
     values = [Value(text, tuple(array.shape))] if known and array is not None else []
     return Rewriting(outside(layer, values, "numpy", message, where, fact))
+
+
+def _axis(source: UserSource, message: str, where: str | None) -> Rewriting | None:
+    """Explain an axis that an array does not have."""
+    found = _NO_AXIS.search(message)
+    if found is None:
+        return None
+    axis, rank = int(found[1]), int(found[2])
+    name = callee_of(source.failed) if source.failed is not None else ""
+    axes = f"an axis from 0 to {rank - 1}" if rank else "no axis: the array is a number"
+    fact = Explained("unknown", (axes,), (f"axis {axis}",))
+    return Rewriting(
+        outside(Layer(name or "axis", "unknown", "statement"), [], "numpy", message, where, fact)
+    )
 
 
 def _is_numpy(module: Any) -> bool:

@@ -27,6 +27,7 @@ from shapeinspect.plugin_api.isolation.confined import confined
 from shapeinspect.plugin_api.programs.copies import is_copy
 from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
+from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
 from shapeinspect.sources.source import Source, with_inputs
 
@@ -396,6 +397,7 @@ def _recover(error: BaseException, model: object | None) -> Rerun | None:
             for call in recovered if isinstance(recovered, Iterator) else (recovered,):
                 rerun = walk_again(call) if isinstance(call, Recorded) else call
                 if rerun is not None:
+                    rerun.second = rerun.second or _story(error)
                     return rerun
         except Exception as problem:  # noqa: BLE001  # another framework's debugger may know the error
             fault = fault or problem
@@ -406,6 +408,12 @@ def _recover(error: BaseException, model: object | None) -> Rerun | None:
     if fault is not None:
         raise fault
     return None
+
+
+def _story(error: BaseException) -> Callable[[], Story] | None:
+    """Return what tells where the sizes of a script come from, whichever framework it uses."""
+    stories = (debugger.story(error) for debugger in registry.debuggers())
+    return next((story for story in stories if story is not None), None)
 
 
 def add_diagnosis(error: BaseException, text: str, diagnosis: Diagnosis | None) -> None:

@@ -316,6 +316,17 @@ class Debugger(ABC):
         del error
         return None
 
+    def story(self, error: BaseException) -> Callable[[], Story] | None:
+        """Return what runs the script again, and tells where its sizes come from; None for nothing.
+
+        It is asked for a failure that another debugger has found and knows nothing more of.
+
+        Args:
+            error: the exception, with its traceback.
+        """
+        del error
+        return None
+
     @abstractmethod
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Examine a saved or live model before anything has failed.

@@ -26,7 +26,9 @@ from shapeinspect.trials.written import Written, shown
 _SECONDS = 40.0
 _WAIT = 45.0
 #: The processor time where the frameworks leave out what only takes time: as many trials take less.
-_HURRIED = 16.0
+_HURRIED = 24.0
+#: Of the user's time at least this share is left for trials, however long the frameworks took to start.
+_LEFT = 0.75
 #: At most so many trials.
 _TRIALS = 400
 #: What only gets further is followed where everything else stands so far behind it.
@@ -191,6 +193,7 @@ class Search:
         """Learn how the script fails where the frameworks leave out what only takes time."""
         state = self._states[0]
         result = trials.hurry(Order(None, {}, state.running({})), self._means.limit, self._late)
+        self._end = max(self._end, time.monotonic() + _LEFT * _WAIT)
         if result is not None:
             self._used += result.seconds
             known = state.wrong.running or tuple(Running(*frame) for frame in state.wrong.frames)

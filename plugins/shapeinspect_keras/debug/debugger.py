@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.ir import Frozen
@@ -159,6 +160,10 @@ class KerasDebugger(Debugger):
         if named is not None:
             yield named
 
+    def story(self, error: BaseException) -> Callable[[], Story] | None:
+        """Follow the lengths of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        return partial(_story, error)
+
     def unexplained(self, error: BaseException) -> Rerun | None:
         """Name the layer or statement and the sizes; see ``shapeinspect.plugin_api.rerun.Debugger``.
 
@@ -213,25 +218,26 @@ class KerasDebugger(Debugger):
 
 def _followed(item: Rerun | Recorded, error: BaseException) -> Any:
     """Let a failed call say where its sizes come from, by one more run of the script."""
-
-    def second() -> Story:
-        from shapeinspect.plugin_api.programs.program import Program
-        from shapeinspect_keras.debug.origins.telling import because, evidence
-        from shapeinspect_keras.debug.script.survey import is_the_same, survey
-
-        if Program.of(error, _PACKAGES) is None:
-            return Story()
-        found = survey(error)
-        if found is None or not is_the_same(found, error):
-            return Story()
-        written = evidence(found)
-        told = *(item.sentence for item in written if item.sentence), *because(found, error)
-        return Story(told, evidence=written)
-
     if isinstance(item, Recorded):
-        return replace(item, second=second)
-    item.second = second
+        return replace(item, second=partial(_story, error))
+    item.second = partial(_story, error)
     return item
+
+
+def _story(error: BaseException) -> Story:
+    """Say where the sizes of a script come from, by one more run of it."""
+    from shapeinspect.plugin_api.programs.program import Program
+    from shapeinspect_keras.debug.origins.telling import because, evidence
+    from shapeinspect_keras.debug.script.survey import is_the_same, survey
+
+    if Program.of(error, _PACKAGES) is None:
+        return Story()
+    found = survey(error)
+    if found is None or not is_the_same(found, error):
+        return Story()
+    written = evidence(found)
+    told = *(item.sentence for item in written if item.sentence), *because(found, error)
+    return Story(told, evidence=written)
 
 
 DEBUGGER = KerasDebugger()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType
@@ -16,6 +16,7 @@ from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.evidence.evidence import Evidence
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.frames import (
     Place,
@@ -72,6 +73,12 @@ class TorchDebugger(Debugger):
 
             rerun.second = story_of(error)
         return rerun
+
+    def story(self, error: BaseException) -> Callable[[], Story] | None:
+        """Follow the lengths of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_torch.debug.origins.telling import story_of
+
+        return story_of(error)
 
     def _recovered(self, error: BaseException, model: object | None) -> Rerun | None:
         loads = any(words in str(error) for words in _LOADING)

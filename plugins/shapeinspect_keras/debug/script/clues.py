@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 _SHAPE = re.compile(r"[(\[]((?:(?:\d+|None|\?)\s*,\s*)*(?:\d+|None|\?)?,?)[)\]]")
 _VALUE = re.compile(r"to have value (\d+), but received input with shape [(\[]([^)\]]*)")
-_TWO = re.compile(r"\b(?:are|has|have|got|dimensions?) (\d+) (?:and|vs\.?|!=) (\d+)")
-_TOTAL = re.compile(r"tensor with (\d+) values, but the requested shape (?:has|requires a multiple of) (\d+)")
+_TWO = re.compile(r"\b(?:are|has|have|got|[Dd]imensions?) (\d+) (?:and|vs\.?|!=) (\d+)")
+_TOTAL = re.compile(
+    r"tensor with (\d+) (?:values|elements),? (?:but the requested shape (?:has|requires a multiple of)"
+    r"|to shape \[[-\d, ?]*\] \() ?(\d+)"
+)
 _NDIM = re.compile(r"expected (?:min_|max_)?ndim=(\d+), found ndim=(\d+)")
 _RESHAPED = re.compile(r"input_shape=\(([\d, ]+)\), target_shape=\(([\d, ]+)\)")
 _PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[([\d,]+)\]")

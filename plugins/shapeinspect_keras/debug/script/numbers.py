@@ -18,7 +18,7 @@ _DATA = re.compile(
     r"default_rng|seed\w*|set_random_seed|choice|permutation|range)\b"
 )
 #: Calls that make arrays of computed sizes or values, which may be computed wrongly.
-_FILLED = frozenset({"zeros", "ones", "full", "arange", "linspace", "range"})
+FILLED = frozenset({"zeros", "ones", "full", "arange", "linspace", "range"})
 #: Arguments that are windows and strides.
 _WINDOWS = frozenset({"kernel_size", "strides", "pool_size", "dilation_rate"})
 #: Layers whose arguments behind the first are windows and strides.
@@ -156,7 +156,7 @@ def _penalty(scene: Scene, node: ast.AST) -> float | None:
         if isinstance(outer, ast.Call):
             function = scene.program.line(outer.func)
             data = _DATA.search(function.partition("(")[0])
-            if data is not None and (isinstance(node, ast.Constant) or data[2] not in _FILLED):
+            if data is not None and (isinstance(node, ast.Constant) or data[2] not in FILLED):
                 return None
             result += 0.3 * (data is not None)
             if _WINDOWED.match(callee_of(outer)) and (node in outer.args[1:] or not outer.args[:1]):

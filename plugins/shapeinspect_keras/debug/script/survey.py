@@ -14,6 +14,7 @@ from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script import (
     axes,
+    exact,
     feeds,
     flags,
     multiples,
@@ -35,8 +36,9 @@ _SECONDS = 10.0
 #: Where an exception keeps what its script's second run told.
 _MARK = "__shapeinspect_keras_survey__"
 _OPERATORS: tuple[Operator, ...] = (
-    *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS, *structure.OPERATORS,
-    *treatment.OPERATORS, *multiples.OPERATORS, *samples.OPERATORS, *sequences.OPERATORS,
+    *exact.OPERATORS, *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS,
+    *structure.OPERATORS, *treatment.OPERATORS, *multiples.OPERATORS, *samples.OPERATORS,
+    *sequences.OPERATORS,
 )  # fmt: skip
 
 

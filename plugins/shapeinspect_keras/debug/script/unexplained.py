@@ -56,7 +56,8 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     owner = owner_of(error) if told is None or not any(told.owner) else told.owner
     where = user_line(traceback_frames(error.__traceback__), packages)
     clues = clues_of([message]) if told is None else told.clues
-    if not (clues.shapes or clues.pairs or clues.ranks or clues.limits):
+    sizes = clues.shapes or clues.pairs or clues.ranks or clues.limits
+    if not sizes and (told is None or not told.operands):
         return None  # no size is told
     shapes: dict[str, Any] = {}
     if told is not None:

@@ -1,0 +1,190 @@
+"""Edits that a message itself asks for: an axis that is there, a count, a layer that joins, a loss."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.numbers import FILLED
+from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.names import RUNS
+
+#: What NumPy, TensorFlow and Keras say of an axis that an array does not have.
+_AXIS = (
+    re.compile(r"axis (?P<axis>-?\d+) is out of bounds for array of dimension (?P<rank>\d+)"),
+    re.compile(r"Invalid reduction dimension \(?(?P<axis>-?\d+)\)? for input with (?P<rank>\d+) dim"),
+    re.compile(r"Expected dimension in the range \[-(?P<rank>\d+), \d+\), but got (?P<axis>-?\d+)"),
+    re.compile(r"dim (?P<axis>-?\d+) not in the interval \[-?(?P<rank>\d+)"),
+)
+_COUNTS = re.compile(
+    r"cardinality is ambiguous.*?sizes: (?P<x>[\d, ]+)(?:\s*'y' sizes: (?P<y>[\d, ]+))?", re.S
+)
+_SEVERAL = re.compile(r"expects 1 input\(s\), but it received (\d+) input tensors")
+_RANKS = re.compile(r"target\.shape=\((?P<target>[\d, None]*)\), output\.shape=\((?P<output>[\d, None]*)\)")
+#: Losses that take targets like the outputs, and the one that takes indices; as classes and in words.
+_LIKE_OUTPUTS = {
+    "BinaryCrossentropy": "SparseCategoricalCrossentropy",
+    "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
+    "binary_crossentropy": "sparse_categorical_crossentropy",
+    "categorical_crossentropy": "sparse_categorical_crossentropy",
+}
+_OF_INDICES = {
+    "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
+    "sparse_categorical_crossentropy": "categorical_crossentropy",
+}
+#: Two sizes that are no further apart may differ by a term of a sum.
+_APART = 4
+#: What a message asks for comes first, though it changes the data or the loss.
+_FIRST = -19.0
+
+
+def axes_outside(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that take an axis which the array has.
+
+    Args:
+        scene: the failed run.
+    """
+    match = next(filter(None, (pattern.search(scene.message) for pattern in _AXIS)), None)
+    if match is None:
+        return
+    axis, rank = int(match["axis"]), int(match["rank"])
+    for node in scene.near:
+        outer = scene.program.parents.get(node)
+        named = isinstance(outer, ast.keyword) and outer.arg in AXIS_ARGUMENTS
+        if _number(node) != axis or not (named or (isinstance(outer, ast.Call) and node in outer.args[-1:])):
+            continue
+        why = f"axis {axis} is asked for at {scene.at(node)}, and the array has {rank} axes, 0 to {rank - 1}"
+        for place, new in enumerate((-1, *range(rank - 2, -1, -1))):
+            prior = 0.6 + 0.1 * place + scene.far(node)
+            yield Candidate((Replacement(node, str(new)),), prior, "", why, fact=not place)
+
+
+def _number(node: ast.AST) -> int | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = _number(node.operand)
+        return None if inner is None else -inner
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else None
+
+
+def counts(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of an array that is made for another number of samples than the others have.
+
+    Args:
+        scene: the failed run.
+    """
+    match = _COUNTS.search(scene.message)
+    if match is None:
+        return
+    told = [int(one) for one in re.findall(r"\d+", f"{match['x']}, {match['y'] or ''}")]
+    for node in scene.near:
+        outer = scene.program.parents.get(node)
+        call = scene.program.parents.get(outer) if outer is not None else None
+        first = isinstance(outer, ast.Tuple) and outer.elts[:1] == [node] and isinstance(call, ast.Call)
+        number = _number(node)
+        if not first or number not in told or callee_of(call) not in FILLED:
+            continue
+        why = f"`{scene.text(call)}` at {scene.at(node)} makes {number} samples" if call is not None else ""
+        for new in dict.fromkeys(one for one in told if one != number):
+            prior = _FIRST + scene.far(node)
+            yield Candidate((Replacement(node, str(new)),), prior, "", f"{why}, not {new}")
+
+
+def joined(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that join the tensors of a list which is given to a layer of one input.
+
+    Args:
+        scene: the failed run.
+    """
+    match = _SEVERAL.search(scene.message)
+    prefix = _layers(scene) if match is not None else ""
+    for node in scene.near if match is not None else ():
+        if not isinstance(node, ast.List) or len(node.elts) != int(match[1]):  # type: ignore[index]  # it is one
+            continue
+        shapes = [scene.shape(item) for item in node.elts]
+        if None in shapes or len({len(shape or ()) for shape in shapes}) > 1:
+            continue
+        given = " and ".join(show(shape or ()) for shape in shapes)
+        why = f"`{scene.text(node)}` at {scene.at(node)} is a list of {given}, which nothing joins"
+        text = scene.program.source(node)
+        alike = len({shape[:-1] for shape in shapes if shape is not None}) == 1
+        for place, name in enumerate(("Concatenate", "Add") if len(set(shapes)) == 1 else ("Concatenate",)):
+            if alike:
+                new = f"{prefix}{name}()({text})"
+                yield Candidate((Replacement(node, new),), 0.7 + 0.2 * place + scene.far(node), "", why)
+
+
+def _layers(scene: Scene) -> str:
+    """Return what the script writes before the name of a layer."""
+    for node in ast.walk(scene.program.tree):
+        if isinstance(node, ast.Attribute) and node.attr in ("Dense", "Conv2D", "Conv1D", "Input", "LSTM"):
+            owner = scene.program.source(node.value)
+            if owner.rpartition(".")[2] == "layers":
+                return f"{owner}."
+    return "keras.layers."
+
+
+def losses(scene: Scene) -> Iterator[Candidate]:
+    """Yield the loss that takes the targets as they are: a class index each, or one number for each class.
+
+    Args:
+        scene: the failed run.
+    """
+    match = _RANKS.search(scene.message)
+    if match is None:
+        return
+    target, output = (match[key].replace(" ", "").strip(",").split(",") for key in ("target", "output"))
+    indices = len(target) == len(output) - 1 or (len(target) == len(output) and target[-1] == "1")
+    others = _LIKE_OUTPUTS if indices and output[-1] != "1" else _OF_INDICES if target == output else {}
+    for node in ast.walk(scene.program.tree):
+        if isinstance(node, ast.Attribute) and node.attr in others:
+            new = f"{scene.program.source(node.value)}.{others[node.attr]}"
+        elif isinstance(node, ast.Constant) and node.value in others:
+            new = repr(others[node.value]).replace("'", '"')
+        else:
+            continue
+        takes = "one number for each class" if indices else "a class index each"
+        given = f"({', '.join(target)})".replace("None", "?")
+        why = f"`{scene.text(node)}` at {scene.at(node)} takes {takes}, and the targets are {given}"
+        apart = 0.0 if _compiled(scene, node) else -_FIRST
+        yield Candidate((Replacement(node, new),), _FIRST + apart, "", why)
+
+
+def _compiled(scene: Scene, node: ast.AST) -> bool:
+    """Tell whether the model that was running is compiled with a part of the script."""
+    calls = [one for one in scene.near if isinstance(one, ast.Call) and callee_of(one) in RUNS]
+    running = min(calls, key=scene.reach.of, default=None)
+    around = next((one for one in scene.program.around(node) if _is_compile(one)), None)
+    owners = [getattr(one, "func", None) for one in (running, around)]
+    names = [scene.program.source(one.value) for one in owners if isinstance(one, ast.Attribute)]
+    return len(names) == 2 and names[0] == names[1]
+
+
+def _is_compile(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and callee_of(node) == "compile"
+
+
+def terms(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a small number that is added or taken away, by as much as two sizes differ.
+
+    Args:
+        scene: the failed run.
+    """
+    for old, new in scene.clues.sure[:1] or scene.clues.pairs[:1]:
+        gap = abs(old - new)
+        for node in scene.near if 0 < gap <= _APART else ():
+            outer = scene.program.parents.get(node)
+            summed = isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Add | ast.Sub)
+            number = _number(node) if isinstance(node, ast.Constant) else None
+            if not summed or number is None or number > _APART:
+                continue
+            for other in (number + gap, number - gap):
+                if other >= 0:
+                    why = f"`{scene.text(outer)}` at {scene.at(node)}; with {other} there the sizes fit"  # type: ignore[arg-type]  # it is one
+                    yield Candidate((Replacement(node, str(other)),), 1.5 + scene.far(node), "", why)
+
+
+OPERATORS = (axes_outside, counts, joined, losses, terms)

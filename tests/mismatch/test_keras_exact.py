@@ -1,0 +1,71 @@
+"""Edits of Keras scripts that a message asks for: each is suggested, and the script runs with it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+import pytest
+
+from shapeinspect_keras.debug.script import exact
+from shapeinspect_keras.debug.script.candidate import Scene
+from shapeinspect_keras.debug.script.clues import clues_of
+from shapeinspect_keras.debug.script.program import Program
+from shapeinspect_keras.debug.script.reach import Reach
+from shapeinspect_keras.debug.script.running import run as run_again
+
+HEAD = "import keras\nimport numpy as np\nfrom keras import layers\n"
+MODEL = """
+x = keras.Input((6,))
+model = keras.Model(x, layers.Dense(4)(x))
+"""
+#: A script, its failing line, and what is written in the place of what; each is known to be right.
+SCRIPTS: dict[str, tuple[str, str, str]] = {
+    "an axis": (
+        "scores = np.zeros((5, 4))\nbest = keras.ops.sum(scores, axis=2)",
+        "2",
+        "-1",
+    ),
+    "a count": (
+        "a, b = keras.Input((6,)), keras.Input((3,))\n"
+        "both = keras.Model([a, b], layers.Dense(4)(layers.concatenate([a, b])))\n"
+        "both.predict([np.zeros((5, 6)), np.zeros((7, 3))], verbose=0)",
+        "5",
+        "7",
+    ),
+    "a layer that joins": (
+        "a, b = keras.Input((6,)), keras.Input((3,))\nboth = [a, b]\nout = layers.Dense(4)(both)",
+        "[a, b]",
+        "layers.Concatenate()([a, b])",
+    ),
+    "a loss": (
+        MODEL + 'model.compile("sgd", "categorical_crossentropy")\n'
+        "model.fit(np.zeros((5, 6)), np.array([0, 1, 2, 3, 0]), verbose=0)",
+        '"categorical_crossentropy"',
+        '"sparse_categorical_crossentropy"',
+    ),
+}
+
+
+def edits(text: str) -> tuple[Program, list[tuple[str, str]]]:
+    program = Program("script.py", text)
+    line = len(text.rstrip().splitlines())
+    outcome = run_again(program, line, 60.0, eager=True)
+    assert outcome.error is not None
+    message = str(outcome.error)
+    scene = Scene(program, outcome.seen, clues_of([message]), Reach(program, (line,)), message)
+    found = sorted(
+        (one for operator in exact.OPERATORS for one in operator(scene)), key=lambda one: one.prior
+    )
+    replaced = [one.replacements[0] for one in found]
+    return program, [(program.source(one.node), one.text) for one in replaced]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_what_a_message_asks_for_is_suggested_first_and_runs(name: str, run: Callable[[str], None]) -> None:
+    text, old, new = SCRIPTS[name]
+    _, found = edits(HEAD + text)
+    assert found[0] == (old, new), found
+    head, _, tail = (HEAD + text).rpartition(old)
+    assert ast.parse(head + new + tail)
+    run(head + new + tail)
