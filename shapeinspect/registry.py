@@ -315,6 +315,18 @@ def name_table(framework: str) -> NameTable | None:
     return instance if isinstance(instance, NameTable) else None
 
 
+def name_tables() -> dict[str, NameTable]:
+    """Return the tables of names of all frameworks that have one, by each table's words for ``--to``.
+
+    Example:
+        >>> sorted(name_tables())
+        ['gguf', 'hf']
+    """
+    frameworks = sorted({row.adapter.framework for row in installed() if row.adapter is not None})
+    found = [name_table(framework) for framework in frameworks]
+    return {word: table for table in found if table is not None for word in table.words if word}
+
+
 def loading_script(framework: str) -> LoadingScript | None:
     """Return what writes a framework's code for loading weights; None if no adapter names one.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shapeinspect.convert.written import Written
     from shapeinspect.render.grid import Line
 
+_NAMED = {"gguf": "under the names of GGUF files", "hf": "under the names of Hugging Face's checkpoints"}
 #: How many of the weights that stay are listed.
 _MOST = 12
 
@@ -29,8 +30,8 @@ def run(
     to: Annotated[
         str | None,
         typer.Option(
-            help="The framework whose layout to write, one of those that `shapeinspect layouts` lists; "
-            "by default the common convention.",
+            help="The framework whose layout to write, one of those that `shapeinspect layouts` lists; or "
+            "the names of `gguf` files or of `hf` checkpoints; by default the common convention.",
             show_default=False,
         ),
     ] = None,
@@ -92,7 +93,9 @@ def run(
             write_text(Path(loader), written.script or "")
     count = len(written.tensors)
     what = f"{count:,} tensor{'' if count == 1 else 's'}, {short(written.nbytes, 'B')}"
-    layout = f"as {printable(like)} stores them" if like else f"in {to}'s own layout" if to else ""
+    layout = (
+        f"as {printable(like)} stores them" if like else _NAMED.get(to, f"in {to}'s own layout") if to else ""
+    )
     lines: list[Line] = [((f"{printable(written.path)}: {what} {layout or 'in the common convention'}", ""),)]
     if written.kept:
         lines.append(((f"copied unchanged: {printable(', '.join(written.kept))}", "note"),))

@@ -15,6 +15,7 @@ from shapeinspect import registry
 from shapeinspect.api.report import Report, inspect
 from shapeinspect.api.two_models import read_both
 from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
+from shapeinspect.convert.renamed import renamed
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.convert.written import Written, listed
 from shapeinspect.errors import UsageError
@@ -24,6 +25,7 @@ from shapeinspect.layout import canonical
 from shapeinspect.layout.apply import to_common
 from shapeinspect.layout.normalize import common_shape
 from shapeinspect.layout.target import SourceSlot, TargetWeight, plan
+from shapeinspect.plugin_api.name_table import NameTable
 from shapeinspect.plugin_api.native import NativeTable
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 __all__ = ["Written", "normalize"]
+
+
+#: What is said of a weight whose axes are not proven.
+_NO_AXES: dict[str, Any] = {"native": None, "common": None, "slot": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,9 @@ def normalize(
     Args:
         source: a model: whatever :func:`shapeinspect.inspect` takes, or a report.
         output: the file to write.
-        to: a framework whose adapter names a table of native layouts: ``torch``, ``keras``, ``onnx`` …
+        to: a framework whose adapter names a table of native layouts: ``torch``, ``keras``, ``onnx``,
+            ``flax``, ``nnx``, ``mlx``; or ``gguf`` for the names and orders of GGUF files, ``hf`` for those
+            of the checkpoints that they are converted from.
         keep_unknown: whether to copy weights without a proven layout unchanged.
         like: the model that the weights are for: whatever ``inspect`` takes, or a report.
         input: the shapes of the source's inputs, as for :func:`shapeinspect.inspect`.
@@ -96,23 +104,26 @@ def normalize(
 
         models = read_both(source, like, input, input_like, run=True)
         return write_like(models, output, strict=strict, script=script)
-    table = None if to is None else _table(to)
+    naming = registry.name_tables().get(to) if to is not None else None
+    table = None if to is None or naming is not None else _table(to)
     model = source.model if isinstance(source, Report) else inspect(source, input).model
     units = units_of(model, halved=table is not None and table.find("separable_conv", {}) is None)
     names = _stems(units, table.separator if table else ".")
     entries: list[_Entry] = []
     kept: list[_Entry] = []
     refused: dict[str, str] = {}
-    for unit in units:
+    for unit in units if naming is None else ():
         if table is None:
             entries += _common(unit, names[unit.index], kept, refused)
         else:
             entries += _native(unit, names[unit.index], table, kept, refused)
+    if naming is not None and to is not None:
+        entries += _renamed(model, to, naming, kept, refused)
     if refused and not keep_unknown:
         raise _unknown(refused)
     _check([*entries, *kept], model)
     notes = (*_notes(model, units, table), *_tied(units))
-    _save(output, model, table, entries, kept)
+    _save(output, model, to or "common", (table.format or "") if table is not None else "", [*entries, *kept])
     written = [entry.tensor for entry in (*entries, *kept)]
     return Written(
         str(output),
@@ -126,7 +137,7 @@ def normalize(
 def _table(framework: str) -> NativeTable:
     table = registry.native_table(framework)
     if table is None:
-        known = ", ".join(sorted(registry.native_tables()))
+        known = ", ".join(sorted({*registry.native_tables(), *registry.name_tables()}))
         raise UsageError(f"invalid value {framework!r} for '--to'", expected=f"one of: {known}")
     return table
 
@@ -202,6 +213,25 @@ def _native(
         yield _Entry(tensor, facts)
 
 
+def _renamed(
+    model: Model, to: str, naming: NameTable, kept: list[_Entry], refused: dict[str, str]
+) -> Iterator[_Entry]:
+    """Yield every weight under its name in another convention of names."""
+    for made in renamed(model, to, naming):
+        if isinstance(made, tuple):
+            weight, why = made
+            tensor = Tensor(weight.name, _dtype(weight), _whole(weight.shape), weight.values or _unreadable)
+            kept.append(_Entry(tensor, {"kind": "unknown", "from": [weight.name], **_NO_AXES}))
+            refused[weight.name] = why
+            continue
+        tensor = Tensor(made.name, _dtype(made.weight), _whole(made.shape), made.read or _unreadable)
+        facts = {"kind": made.kind, "from": [made.weight.name], **_NO_AXES}
+        if made.layout is not None:
+            axes = {"native": made.layout.native, "common": made.layout.common, "slot": made.layout.slot}
+            facts.update({**axes, **_extra(made.layout)})
+        yield _Entry(tensor, facts)
+
+
 def _extra(layout: Layout) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if layout.sizes:
@@ -216,9 +246,7 @@ def _extra(layout: Layout) -> dict[str, Any]:
 def _copied(weight: Weight, unit: Unit) -> _Entry:
     values = weight.values or _unreadable
     tensor = Tensor(weight.name, _dtype(weight), _whole(weight.shape), values)
-    return _Entry(
-        tensor, {"kind": unit.layer.kind, "from": [weight.name], "native": None, "common": None, "slot": ""}
-    )
+    return _Entry(tensor, {"kind": unit.layer.kind, "from": [weight.name], **_NO_AXES})
 
 
 def _dtype(weight: Weight) -> str:
@@ -316,16 +344,16 @@ def _tied(units: Sequence[Unit]) -> Iterator[str]:
 def _save(
     output: str | os.PathLike[str],
     model: Model,
-    table: NativeTable | None,
+    convention: str,
+    form: str,
     entries: Sequence[_Entry],
-    kept: Sequence[_Entry],
 ) -> None:
-    facts = {entry.tensor.name: entry.facts for entry in (*entries, *kept)}
+    facts = {entry.tensor.name: entry.facts for entry in entries}
     metadata = {
-        "convention": table.framework if table is not None else "common",
+        "convention": convention,
         "source": Path(model.source).name,
         "framework": model.framework,
         "weights": json.dumps(facts, separators=(",", ":")),
-        **({"format": table.format} if table is not None and table.format else {}),
+        **({"format": form} if form else {}),
     }
-    write(output, [entry.tensor for entry in (*entries, *kept)], metadata)
+    write(output, [entry.tensor for entry in entries], metadata)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
-from shapeinspect.ir import Layer, Model
+from shapeinspect.ir import Layer, Layout, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,11 @@ class NameTable:
         inside: for each name inside of a block here, the names there, the most common one first.
         outside: for each name outside of all blocks here, the names there, the most common one first.
         added: what the conversion has added to every number of a layer: from the model and the layer.
+        words: what ``normalize --to`` calls the names here, and those there.
+        first: the last parts of names here that count first where a layer could have several.
+        stored: how the conversion stores a weight: from the model that is converted, the layer, its name
+            here, the role and the rank; None where its axes keep their order, a clause where that is open.
+        adds: what the conversion adds: from the model that is converted and the layer's name here.
 
     Example:
         >>> table = NameTable("f", {"*": "blk"}, {"attn_q": ("self_attn.q_proj",)}, {"output": ("lm_head",)})
@@ -33,6 +38,10 @@ class NameTable:
     inside: Mapping[str, tuple[str, ...]]
     outside: Mapping[str, tuple[str, ...]]
     added: Callable[[Model, Layer], float] = lambda *_: 0.0
+    words: tuple[str, str] = ("", "")
+    first: tuple[str, ...] = ()
+    stored: Callable[[Model, Layer, str, str, int], Layout | str | None] = lambda *_: None
+    adds: Callable[[Model, str], float] = lambda *_: 0.0
 
     def here(self, name: str, known: Container[str] | None = None) -> tuple[str, ...]:
         """Return what a layer of a converted model may be called here; nothing where no row says it.

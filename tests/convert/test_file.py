@@ -188,7 +188,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as stop:
         main(["normalize", LENET, "-o", str(out), "--to", "fortran"])
     assert stop.value.code == 2
-    assert "flax, keras, mlx, nnx, onnx, torch" in capsys.readouterr().err
+    assert "flax, gguf, hf, keras, mlx, nnx, onnx, torch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("to", [None, "torch", "keras"])

@@ -1,0 +1,122 @@
+"""Weights under the names of the files that models are converted from, or are converted into."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.compare.slots import is_counter, is_new
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Layer, Layout, Model, Weight, companions
+from shapeinspect.layout.apply import to_common, to_native
+from shapeinspect.layout.normalize import common_shape
+from shapeinspect.plugin_api.name_table import NameTable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """One weight under another name.
+
+    Args:
+        name: the name.
+        weight: the weight.
+        kind: the kind of its layer.
+        shape: its lengths.
+        layout: how it is stored under that name, where its axes are proven.
+        read: returns its values.
+    """
+
+    name: str
+    weight: Weight
+    kind: str
+    shape: tuple[Any, ...]
+    layout: Layout | None
+    read: Callable[[], Array] | None
+
+
+def renamed(model: Model, to: str, table: NameTable) -> Iterator[Renamed | tuple[Weight, str]]:
+    """Yield every weight under its name in the other convention; or it and a clause that says why not.
+
+    Args:
+        model: the model.
+        to: one of the table's two words.
+        table: the names in both conventions.
+
+    Raises:
+        UsageError: if the model has the names already.
+    """
+    back = to == table.words[1]
+    if back != (model.framework == table.framework):
+        other = table.words[not back]
+        raise UsageError(
+            f"the names of {model.source} are not those that --to {to} starts from",
+            expected=f"names of {other}",
+            got=f"a model of {model.framework}",
+        )
+    beside = companions(weight for layer in model.layers for weight in layer.weights)
+    names = {} if back else _here(model.layers, table)
+    for layer in model.layers:
+        found = (table.there(layer.path),) if back else names[layer.path]
+        for weight in layer.weights:
+            if is_counter(weight) or is_new(weight) or weight.name in beside:
+                continue
+            if len(found) != 1 or not found[0]:
+                options = " or ".join(found)
+                yield weight, f"it could be {options}" if options else f"the table has no {to} name for it"
+                continue
+            made = _moved(weight, layer, (model, table), found[0], back=back)
+            yield (weight, made) if isinstance(made, str) else made
+
+
+def _here(layers: Sequence[Layer], table: NameTable) -> dict[str, tuple[str, ...]]:
+    """Return the names of all layers; of several that one could have, those that only it can have."""
+    options = {layer.path: table.here(layer.path) for layer in layers}
+    taken: dict[str, int] = defaultdict(int)
+    for names in options.values():
+        if len(names) == 1:
+            taken[names[0]] += 1
+    left = {
+        path: tuple(name for name in names if name not in taken) if len(names) > 1 else names
+        for path, names in options.items()
+    }
+    return {
+        path: tuple(name for name in names if name.rpartition(".")[2] in table.first) or names
+        for path, names in left.items()
+    }
+
+
+def _moved(
+    weight: Weight, layer: Layer, source: tuple[Model, NameTable], stem: str, *, back: bool
+) -> Renamed | str:
+    model, table = source
+    role = weight.role
+    layout, values = weight.layout, weight.values
+    shape = weight.shape if layout is None else common_shape(layout, weight.shape)
+    found = None if back else table.stored(model, layer, stem, role, len(shape))
+    if isinstance(found, str):
+        return found
+    stored: Layout | None = found
+    shift = -table.added(model, layer) if back else table.adds(model, stem)
+    own = layout
+
+    def read() -> Array:
+        array = values() if values is not None else _unreadable()
+        array = array if own is None else to_common(own, array)
+        if stored is not None:
+            array = to_native(stored, array, shape)
+        return array + array.dtype.type(shift) if shift and role == "weight" else array
+
+    own_axes = replace(layout, native=layout.common, orders=(), flips=()) if layout is not None else None
+    named = f"{stem}.{role}" if "." in weight.name else stem
+    return Renamed(named, weight, layer.kind, shape, stored or own_axes, read if values is not None else None)
+
+
+def _unreadable() -> Array:
+    raise UsageError("its values cannot be read")
