@@ -101,7 +101,7 @@ def run(
         lines.append(((f"copied unchanged: {printable(', '.join(written.kept))}", "note"),))
     for note in written.notes:
         lines += hanging("note  ", note, output.width(), "note")
-    lines += [((line, "note"),) for line in _stayed(written)]
+    lines += _stayed(written)
     if loader is not None and loader != "-":
         lines.append(((f"{printable(loader)}: load(model) puts them into the model", ""),))
     output.write(lines)
@@ -109,21 +109,22 @@ def run(
         output.write_text((written.script or "",))
 
 
-def _stayed(written: Written) -> Iterator[str]:
+def _stayed(written: Written) -> Iterator[Line]:
     """Yield what was not moved, with the reason."""
     yield from _listed("not in the file, and as they are in the model", written.left)
     yield from _listed("not in the file, as the model has no place for them", written.unused)
 
 
-def _listed(head: str, reasons: Mapping[str, str]) -> Iterator[str]:
+def _listed(head: str, reasons: Mapping[str, str]) -> Iterator[Line]:
+    from shapeinspect.render.side_by_side import hanging
     from shapeinspect.text import printable
 
     if not reasons:
         return
-    yield f"{head}: {len(reasons):,}"
+    yield ((f"{head}: {len(reasons):,}", "note"),)
     names = [printable(name) for name in reasons][:_MOST]
     width = max(map(len, names))
     for name, why in zip(names, reasons.values(), strict=False):
-        yield f"  {name:{width}}  {printable(why)}"
+        yield from hanging(f"  {name:{width}}  ", printable(why), output.width(), "note")
     if len(reasons) > _MOST:
-        yield f"  and {len(reasons) - _MOST:,} more"
+        yield ((f"  and {len(reasons) - _MOST:,} more", "note"),)

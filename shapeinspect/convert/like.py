@@ -108,7 +108,10 @@ def plan_like(
             plan.left.update({weight.name: reason for weight in _weights(unit)})
     _tie(plan, b)
     for unit in matching.a:
-        reason = "B has no such layer" if unit.index not in matching.partner_a else "B has no weight for it"
+        partner = matching.partner_a.get(unit.index)
+        reason = "B has no such layer" if partner is None else "B has no weight for it"
+        if partner is not None and any(weight.name in plan.left for weight in _weights(matching.b[partner])):
+            reason = f'it is for "{matching.b[partner].layer.path}", of which something is not written'
         for weight in _weights(unit):
             if weight.name not in used and weight.name not in folds.used:
                 plan.unused[weight.name] = reason
@@ -266,7 +269,10 @@ def _undecided(unit: Unit, source: Slot) -> str:
     kinds = unit.layer.candidates
     if len(kinds) < 2 or (source.piece is not None and unit.slots[source.name].piece is not None):
         return ""
-    return f"neither A nor B says whether it is a {' or a '.join(kinds)}: one of them has to be a live model"
+    *most, last = kinds
+    return (
+        f"neither A nor B says whether it is a {', '.join(most)} or {last}: name one of them as a live model"
+    )
 
 
 def _refused(a: Slot, b: Slot, wanted: Shape, readers: Mapping[str, Reader], name: str) -> str:

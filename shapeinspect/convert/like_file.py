@@ -111,6 +111,9 @@ def _unrecorded(a: Model, b: Model) -> Iterator[str]:
     """Say that weights alone record no settings, and name one that the target keeps."""
     if not _bare(a):
         return
+    if _bare(b):
+        yield "neither file records settings, such as the eps of norms: they have to be the same"
+        return
     known = next((layer for layer in b.layers if isinstance(layer.attributes.get("eps"), float)), None)
     such = f', such as eps {known.attributes["eps"]:g} of "{known.path}"' if known is not None else ""
     yield f"A records no settings: B keeps its own{such}"

@@ -54,11 +54,11 @@ def renamed(model: Model, to: str, table: NameTable) -> Iterator[Renamed | tuple
     """
     back = to == table.words[1]
     if back != (model.framework == table.framework):
-        other = table.words[not back]
+        wanted = (
+            f"a model of {table.framework}" if back else f"a model of any framework but {table.framework}"
+        )
         raise UsageError(
-            f"the names of {model.source} are not those that --to {to} starts from",
-            expected=f"names of {other}",
-            got=f"a model of {model.framework}",
+            f"--to {to} does not go with {model.source}", expected=wanted, got=f"a model of {model.framework}"
         )
     beside = companions(weight for layer in model.layers for weight in layer.weights)
     names = {} if back else _here(model.layers, table)

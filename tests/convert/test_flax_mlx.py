@@ -72,7 +72,8 @@ def test_two_files_that_do_not_say_what_a_kernel_is(tmp_path: Path) -> None:
     written = shapeinspect.normalize(files[0], tmp_path / "w.safetensors", like=files[1])
     assert set(written.left) == {f"params/{name}/kernel" for name in ("first", "second", "out")}
     assert (
-        "neither A nor B says whether it is a conv or a conv_transpose" in written.left["params/out/kernel"]
+        "neither A nor B says whether it is a conv, conv_transpose or linear"
+        in written.left["params/out/kernel"]
     )
     with pytest.raises(UsageError, match="--strict asks for all"):
         shapeinspect.normalize(files[0], tmp_path / "w.safetensors", like=files[1], strict=True)

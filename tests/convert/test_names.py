@@ -128,5 +128,5 @@ def test_names_that_no_table_has_are_listed(tmp_path: Path) -> None:
     save_file({"mine.weight": np.zeros((3, 5), np.float32)}, tmp_path / "m.safetensors", {"format": "pt"})
     with pytest.raises(UsageError, match="no gguf name for it"):
         shapeinspect.normalize(tmp_path / "m.safetensors", tmp_path / "out", to="gguf")
-    with pytest.raises(UsageError, match="--to hf starts from"):
+    with pytest.raises(UsageError, match="--to hf does not go with"):
         shapeinspect.normalize(tmp_path / "m.safetensors", tmp_path / "out", to="hf")
