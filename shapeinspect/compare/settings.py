@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from shapeinspect.compare.functions import alias, canonical
 from shapeinspect.compare.result import SettingPair
 from shapeinspect.compare.sides import LayerSide
 
@@ -69,6 +70,9 @@ def _alike(a: LayerSide, b: LayerSide) -> bool:
     return recorded and a.layer.type == b.layer.type != "" and a.side.model.adapter == b.side.model.adapter
 
 
+#: The rank of a batch of vectors, which every framework lays out alike.
+_VECTORS = 2
+
 #: Settings that follow from the weights or the input, or say how one framework stores a layer.
 _FOLLOWING = frozenset(
     {
@@ -85,13 +89,34 @@ _FOLLOWING = frozenset(
 def _axis(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     """Compare the axes of layers that one reader read; counted from different ends, they need the rank."""
     value_a, value_b = a.setting(name), b.setting(name)
-    if not _alike(a, b) or not isinstance(value_a, int) or not isinstance(value_b, int):
+    if not isinstance(value_a, int) or not isinstance(value_b, int):
         return None
+    if not _alike(a, b):
+        return _named_axis(name, a, b, (value_a, value_b))
     if (value_a < 0) == (value_b < 0):
         return _exact(name, a, b)
     if not a.rank or a.rank != b.rank or value_a % a.rank == value_b % a.rank:
         return None
     return SettingPair(name, _text(value_a), _text(value_b))
+
+
+def _named_axis(name: str, a: LayerSide, b: LayerSide, axes: tuple[int, int]) -> SettingPair | None:
+    """Compare the axes of two frameworks' layers by what they are; of a batch of vectors, by their places."""
+    if a.rank is None or a.rank != b.rank or any(not -a.rank <= axis < a.rank for axis in axes):
+        return None
+    names = [_letter(side, axis) for side, axis in zip((a, b), axes, strict=True)]
+    if None not in names:
+        texts = [f"{letter} ({axis})" for letter, axis in zip(names, axes, strict=True)]
+        return None if names[0] == names[1] else SettingPair(name, texts[0], texts[1])
+    if a.rank > _VECTORS or axes[0] % a.rank == axes[1] % a.rank:
+        return None
+    return SettingPair(name, str(axes[0]), str(axes[1]))
+
+
+def _letter(side: LayerSide, axis: int) -> str | None:
+    """Name an axis of a layer's input: a sequence and its features have two names each."""
+    letter = side.axes[axis] if side.axes is not None else None
+    return {"T": "L", "E": "C"}.get(letter, letter) if letter is not None else None
 
 
 def _momentum(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
@@ -211,7 +236,11 @@ def _same_total(size: int, stride: int, reach: int) -> int:
 
 def _function(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     value_a, value_b = a.setting(name), b.setting(name)
-    if value_a is None or value_b is None or _canonical(value_a) == _canonical(value_b):
+    if value_a is None or value_b is None:
+        return None
+    if name == "function":
+        value_a, value_b = canonical(a.layer), canonical(b.layer)
+    if alias(value_a) == alias(value_b):
         return None
     return SettingPair(name, str(value_a), str(value_b))
 
@@ -223,10 +252,6 @@ def _fused(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     return _option(name, a, b) if _alike(a, b) else None
 
 
-def _canonical(function: Any) -> Any:
-    return _SAME_FUNCTION.get(function, function)
-
-
 def _shared_heads(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     """Compare how many query heads share a key head: the number of key heads follows that of the heads."""
     value_a, value_b = a.setting(name), b.setting(name)
@@ -234,18 +259,6 @@ def _shared_heads(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     if None in (value_a, value_b, heads_a, heads_b) or heads_a * value_b == heads_b * value_a:
         return None
     return SettingPair(name, _text(value_a), _text(value_b))
-
-
-_SAME_FUNCTION = {
-    "silu": "swish",
-    "hardswish": "hard_swish",
-    "hard_silu": "hard_swish",
-    "hardsigmoid": "hard_sigmoid",
-    "hardtanh": "hard_tanh",
-    "hardshrink": "hard_shrink",
-    "softshrink": "soft_shrink",
-    "tanhshrink": "tanh_shrink",
-}
 
 
 #: Every setting that is compared, and how. One that a side does not state is not compared.

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from shapeinspect.compare.functions import canonical
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.ir import Axes, Call, Layer, Model
 from shapeinspect.plugin_api.native import NativeTable
 
 
@@ -52,7 +53,8 @@ class ModelSide:
         name = next((name for name in call.inputs if name), "") if call else ""
         value = self.model.values.get(name)
         shape = value.shape if value else None
-        return LayerSide(layer, self, _space(shape, layer), None if shape is None else len(shape))
+        rank = None if shape is None else len(shape)
+        return LayerSide(layer, self, _space(shape, layer), rank, value.axes if value else None)
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,14 @@ class LayerSide:
         side: its model.
         space: the lengths of its input's spatial axes; None if they are not known.
         rank: the number of its input's axes; None if it is not known.
+        axes: the names of its input's axes; None if they are not known.
     """
 
     layer: Layer
     side: ModelSide
     space: tuple[int, ...] | None = field(default=None)
     rank: int | None = field(default=None)
+    axes: Axes | None = field(default=None)
 
     @property
     def framework(self) -> str:
@@ -89,10 +93,9 @@ class LayerSide:
         """
         value = self.layer.attributes.get(name)
         if value is None and self.side.table is not None:
-            key = (self.layer.kind, name)
-            value = next(
-                (v for kind, attribute, v in self.side.table.implied if (kind, attribute) == key), None
-            )
+            kinds = (self.layer.kind, f"{self.layer.kind}:{canonical(self.layer)}")
+            implied = self.side.table.implied
+            value = next((v for kind, attribute, v in implied if attribute == name and kind in kinds), None)
         return value
 
 

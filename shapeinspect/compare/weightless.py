@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 
 from shapeinspect.compare.result import LayerPair, SettingPair, Status
 from shapeinspect.compare.settings import differing, placed
@@ -31,6 +32,12 @@ _KINDS = frozenset(
 _MORE = frozenset(
     ("softmax", "elementwise", "identity", "normalize", "lookup", "spectrogram", "augment", "pad", "crop")
 )
+
+#: What reads the output of a layer as it is, where nothing stands in between.
+_READING = frozenset(("linear", "conv", "conv_transpose", "lstm", "gru", "rnn"))
+
+#: What stands behind a layer that nothing activates.
+_NO_ACTIVATION = Layer("", "activation", "", attributes=Frozen(function="none"))
 
 #: How many ops are followed from a layer to its activation.
 _MOST_STEPS = 8
@@ -184,20 +191,27 @@ def functions(model: Model) -> dict[str, Layer]:
         if layer.attributes.get("activation"):  # it is a setting of the layer itself
             settings = Frozen(function=layer.attributes["activation"])
             activations[layer.path] = Layer(layer.path, "activation", "", attributes=settings)
-        elif (activation := _activation(call.outputs[0], layers, readers)) is not None:
+        elif (activation := _activation(call.outputs[0], layers, readers, set(model.outputs))) is not None:
             activations[layer.path] = activation
     return activations
 
 
 def _activation(
-    name: str, layers: Mapping[str, Layer], readers: Mapping[str, Sequence[Call]]
+    name: str, layers: Mapping[str, Layer], readers: Mapping[str, Sequence[Call]], outputs: Set[str]
 ) -> Layer | None:
-    """Follow a value through its only readers to an activation."""
+    """Follow a value through its only readers to an activation, or to where there is none for certain."""
     for _ in range(_MOST_STEPS):
         after = readers.get(name, [])
+        if name in outputs or not after:
+            return _NO_ACTIVATION if name in outputs and not after else None
         reader = layers[after[0].layer] if len(after) == 1 else None
         if reader is None or reader.kind == "activation":
             return reader
+        if reader.kind == "softmax":
+            function = "log_softmax" if reader.attributes.get("log") else "softmax"
+            return replace(reader, attributes=Frozen({**reader.attributes, "function": function}))
+        if reader.kind in _READING and reader.weights and after[0].inputs[0] == name:
+            return _NO_ACTIVATION
         if reader.kind not in _TRANSPARENT or not after[0].outputs:
             return None
         name = after[0].outputs[0]
@@ -215,7 +229,20 @@ def behind(a: Layer | None, b: Layer | None, side_a: ModelSide, side_b: ModelSid
     """
     if a is None or b is None:
         return _fused_alone(a, b, side_a, side_b)
-    return differing(side_a.layer(a), side_b.layer(b))
+    if a.type and b.type and a.kind == b.kind == "softmax":
+        return ()  # both are layers of their own, which are compared where they stand
+    if _is_none(a) and _is_none(b):
+        return ()
+    return differing(side_a.layer(_named(a)), side_b.layer(_named(b)))
+
+
+def _is_none(layer: Layer) -> bool:
+    return layer is _NO_ACTIVATION
+
+
+def _named(layer: Layer) -> Layer:
+    """Return a function as an activation, whether it is a layer or was found inside of one."""
+    return layer if layer.kind == "activation" else replace(layer, kind="activation")
 
 
 def _fused_alone(

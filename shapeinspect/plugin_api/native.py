@@ -48,7 +48,7 @@ class NativeTable:
             whether there are two directions, and how many layers there are.
         channels_last: whether a flatten of its images puts the channels last.
         implied: what the framework always does where its layers have no such setting: kind, attribute and
-            value.
+            value; of one function, behind a colon: ``activation:gelu``.
         momentum_of_new: whether a batch norm's momentum is the weight of the new batch's statistics; else
             it is that of the running average.
         classes: the framework's names of its layers, and the kind of each.

@@ -29,9 +29,7 @@ def base() -> dict[str, Array]:
     return state
 
 
-def adapter(
-    state: dict[str, Array], rank: int = 3, names: tuple[str, ...] = ("q_proj", "v_proj")
-) -> dict[str, Array]:
+def adapter(state: dict[str, Array], names: tuple[str, ...] = ("q_proj", "v_proj")) -> dict[str, Array]:
     """Write the factors under PEFT's names. Source: ``peft.get_peft_model_state_dict``."""
     factors = {}
     for key, weight in state.items():

@@ -34,7 +34,7 @@ def test_a_page_of_differences(
     a = saved(module, "a.pt")
     state = module.state_dict()
     state["age.weight"], state["age.bias"] = torch.zeros(4, 7), torch.zeros(4)
-    state["fc.weight"] = state["fc.weight"] + 1
+    state["fc.weight"] = state["fc.weight"] + torch.eye(*state["fc.weight"].shape)
     del state["sex.weight"], state["sex.bias"]
     b = saved(state, "b.pt")
     text, code = _run(capsys, "diff", a, b, "--values", "--width", "80")

@@ -36,7 +36,7 @@ def test_another_kind_of_pool_is_a_difference():
     a, b = torch_network(nn.MaxPool2d(2)), torch_network(nn.AvgPool2d(2))
     assert differences(a, b) == [("kind", "max_pool", "avg_pool")]
     a, b = torch_network(nn.Identity()), torch_network(nn.ReLU())
-    assert differences(a, b) == [("kind", "identity", "activation")]
+    assert differences(a, b) == [("function", "none", "relu"), ("kind", "identity", "activation")]
     assert differences(torch_network(nn.MaxPool2d(2)), torch_network(nn.MaxPool2d(2))) == []
 
 

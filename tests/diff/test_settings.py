@@ -140,3 +140,76 @@ def test_a_function_written_into_a_layer_is_compared_with_one_behind_it() -> Non
     assert compare(model("relu", inside=True), model("relu", inside=False)).same
     found = compare(model("relu", inside=True), model("tanh", inside=False)).layers[0]
     assert [(one.name, one.a, one.b) for one in found.settings] == [("function", "relu", "tanh")]
+
+
+def _linear(*behind: Any) -> Any:
+    from torch import nn
+
+    torch.manual_seed(0)
+    return shapeinspect.inspect(nn.Sequential(nn.Linear(5, 4), *behind, nn.Linear(4, 3)), (2, 5))
+
+
+def _dense(behind: Any, **settings: Any) -> Any:
+    import keras
+
+    layers = [keras.layers.Dense(4, **settings), *behind, keras.layers.Dense(3)]
+    return keras.Sequential([keras.Input((5,)), *layers])
+
+
+def _functions(a: Any, b: Any) -> list[tuple[str, str, str]]:
+    found = shapeinspect.diff(a, b)
+    return [(one.name, one.a, one.b) for pair in found.layers for one in pair.settings]
+
+
+def test_activations_are_compared_across_frameworks_and_inside_of_layers() -> None:
+    """What each default is stands in the signatures of keras.activations and torch.nn.functional."""
+    from keras import layers
+    from torch import nn
+
+    rows: list[tuple[Any, Any, list[tuple[str, str, str]]]] = [
+        (_linear(nn.ReLU()), _dense([], activation="relu"), []),
+        (_linear(nn.ReLU6()), _dense([layers.ReLU(6.0)]), []),
+        (_linear(nn.Hardtanh(0, 6)), _dense([], activation="relu6"), []),
+        (_linear(nn.ReLU6()), _dense([], activation="relu"), [("function", "relu6", "relu")]),
+        (_linear(), _dense([], activation="relu"), [("function", "none", "relu")]),
+        (_linear(nn.ReLU()), _dense([]), [("function", "relu", "none")]),
+        (_linear(nn.GELU()), _dense([], activation="gelu"), []),
+        (
+            _linear(nn.GELU(approximate="tanh")),
+            _dense([], activation="gelu"),
+            [("approximate", "tanh", "none")],
+        ),
+        (_linear(nn.LeakyReLU(0.2)), _dense([], activation="leaky_relu"), []),
+        (_linear(nn.LeakyReLU()), _dense([], activation="leaky_relu"), [("negative_slope", "0.01", "0.2")]),
+        (_linear(nn.SiLU()), _dense([], activation="swish"), []),
+        (_linear(nn.ELU(0.5)), _dense([], activation="elu"), [("alpha", "0.5", "1")]),
+        (
+            _linear(nn.LogSoftmax(-1)),
+            _dense([], activation="softmax"),
+            [("function", "log_softmax", "softmax")],
+        ),
+        (_linear(nn.Softmax(0)), _dense([layers.Softmax()]), [("axis", "0", "-1")]),
+        (_linear(nn.Softmax(1)), _dense([layers.Softmax()]), []),
+    ]
+    for a, b, expected in rows:
+        assert _functions(a, b) == expected
+
+
+def test_activations_of_onnx_keep_their_parameters(tmp_path: Any) -> None:
+    from torch import nn
+
+    for index, (ours, theirs, expected) in enumerate(
+        (
+            (nn.GELU(), nn.GELU(), []),
+            (nn.GELU(approximate="tanh"), nn.GELU(), [("approximate", "tanh", "none")]),
+            (nn.LeakyReLU(0.3), nn.LeakyReLU(0.3), []),
+            (nn.LeakyReLU(0.3), nn.LeakyReLU(), [("negative_slope", "0.3", "0.01")]),
+            (nn.ReLU6(), nn.ReLU6(), []),
+            (nn.ReLU6(), nn.ReLU(), [("function", "relu6", "relu")]),
+        )
+    ):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(5, 4), theirs, nn.Linear(4, 3)).eval()
+        path = str(tmp_path / f"{index}.onnx")
+        torch.onnx.export(net, (torch.zeros(2, 5),), path, dynamo=False, opset_version=20)
+        assert _functions(_linear(ours), path) == expected

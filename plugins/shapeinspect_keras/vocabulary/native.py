@@ -75,5 +75,12 @@ NATIVE = NativeTable(
     _bind,
     _at,
     channels_last=True,
+    # Source: the signatures in keras.activations; hard_sigmoid is relu6(x + 3) / 6.
+    implied=(
+        ("activation:gelu", "approximate", "none"),
+        ("activation:leaky_relu", "negative_slope", 0.2),
+        ("activation:elu", "alpha", 1.0),
+        ("activation:hard_sigmoid", "alpha", 1 / 6),
+    ),
     classes=CLASSES,
 )

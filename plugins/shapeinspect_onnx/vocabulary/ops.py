@@ -7,7 +7,9 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from shapeinspect_onnx.reading.node import Node
 from shapeinspect_onnx.vocabulary import settings_attention as attend
@@ -41,6 +43,23 @@ _ACTIVATIONS = {
     "Gelu": "gelu", "Mish": "mish", "Swish": "swish", "Shrink": "shrink",
 }  # fmt: skip
 
+#: The parameters of activations: the setting, the attribute, and its default in the standard.
+#: Source: https://onnx.ai/onnx/operators, "Attributes".
+_PARAMETERS: dict[str, tuple[tuple[str, str, Any], ...]] = {
+    "LeakyRelu": (("negative_slope", "alpha", 0.01),),
+    "Elu": (("alpha", "alpha", 1.0),),
+    "Celu": (("alpha", "alpha", 1.0),),
+    "HardSigmoid": (("alpha", "alpha", 0.2), ("beta", "beta", 0.5)),
+    "Gelu": (("approximate", "approximate", "none"),),
+}
+
+
+def _activated(op: str, function: str) -> Callable[[Node], dict[str, Any]]:
+    """Return what reads the function of an activation, and its parameters."""
+    rows = _PARAMETERS.get(op, ())
+    return lambda node: {"function": function, **{name: node.get(key, usual) for name, key, usual in rows}}
+
+
 #: Ops that broadcast their inputs, or keep the shape of a single one.
 _ELEMENTWISE = """
     Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil
@@ -69,7 +88,7 @@ _PLACES = {"SequenceAt": "1", "SequenceErase": "1", "SequenceInsert": "2", "Spli
 _REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
 STANDARD: dict[str, Op] = {
-    **{op: _named("activation", "function", name) for op, name in _ACTIVATIONS.items()},
+    **{op: _op("activation", _activated(op, name)) for op, name in _ACTIVATIONS.items()},
     **{op: _named("elementwise", "op", _RENAMED.get(op, op.lower())) for op in _ELEMENTWISE.split()},
     **{op: _op("unknown", fixed=fixed) for op, fixed in _OTHERS.items()},
     **{

@@ -52,6 +52,11 @@ NATIVE = NativeTable(
     _axes_text,
     implied=(
         ("gru", "reset_after", True),
+        # Source: the signatures in torch.nn.functional; hardsigmoid is relu6(x + 3) / 6.
+        ("activation:gelu", "approximate", "none"),
+        ("activation:leaky_relu", "negative_slope", 0.01),
+        ("activation:elu", "alpha", 1.0),
+        ("activation:hard_sigmoid", "alpha", 1 / 6),
         *(
             (kind, attribute, function)
             for kind in ("lstm", "gru", "lstm_cell", "gru_cell")
