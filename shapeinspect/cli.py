@@ -26,6 +26,8 @@ python -m shapeinspect SCRIPT.py runs a script, and explains the shape error tha
 
 Exit codes: 0 no finding, 1 a finding, 2 a usage error, 3 an unreadable file."""
 
+#: The exit code of a process that Ctrl-C has ended, as shells give it: 128 + SIGINT.
+_INTERRUPTED = 130
 #: What typer raises where the words of the command line are wrong: it names this class only by its heirs.
 _WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 #: Each is the function ``run`` of the module of its name, in the order of the help page.
@@ -90,6 +92,8 @@ def _run(words: Sequence[str]) -> None:
         error.message = one_line(error.message)  # a word may be the name of a stranger's file
         rich_format_error(error)
         raise SystemExit(error.exit_code) from None
+    if code == _INTERRUPTED:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt
     raise SystemExit(code or 0)
 
 
@@ -139,6 +143,9 @@ def main(arguments: list[str] | None = None) -> None:
         with uncollected(), bar():  # the process exits before a collection would pay off
             _check_command(words)
             _run(words)
+    except KeyboardInterrupt:
+        output.write_error("interrupted: nothing is told of what was done so far, for it is not the whole")
+        raise SystemExit(_INTERRUPTED) from None
     except ShapeInspectError as error:
         if "--traceback" in words:
             import traceback

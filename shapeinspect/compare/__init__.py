@@ -23,6 +23,7 @@ from shapeinspect.compare.weights import Options, compare_weights, stored
 from shapeinspect.ir import Layer, Model, Note
 from shapeinspect.plugin_api.loader import Loader, Refusal
 from shapeinspect.plugin_api.native import NativeTable
+from shapeinspect.progress import counted
 
 __all__ = ["Comparison", "Options", "compare"]
 
@@ -78,7 +79,9 @@ def _pairs(matching: Matching, a: ModelSide, b: ModelSide, options: Options) -> 
     open_classes = matching.open_classes()
     functions_a, functions_b = functions(a.model), functions(b.model)
     pairs: list[LayerPair] = []
-    for unit in matching.a:
+    # Reading the numbers takes long, and nothing else does.
+    units = counted(matching.a, "layers") if options.values else iter(matching.a)
+    for unit in units:
         if unit.index in matching.partner_a:
             partner = matching.b[matching.partner_a[unit.index]]
             settings = _settings(unit, partner, a, b, functions_a, functions_b)

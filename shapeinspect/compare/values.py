@@ -70,6 +70,8 @@ def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
     left, right = a.reshape(-1), b.reshape(-1)
     highest, relative, close = 0.0, 0.0, True
     for start in range(0, left.size, CHUNK):
+        if _same_bits(left[start : start + CHUNK], right[start : start + CHUNK]):
+            continue
         x, y = _wide(left[start : start + CHUNK]), _wide(right[start : start + CHUNK])
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.abs(x - y)
@@ -82,6 +84,18 @@ def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
             close = close and bool(np.all(equal | (np.isfinite(gap) & (gap <= atol + rtol * larger))))
         highest, relative = max(highest, float(gap.max())), max(relative, float(ratio.max()))
     return Figures(highest, relative, close)
+
+
+def _same_bits(x: Array, y: Array) -> bool:
+    """Tell cheaply whether two parts are the same ones bit by bit, as most parts of two copies are."""
+    import numpy as np
+
+    if x.dtype != y.dtype or x.dtype.kind not in "fiu" or not x.dtype.isnative:
+        return False
+    if not x.flags.c_contiguous or not y.flags.c_contiguous:
+        return False
+    words = np.dtype(np.uint64) if x.nbytes % np.dtype(np.uint64).itemsize == 0 else np.dtype(np.uint8)
+    return bool((x.view(words) == y.view(words)).all())
 
 
 def _wide(part: Array) -> Array:

@@ -9,7 +9,7 @@ from shapeinspect.binary.window import Window
 from shapeinspect.binary.zip_reader import Member, contents
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.pickles.tensors import Tensor, reach
+from shapeinspect_torch.pickles.tensors import Tensor, contiguous, reach
 from shapeinspect_torch.vocabulary.dtypes import BITS
 from shapeinspect_torch.vocabulary.element_types import element_type
 
@@ -133,6 +133,9 @@ def read(source: Source, extent: Extent, tensor: Tensor) -> np.ndarray[Any, Any]
     raw = _bytes(source, extent, start, count * dtype.itemsize)
     if count == 0:
         return np.empty(shape, dtype)
+    if tuple(stride) == contiguous(shape):
+        whole: np.ndarray[Any, Any] = np.frombuffer(raw, np.uint8).view(dtype)  # as they are, without a copy
+        return whole.reshape(shape)
     # Viewed as raw bytes: as_strided does not know the types of ml_dtypes.
     flat = np.frombuffer(raw, f"V{dtype.itemsize}")
     strides = tuple(step * dtype.itemsize for step in stride)

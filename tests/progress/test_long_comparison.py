@@ -1,0 +1,76 @@
+"""A long ``diff --values``: a bar on a terminal, and an end by Ctrl-C that presents nothing as the whole."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+LAYERS = 7
+#: Ctrl-C comes while the numbers of the third layer are read.
+INTERRUPTED = """
+import signal, sys
+from shapeinspect.cli import main
+from shapeinspect.compare import values
+read, left = values.numbers, [5]
+def numbers(slots):
+    left[0] -= 1
+    if not left[0]:
+        signal.raise_signal(signal.SIGINT)
+    return read(slots)
+values.numbers = numbers
+main(["diff", *sys.argv[1:], "--values"])
+"""
+DRAWN = """
+import sys
+from shapeinspect.render import progress_bar
+from shapeinspect.cli import main
+progress_bar.DELAY = 0
+main(["diff", *sys.argv[1:], "--values"])
+"""
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> list[str]:
+    rng = np.random.default_rng(0)
+    state = {f"l{n}.weight": rng.standard_normal((3 + n, 5)).astype(np.float32) for n in range(LAYERS)}
+    save_file(state, tmp_path / "a.safetensors")
+    state["l0.weight"] = state["l0.weight"] * 3
+    save_file(state, tmp_path / "b.safetensors")
+    return [str(tmp_path / "a.safetensors"), str(tmp_path / "b.safetensors")]
+
+
+@pytest.mark.parametrize("form", [[], ["--format", "json"]])
+def test_an_interrupted_comparison_says_so_and_nothing_else(pair: list[str], form: list[str]) -> None:
+    words = [sys.executable, "-c", INTERRUPTED, *pair, *form]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr.startswith("interrupted: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bar_counts_the_layers(pair: list[str]) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    words = [sys.executable, "-c", DRAWN, *pair]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    os.close(ours)
+    out, _ = process.communicate()
+    assert process.returncode == 1
+    assert b"reading layers" in shown
+    assert f"/{LAYERS}".encode() in shown
+    assert b"6 of 7 layers are the same" in out
