@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shapeinspect.compare.compatible import any_numbered
 from shapeinspect.compare.directions import bidirectional, named_directions
+from shapeinspect.compare.experts import stacked_experts
 from shapeinspect.compare.granularity import depth, single_layers
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.retype import in_order, like_partner, retype, without_new
@@ -77,6 +78,7 @@ def _renamed(units: list[Unit], others: Sequence[Unit], table: NameTable | None)
     """Give layers the names that they have in the other model's framework, which has converted them."""
     if table is None:
         return units
+    units = stacked_experts(units, others, table)
     known = {unit.layer.path for unit in others}
     found = [table.here(".".join(unit.layer.parts or (unit.layer.path,)), known) for unit in units]
     # What one layer alone can be called is no other layer's name.

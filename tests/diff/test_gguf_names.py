@@ -185,3 +185,30 @@ def test_rows_that_were_not_permuted_are_found(
     assert set(different) == {f"blk.{block}.attn_{name}" for block in (0, 1) for name in "qk"}
     for layer in different.values():
         assert "still in the order (head two pair), where B has (head pair two)" in layer.weights[0].why[0]
+
+
+def test_experts_stored_one_by_one_are_the_stack_of_the_converted_file(tmp_path: Path) -> None:
+    state = {name: weight for name, weight in decoder().items() if ".mlp." not in name}
+    stacks: dict[str, Array] = {}
+    for block in (0, 1):
+        for name, shape in (("w1", (96, 64)), ("w2", (64, 96)), ("w3", (96, 64))):
+            stem = f"model.layers.{block}.block_sparse_moe.experts"
+            experts = RNG.standard_normal((3, *shape)).astype(np.float32)
+            stacks[f"{stem}.{name}.weight"] = experts
+            state |= {f"{stem}.{number}.{name}.weight": expert for number, expert in enumerate(experts)}
+        state[f"model.layers.{block}.block_sparse_moe.gate.weight"] = RNG.standard_normal((3, 64)).astype(
+            np.float32
+        )
+    save_file(state, tmp_path / "hf.safetensors")
+    merged = {name: weight for name, weight in state.items() if ".experts." not in name} | stacks
+    for kind in ("F32", "Q8_0"):
+        file = converted(merged, tmp_path / "m.gguf", kind=kind)
+        found = shapeinspect.diff(str(tmp_path / "hf.safetensors"), file, values=True)
+        assert found.same, str(found)
+        assert "model.layers.1.block_sparse_moe.experts.w3" in {layer.a for layer in found.layers}
+    merged["model.layers.1.block_sparse_moe.experts.w3.weight"] = stacks[
+        "model.layers.1.block_sparse_moe.experts.w3.weight"
+    ][[1, 0, 2]]
+    file = converted(merged, tmp_path / "n.gguf")
+    found = shapeinspect.diff(str(tmp_path / "hf.safetensors"), file, values=True)
+    assert {layer.b for layer in found.layers if layer.status != "same"} == {"blk.1.ffn_up_exps"}
