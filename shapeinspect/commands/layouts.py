@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -32,11 +33,21 @@ def run(
     rows = reference(known_tables, kind)
     if not rows and kind is not None:
         last = kind.rpartition(".")[2].lower()
-        named = dict.fromkeys(row["kind"] for row in reference(known_tables) if row["type"].lower() == last)
-        rows = [row for name in named or kinds_named(kind) for row in reference(known_tables, name)]
+        digit = re.search(r"[123](?=d)", last)
+        axes = int(digit[0]) if digit else 2
+        named = dict.fromkeys(
+            row["kind"] for row in reference(known_tables, axes=axes) if row["type"].lower() == last
+        )
+        rows = [row for name in named or kinds_named(kind) for row in reference(known_tables, name, axes)]
     if not rows:
-        known = ", ".join(dict.fromkeys(row["kind"] for row in reference(known_tables)))
-        close = get_close_matches(str(kind), [*known.split(", "), *class_names()], 3, 0.6)
+        every = reference(known_tables)
+        kinds = dict.fromkeys(row["kind"] for row in every)
+        known = ", ".join(kinds)
+        names = [name for name in class_names() if set(kinds_named(name)) & {*kinds}]
+        close = get_close_matches(
+            str(kind), [*kinds, *dict.fromkeys(row["type"] for row in every), *names], 3, 0.6
+        )
+        close = list(dict.fromkeys(close))
         raise UsageError(
             f"no layout table has the kind {kind!r}",
             expected=f"one of: {known}; or what a framework calls one, such as Conv2D",

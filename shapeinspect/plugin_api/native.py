@@ -36,6 +36,38 @@ class NativeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownRow:
+    """A weight of a layer that is only shown: nothing is written as one, or no pattern moves it.
+
+    Args:
+        kind: the layer's kind, or the word under which it is listed.
+        type: its native type.
+        weight: the weight's role.
+        native: its axes as they are stored.
+        common: its axes in the common convention.
+        code: the NumPy expression that moves ``weight`` there, where no einops pattern does.
+        note: what else is to be known, as a clause.
+
+    Example:
+        >>> ShownRow("linear", "MaxoutDense", "W", "p i o", "p o i").transform
+        'p i o -> p o i'
+    """
+
+    kind: str
+    type: str
+    weight: str
+    native: str
+    common: str
+    code: str = ""
+    note: str = ""
+
+    @property
+    def transform(self) -> str:
+        """What moves it: an einops pattern, or code."""
+        return self.code or f"{self.native} -> {self.common}"
+
+
+@dataclass(frozen=True, slots=True)
 class NativeTable:
     """What ``shapeinspect normalize --to`` needs to write a framework's own layouts.
 
@@ -56,6 +88,7 @@ class NativeTable:
             name; the empty text for all others.
         format: what the framework's own writer of safetensors files says under the key ``format``.
         graph: whether its live models, given an input, show their graph.
+        shown: further weights of which only the layout is shown.
 
     Example:
         >>> NativeTable("f", ".", (), lambda *_: None, lambda *_: "").find("conv", {}) is None
@@ -74,6 +107,7 @@ class NativeTable:
     collections: Mapping[str, str] = Frozen()
     format: str | None = None
     graph: bool = True
+    shown: tuple[ShownRow, ...] = ()
 
     def find_all(self, kind: str, attributes: Mapping[str, Any]) -> tuple[NativeRow, ...]:
         """Return every row of a kind that the settings allow, the one that is written first.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from shapeinspect.ir import Layout
 from shapeinspect.layout import transform
 from shapeinspect.layout.canonical import base
-from shapeinspect.plugin_api.native import NativeRow, NativeTable
+from shapeinspect.plugin_api.native import NativeRow, NativeTable, ShownRow
 from shapeinspect.render.grid import Column, Line, draw
 
 _COLUMNS = (
@@ -40,23 +41,31 @@ _USE = (
 )
 
 
-def reference(tables: Iterable[NativeTable], kind: str | None = None) -> list[dict[str, Any]]:
+def reference(tables: Iterable[NativeTable], kind: str | None = None, axes: int = 2) -> list[dict[str, Any]]:
     """Return a row for every weight that a framework stores for a kind of layer.
 
     Args:
         tables: the frameworks' tables.
         kind: one kind; None for all.
+        axes: the number of kernel axes, 1 to 3.
 
     Example:
         >>> reference([])
         []
     """
+    every = list(tables)
     rows = [
         weight
-        for table in tables
+        for table in every
         for row in table.rows
         if kind in (None, row.kind)
-        for weight in _weights(table, row)
+        for weight in _weights(table, row, axes)
+    ]
+    rows += [
+        _shown(table, row)
+        for table in every
+        for row in table.shown
+        if kind in (None, row.kind) and _has_axes(row, axes)
     ]
     order = {name: index for index, name in enumerate(dict.fromkeys(row["kind"] for row in rows))}
     return sorted(rows, key=lambda row: order[row["kind"]])
@@ -66,13 +75,27 @@ def reference(tables: Iterable[NativeTable], kind: str | None = None) -> list[di
 _GATES = {"lstm": "ifgo", "gru": "rzn"}
 
 
-def _weights(table: NativeTable, row: NativeRow) -> Iterable[dict[str, Any]]:
-    name = row.type.format(k=_RANKS["k"])
+def _has_axes(row: ShownRow, axes: int) -> bool:
+    """Tell whether a row is about so many kernel axes; most are about none."""
+    return not row.type.endswith(("1D", "2D", "3D")) or row.type.endswith(f"{axes}D")
+
+
+def _shown(table: NativeTable, row: ShownRow) -> dict[str, Any]:
+    return {
+        "kind": row.kind, "framework": table.framework, "type": row.type, "when": "",
+        "weight": row.weight, "native": row.native, "common": row.common, "transform": row.transform,
+        "note": f"{row.note}: {row.code}" if row.code else row.note,
+    }  # fmt: skip
+
+
+def _weights(table: NativeTable, row: NativeRow, axes: int) -> Iterable[dict[str, Any]]:
+    ranks = {**_RANKS, "k": axes}
+    name = row.type.format(k=axes)
     chosen = ", ".join(f"{setting}={value}" for setting, value in row.when.items())
     at = table.at(0, False, False, 1)
     for text in row.roles.format(at=at, layer=at).split():
         role, _, rank = text.rpartition(":")
-        layout = table.bind(name, role, sum(_RANKS.get(part) or int(part) for part in rank.split("+")), {})
+        layout = table.bind(name, role, sum(ranks.get(part) or int(part) for part in rank.split("+")), {})
         if layout is not None:
             yield {
                 "kind": row.kind,
@@ -124,7 +147,12 @@ def reference_table(rows: Sequence[dict[str, Any]], width: int) -> list[Line]:
         number = notes.setdefault(row["note"], len(notes))
         texts.append([f"    {row['weight']}", row["native"], row["common"], str(number or "")])
         last = keys
-    below = [f"{number}  {note}" for note, number in notes.items() if number]
+    below = [
+        line
+        for note, number in notes.items()
+        if number
+        for line in textwrap.wrap(f"{number}  {note}", width, subsequent_indent="   ", break_on_hyphens=False)
+    ]
     return [*draw(_COLUMNS, texts, width), (), *(((text, "dim"),) for text in (*below, *_USE))]
 
 

@@ -13,6 +13,7 @@ from shapeinspect.layout.canonical import at
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 from shapeinspect_keras.vocabulary.kinds import CLASSES
 from shapeinspect_keras.vocabulary.layouts import TABLE
+from shapeinspect_keras.vocabulary.shown import SHOWN
 
 _FEATURES = "gamma:n beta:n moving_mean:n moving_variance:n"
 _GROUPS = "Keras has no grouped transposed convolution"
@@ -83,4 +84,5 @@ NATIVE = NativeTable(
         ("activation:hard_sigmoid", "alpha", 1 / 6),
     ),
     classes=CLASSES,
+    shown=SHOWN,
 )
