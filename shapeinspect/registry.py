@@ -251,7 +251,7 @@ def channels_last_named(name: str) -> bool | None:
         name: a class or an operator, with or without its module.
 
     Example:
-        >>> channels_last_named("Conv2D"), channels_last_named("nn.Conv2d"), channels_last_named("conv2d")
+        >>> channels_last_named("Conv2D"), channels_last_named("nn.MaxPool2d"), channels_last_named("Conv2d")
         (True, False, None)
     """
     last = name.rpartition(".")[2]

@@ -63,6 +63,7 @@ def write_like(
             expected=f"a model of one of: {', '.join(_with_scripts())}",
             hint="leave out --loader: the file itself is written",
         )
+    text = writer.text(loading) if writer is not None and loading is not None else None
     write(output, tensors, metadata)
     return Written(
         str(output),
@@ -72,7 +73,7 @@ def write_like(
         (*(note.text for note in models.notes), *plan.notes, *_unrecorded(a, b), *_open(settings, b)),
         dict(plan.left),
         dict(plan.unused),
-        writer.text(loading) if writer is not None and loading is not None else None,
+        text,
     )
 
 

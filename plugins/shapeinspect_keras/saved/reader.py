@@ -222,6 +222,7 @@ class _Assembly:
         settings: Mapping[str, Any] = Frozen(),
     ) -> Weight:
         dataset = stored.dataset
+        alone = self.source.suffix == ".h5"
         layout = None
         config = node.config if node is not None else settings
         if kind or (node is not None and node.own):
@@ -241,4 +242,6 @@ class _Assembly:
             layout,
             storage=dataset.path if stored.tied else None,
             values=hdf5.values(self.source, dataset),
+            # What only numbers its weights is written to by their places in the file.
+            key=dataset.path if node is None and stored.role.isdecimal() and alone else None,
         )

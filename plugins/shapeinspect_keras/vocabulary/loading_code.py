@@ -37,14 +37,10 @@ class VariablesScript(LoadingScript):
             loading: what is loaded.
 
         Raises:
-            UsageError: if the model is a file that only numbers its weights.
+            UsageError: if the model is a file that only numbers its weights, and not one HDF5 file.
         """
         if any(name.rpartition("/")[2].isdecimal() for name in loading.shapes):
-            raise UsageError(
-                "there is no loading script for a file that only numbers its weights",
-                where=loading.model,
-                hint="name the model itself with --like, live or as a .keras file",
-            )
+            return _into_weights(loading)
         body = [
             "values = load_file(FILE)",
             "variables = {variable.path: variable for variable in model.weights}",
@@ -67,6 +63,35 @@ class VariablesScript(LoadingScript):
             imports.insert(0, "import keras")
             main = [f"model = load(keras.models.load_model({loading.model!r}))", 'model.save("ported.keras")']
         return module_text(loading, "a Keras model", imports, body, settings, main, (*order, "]"))
+
+
+def _into_weights(loading: Loading) -> str:
+    """Write into a copy of the weights file, which the model's own ``load_weights`` reads."""
+    if not loading.model.endswith(".h5"):
+        raise UsageError(
+            "there is no loading script for a file that only numbers its weights",
+            where=loading.model,
+            hint="name the model itself with --like, live or as a .keras file, or its .weights.h5 file",
+        )
+    body = [
+        "shutil.copyfile(TEMPLATE, OUT)",
+        'with h5py.File(OUT, "r+") as file:',
+        "    for name, value in load_file(FILE).items():",
+        "        if file[name].shape != value.shape:",
+        '            raise ValueError(f"{name}: {value.shape}; {file[name].shape}")',
+        "        file[name][...] = value",
+        "if model is not None:",
+        "    model.load_weights(OUT)",
+    ]
+    constants = [
+        "#: The file whose names and shapes these weights have, and a copy with their numbers.",
+        f"TEMPLATE = {loading.model!r}",
+        'OUT = "ported.weights.h5"',
+    ]
+    imports = ["import shutil", "", "import h5py", "from safetensors.numpy import load_file"]
+    settings = [open_setting(setting) for setting in loading.settings]
+    main = ["load(None)  # writes OUT alone; with a model, load_weights puts it in"]
+    return module_text(loading, "a Keras model by its weights file", imports, body, settings, main, constants)
 
 
 def _line(setting: Setting) -> str:

@@ -24,6 +24,7 @@ class SavedModel(Adapter):
     framework = "tensorflow"
     formats = ("TensorFlow SavedModel (directory)",)
     signatures = True
+    script = "shapeinspect_tensorflow.vocabulary.loading_code:SAVED_MODEL"
     runner = "shapeinspect_tensorflow.adapters.saved_model_runner:RUNNER"
 
     def match(self, source: Source) -> int:
