@@ -14,6 +14,7 @@ from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.layer import explain_layer
 from shapeinspect.explanation.receptive_field import Fields
 from shapeinspect.ir import Layer, Model, Value
+from shapeinspect.page.album import Album
 from shapeinspect.page.boxes import ENTRY, EXIT, Box, boxes
 from shapeinspect.page.cards import card
 from shapeinspect.page.faces import FAMILY_NAMES, Face, Faces, calls_inside, weights_inside
@@ -21,6 +22,7 @@ from shapeinspect.page.placing import Placed, place
 from shapeinspect.render import cells
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.listing import amount_for_one
+from shapeinspect.render.pictures.canvas import style as picture_style
 from shapeinspect.render.totals import of_model, weigh
 from shapeinspect.text import printable
 from shapeinspect.units import count, short
@@ -48,7 +50,8 @@ def page(model: Model, data: Mapping[str, float | str] | None = None, data_name:
         >>> page(Model("m.onnx", "onnx", "onnx", "onnx"))[:15]
         '<!doctype html>'
     """
-    return document(printable(model.source), content(model, data, data_name), rows(model))
+    made = _Content(model, data or {}, data_name)
+    return document(printable(model.source), made.all(), rows(model), made.album.packed)
 
 
 def content(
@@ -78,6 +81,7 @@ class _Content:
         self._drawn: list[Any] = []
         self._cards: dict[str, int] = {}
         self._written: list[Any] = []
+        self.album = Album()
 
     def all(self) -> dict[str, Any]:
         whole = boxes(self._model, self._data)
@@ -206,9 +210,12 @@ class _Content:
         known = self._cards.get(layer.path)
         if known is None:
             known = self._cards[layer.path] = len(self._written)
-            told = card(explain_layer(self._graph, self._fields, layer))
+            explained = explain_layer(self._graph, self._fields, layer)
+            told = card(explained)
             told["settings"] = cells.settings(layer)
-            self._written.append(self._coded(told))
+            coded = self._coded(told)
+            picture = self.album.add(explained)
+            self._written.append({**coded, "picture": picture} if picture >= 0 else coded)
         return known
 
     def _coded(self, value: Any) -> Any:
@@ -258,15 +265,18 @@ def _part(name: str) -> str:
     return files("shapeinspect.page").joinpath(name).read_text("utf-8").strip()
 
 
-def document(title: str, data: Mapping[str, Any], table: Iterable[tuple[str, ...]]) -> str:
+def document(
+    title: str, data: Mapping[str, Any], table: Iterable[tuple[str, ...]], pictures: str = ""
+) -> str:
     """Put a page together.
 
     Args:
         title: what it shows.
         data: what its code draws from.
         table: the rows of the table below the picture.
+        pictures: those of the cards, packed.
     """
-    style, code = _part("page.css"), _part("page.js")
+    style, code = f"{_part('page.css')}\n{picture_style()}", _part("page.js")
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(code)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -290,6 +300,7 @@ def document(title: str, data: Mapping[str, Any], table: Iterable[tuple[str, ...
         f'<section id="table"><h2>All layers</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></section>\n"
         f'<script type="application/json" id="data">{_json(data)}</script>\n'
+        f'<script type="text/plain" id="pictures">{pictures}</script>\n'
         f"<script>{code}</script></body></html>\n"
     )
 

@@ -560,6 +560,36 @@ function weight([name, shape, count, quantized, rows, common, einops, remark]) {
   if (T[remark]) node.append(make("p", "quiet", T[remark]));
   return node;
 }
+/* The pictures of the cards: inflated when the first is asked for; built element by element. */
+let album = null;
+function pictures() {
+  album ??= (async () => {
+    const packed = el("pictures").textContent;
+    if (!packed || typeof DecompressionStream === "undefined") return [];
+    const bytes = Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
+    return (await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text()).split("\0");
+  })();
+  return album;
+}
+const SVG = "http://www.w3.org/2000/svg", DRAWN = new Set(["svg", "g", "rect", "line", "path", "text", "tspan", "polygon", "polyline", "circle", "ellipse", "title"]);
+function drawing(node) {
+  const copy = document.createElementNS(SVG, node.localName);
+  for (const {name, value} of node.attributes) if (!/^(on|xmlns|xlink|href|style)/i.test(name)) copy.setAttribute(name, value);
+  for (const child of node.childNodes) {
+    if (child.nodeType === 3) copy.append(child.data);
+    else if (child.nodeType === 1 && DRAWN.has(child.localName)) copy.append(drawing(child));
+  }
+  return copy;
+}
+async function picture(number, into) {
+  const text = (await pictures())[number];
+  if (!text) return;
+  const read = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  if (read.localName !== "svg") return;
+  const drawn = drawing(read);
+  drawn.style.minWidth = Math.min(560, Number(drawn.getAttribute("width")) || 0) + "px"; // smaller nobody can read it
+  into.replaceChildren(heading("Picture"), make("div", "drawing", drawn));
+}
 function fill(box) {
   const data = box.card >= 0 ? D.cards[box.card] : {}, text = (name) => data[name] === undefined ? "" : T[data[name]], list = (name) => (data[name] || []);
   const link = button("Copy link", "Copy a link to this layer", () => copy(location.href, link));
@@ -577,6 +607,7 @@ function fill(box) {
   for (const i of list("findings")) parts.push(make("p", "finding", T[i]));
   if (box.differences.length) parts.push(heading("Where the repetitions differ"), ...box.differences.map((line) => make("p", "shape", line)));
   else if (box.members.length > 1) parts.push(make("p", "quiet", "All repetitions have the same settings, shapes and weight sizes."));
+  if (data.picture !== undefined) { const place = make("div"); parts.push(place); picture(data.picture, place); }
   if (list("in").length) parts.push(heading("Goes in"), ...list("in").map(tensor));
   if (list("weights").length) parts.push(heading("Weights"), ...list("weights").map(weight), text("numbers") ? make("p", "shape", text("numbers")) : null);
   if (list("out").length) parts.push(heading("Comes out"), ...list("out").map(tensor));

@@ -111,6 +111,7 @@ def test_a_card_holds_axes_formulas_and_the_einops_line(opened: Open) -> None:
     ):
         assert part in text
     assert shown.state()["selected"] == "fc1"
+    assert "400" in shown.page.locator("#card svg").inner_text()
 
 
 def test_search_finds_names_kinds_patterns_and_shapes(opened: Open) -> None:
@@ -226,7 +227,7 @@ def test_names_that_attack_do_nothing_and_are_shown(opened: Open) -> None:
     assert shown.state()["found"] > 0
     shown.page.locator("#next").click()
     assert "<img src=x onerror=alert(1)>" in shown.page.locator("#card").inner_text()
-    assert shown.page.locator("img, svg").count() == 0
+    assert shown.page.locator("img, [onload], [onerror]").count() == 0
     assert not alerts
 
 
