@@ -112,6 +112,12 @@ class Difference:
         lines = render.diff_table(self.comparison, width, everything=everything)
         return as_text(lines)
 
+    def to_html(self) -> str:
+        """Return both models side by side as one HTML page, which works from a file without any network."""
+        from shapeinspect.page.comparing import diff_page
+
+        return diff_page(self.comparison)
+
     def __str__(self) -> str:
         return self.to_text()
 

@@ -9,10 +9,14 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Inputs, Model, Signature, Traceback, input_specs, signed
+from shapeinspect.errors import UsageError
 
 
 def run(
     model: Model,
+    other: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="With --diff: the second model.", show_default=False)
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -34,6 +38,21 @@ def run(
             show_default=False,
         ),
     ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Draw two models side by side: view --diff A B.")
+    ] = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="With --diff: compare the values of the weights as well.")
+    ] = False,
+    input_b: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-b",
+            help="With --diff: the shape of an input of B; by default as --input.",
+            metavar="SHAPE",
+            show_default=False,
+        ),
+    ] = None,
     browser: Annotated[
         bool | None,
         typer.Option(
@@ -50,16 +69,28 @@ def run(
     (layer1.*.conv?) and by the shape that leaves them (64 56 56, n c h h, ... 1000).
     """
     del traceback  # main() has read it
-    from shapeinspect.api.report import inspect
     from shapeinspect.convert.tensors import writable, write_text
     from shapeinspect.text import printable
     from shapeinspect.units import short
 
     if out is not None:
         writable(out)
-    report = inspect(signed(model, signature), input_specs(inputs))
-    text = report.to_html(data)
-    place = _temporary(report.model.source) if out is None else out
+    if diff != (other is not None) or (diff and data is not None):
+        raise UsageError("--diff takes two models, and no --data", expected="view --diff A B")
+    if other is not None:
+        from shapeinspect.api.diff import diff as compared
+
+        shapes = input_specs(inputs)
+        both = compared(
+            signed(model, signature), other, values, input_a=shapes, input_b=input_specs(input_b) or shapes
+        )
+        text, source = both.to_html(), both.comparison.a.source
+    else:
+        from shapeinspect.api.report import inspect
+
+        report = inspect(signed(model, signature), input_specs(inputs))
+        text, source = report.to_html(data), report.model.source
+    place = _temporary(source) if out is None else out
     write_text(place, text)
     size = short(len(text.encode()), "B")
     output.write([((f"{printable(place)}: {size}, opens in any browser", ""),)])

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -50,7 +51,7 @@ def page(model: Model, data: Mapping[str, float | str] | None = None, data_name:
         >>> page(Model("m.onnx", "onnx", "onnx", "onnx"))[:15]
         '<!doctype html>'
     """
-    made = _Content(model, data or {}, data_name)
+    made = Content(model, data or {}, data_name)
     return document(printable(model.source), made.all(), rows(model), made.album.packed)
 
 
@@ -64,11 +65,26 @@ def content(
         data: a number or a text for layers, by their paths.
         data_name: what these are.
     """
-    return _Content(model, data or {}, data_name).all()
+    return Content(model, data or {}, data_name).all()
 
 
-class _Content:
-    def __init__(self, model: Model, data: Mapping[str, float | str], data_name: str) -> None:
+class Content:
+    """Collects what a page draws from.
+
+    Args:
+        model: a model that went through ``infer``.
+        data: a number or a text for layers, by their paths; equal blocks of which one differs share no box.
+        data_name: what these are; empty where nothing is colored by them.
+        shared: the content of another model on the same page, whose texts, cards and pictures are used, too.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Mapping[str, float | str],
+        data_name: str = "",
+        shared: Content | None = None,
+    ) -> None:
         self._model, self._data, self._data_name = model, data, data_name
         self._faces = Faces(model)
         self._letters = Letters(model)
@@ -82,11 +98,45 @@ class _Content:
         self._cards: dict[str, int] = {}
         self._written: list[Any] = []
         self.album = Album()
+        if shared is not None:
+            self._texts, self._known, self._written = shared._texts, shared._known, shared._written
+            self._places, self._shapes, self._drawn = shared._places, shared._shapes, shared._drawn
+            self.album = shared.album
 
-    def all(self) -> dict[str, Any]:
+    @property
+    def texts(self) -> list[str]:
+        """All texts, in the order of their numbers."""
+        return list(self._texts)
+
+    def root(self, name: str = "") -> list[Any]:
+        """Return the box of the whole model.
+
+        Args:
+            name: what it is called; by default as the model.
+        """
         whole = boxes(self._model, self._data)
-        face = self._faces.of(whole)
-        root = self._box(whole, face)
+        if name:
+            whole = replace(whole, own=name)
+        return self._box(whole, self._faces.of(whole))
+
+    def outer(self, geometry: list[Any], kids: list[Any]) -> list[Any]:
+        """Return a box around others.
+
+        Args:
+            geometry: their places, as those of any block.
+            kids: the boxes inside.
+        """
+        self._drawn.append(geometry)
+        empty = [self.text(""), self.text(""), self.text("module"), self.text("module"), [], [], 0, 0, -1]
+        return [*empty, len(self._drawn) - 1, kids, [], [], 0, None, 0, self.text(""), None, None, 0]
+
+    def all(self, root: list[Any] | None = None) -> dict[str, Any]:
+        """Return everything.
+
+        Args:
+            root: the outermost box; by default that of the model.
+        """
+        root = self.root() if root is None else root
         model, totals = self._model, of_model(self._model)
         facts = [
             ["format", printable(model.format)],
@@ -108,14 +158,18 @@ class _Content:
             "families": FAMILY_NAMES,
             "graph": bool(model.calls),
             "column": printable(self._data_name, 60),
-            "texts": list(self._texts),
+            "texts": self.texts,
             "cards": self._written,
             "places": self._drawn,
             "root": root,
         }
 
-    def _text(self, text: str) -> int:
-        """Return the index of a text; every text of the page but its few headings comes through here."""
+    def text(self, text: str) -> int:
+        """Return the number of a text; every text of the page but its few headings comes through here.
+
+        Args:
+            text: the text, as the source spells it.
+        """
         known = self._known.get(text)
         if known is None:
             known = self._known[text] = self._texts.setdefault(printable(text, _LONGEST), len(self._texts))
@@ -127,23 +181,23 @@ class _Content:
         sums = weigh(weights_inside(box), calls_inside(box))
         field = self._reach(box)
         return [
-            self._text(face.title),
-            self._text(box.path),
-            self._text(cells.kind(box.layer) or box.kind if box.layer else box.kind),
-            self._text(face.family),
-            [self._text(line) for line in face.lines],
-            [[self._text(shape), self._text(change)] for shape, change in face.labels],
+            self.text(face.title),
+            self.text(box.path),
+            self.text(cells.kind(box.layer) or box.kind if box.layer else box.kind),
+            self.text(face.family),
+            [self.text(line) for line in face.lines],
+            [[self.text(shape), self.text(change)] for shape, change in face.labels],
             face.width,
             face.height,
             self._card(box),
             placed,
             kids,
-            [self._text(member.path) for member in box.members],
-            [self._text(text) for text in box.differences],
+            [self.text(member.path) for member in box.members],
+            [self.text(text) for text in box.differences],
             sums.params,
             amount_for_one(sums.macs) if box.call is not None or box.kids else None,
             sums.bytes,
-            self._text(sums.bytes_by_dtype[0][0] if sums.bytes_by_dtype else ""),
+            self.text(sums.bytes_by_dtype[0][0] if sums.bytes_by_dtype else ""),
             field,
             self._data_of(box),
             box.turn,
@@ -221,7 +275,7 @@ class _Content:
     def _coded(self, value: Any) -> Any:
         """Return data with the index of each text in the place of the text."""
         if isinstance(value, str):
-            return self._text(value)
+            return self.text(value)
         if isinstance(value, list):
             return [self._coded(item) for item in value]
         return {name: self._coded(item) for name, item in value.items()}
@@ -266,7 +320,11 @@ def _part(name: str) -> str:
 
 
 def document(
-    title: str, data: Mapping[str, Any], table: Iterable[tuple[str, ...]], pictures: str = ""
+    title: str,
+    data: Mapping[str, Any],
+    table: Iterable[tuple[str, ...]],
+    pictures: str = "",
+    columns: tuple[str, ...] = _COLUMNS,
 ) -> str:
     """Put a page together.
 
@@ -275,13 +333,14 @@ def document(
         data: what its code draws from.
         table: the rows of the table below the picture.
         pictures: those of the cards, packed.
+        columns: the names of the table's columns.
     """
     style, code = f"{_part('page.css')}\n{picture_style()}", _part("page.js")
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(code)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     body = "".join(
         f'<tr><th scope="row">{_escaped(first)}</th>'
         + "".join(f"<td>{_escaped(text)}</td>" for text in rest)

@@ -11,8 +11,8 @@ const FIELDS = ["title", "path", "kind", "family", "lines", "labels", "w", "h", 
   "members", "differences", "params", "macs", "bytes", "dtype", "field", "data", "turn"];
 const all = [], byPath = new Map();
 
-function read(raw, parent, index) {
-  const box = {parent, index, open: false, x: 0, y: 0, cw: 0, ch: 0, hit: false};
+function read(raw, parent, index, side) {
+  const box = {parent, index, side: D.pairs && !parent ? -1 : D.pairs && !parent.parent ? index : side, pair: null, counts: null, open: false, x: 0, y: 0, cw: 0, ch: 0, hit: false};
   FIELDS.forEach((name, i) => { box[name] = raw[i]; });
   for (const name of ["title", "path", "kind", "family", "dtype"]) box[name] = T[box[name]];
   box.lines = box.lines.map((i) => T[i]);
@@ -22,11 +22,33 @@ function read(raw, parent, index) {
   box.number = all.length;
   all.push(box);
   if (!byPath.has(box.path)) byPath.set(box.path, box);
-  box.kids = box.kids.map((kid, i) => read(kid, box, i));
+  box.kids = box.kids.map((kid, i) => read(kid, box, i, box.side));
   return box;
 }
-const root = read(D.root, null, 0);
+const root = read(D.root, null, 0, -1);
 root.open = true;
+
+/* Two models: the pair of each box, and how many layers of a block have which status. */
+const MARKS = {differs: "≠", only_a: "−", only_b: "+", ambiguous: "?"}, HUES = {same: "norm", differs: "act", only_a: "recurrent", only_b: "pool", ambiguous: "linear"};
+if (D.pairs) {
+  const known = [new Map(), new Map()];
+  for (const pair of D.pairs) for (const side of [0, 1]) if (pair[side] >= 0) known[side].set(T[pair[side]], pair);
+  for (const box of all) if (box.side >= 0 && !box.kids.length) box.pair = known[box.side].get(box.path) || null;
+  const count = (box) => {
+    box.counts = {};
+    if (box.pair && box.pair[2] !== "same") box.counts[box.pair[2]] = box.members.length || 1;
+    for (const kid of box.kids) for (const [name, n] of Object.entries(count(kid))) box.counts[name] = (box.counts[name] || 0) + n * Math.max(1, box.members.length);
+    return box.counts;
+  };
+  count(root);
+  root.kids.forEach((kid) => { kid.open = true; });
+}
+const partners = (box) => {
+  if (!box || !box.pair) return [];
+  const path = box.pair[1 - box.side];
+  return path < 0 ? [] : all.filter((other) => other.side === 1 - box.side && other.path === T[path]);
+};
+const marks = (box) => Object.entries(box.counts || {}).map(([name, n]) => MARKS[name] + (box.kids.length ? n : "")).join(" ");
 
 const PAD = 20, TOP = 34, STRIP = 15, GAP = 24, HEAD = 30;
 
@@ -93,8 +115,9 @@ function layout(box) {
   box.kids.forEach((kid, i) => {
     const rank = ranks[first + i];
     kid.rx = to(columns[first + i]) + shift - kid.anchor;
-    kid.ry = tops[rank] + (heights[rank] - kid.ch) / 2;
+    kid.ry = D.pairs && !box.parent ? kid.lift || 0 : tops[rank] + (heights[rank] - kid.ch) / 2;
   });
+  if (D.pairs && !box.parent) y = Math.max(...box.kids.map((kid) => (kid.lift || 0) + kid.ch));
   box.cw = Math.max(to(width) - minX + 2 * PAD, box.parent ? Math.min(box.w, 400) : 0);
   const extra = (box.cw - (to(width) - minX + 2 * PAD)) / 2;
   if (extra > 0) for (const kid of box.kids) kid.rx += extra;
@@ -152,7 +175,7 @@ const WORDS = ["conv", "act", "pool", "attention", "embedding", "recurrent", "li
 const amount = (n) => n >= 1e12 ? (n / 1e12).toPrecision(3) + " T" : n >= 1e9 ? (n / 1e9).toPrecision(3) + " G" : n >= 1e6 ? (n / 1e6).toPrecision(3) + " M" : n >= 1e3 ? (n / 1e3).toPrecision(3) + " k" : String(Math.round(n * 1e4) / 1e4);
 function scaled() {
   scale = null;
-  if (mode === "kind") return;
+  if (mode === "kind" || mode === "status") return;
   const leaves = all.filter((box) => !box.kids.length && box.kind !== "input" && box.kind !== "output");
   const values = leaves.map((box) => box[mode]).filter((v) => v !== null && v !== "" && v !== undefined);
   if (mode === "dtype" || values.some((v) => typeof v === "string")) {
@@ -169,6 +192,7 @@ function ramp(part) {
   return [`hsl(212 ${45 + 35 * p}% ${light}%)`, `hsl(212 ${40 + 20 * p}% ${css.dark ? light + 16 : light - 30}%)`];
 }
 function paint(box) {
+  if (mode === "status") return css.family[HUES[box.pair ? box.pair[2] : Object.keys(box.counts || {})[0] || "same"]];
   if (mode === "kind") return css.family[box.family];
   const value = box[mode], none = [css.face, css.line];
   if (value === null || value === "" || value === undefined) return none;
@@ -184,14 +208,15 @@ function legend() {
   if (mode === "kind") {
     const used = new Set(all.map((box) => box.family));
     for (const [name, text] of Object.entries(D.families)) if (used.has(name) && name !== "module" && name !== "end") list.push([css.family[name], text]);
-  } else if (scale.words) for (const [word, i] of scale.words) list.push([css.family[WORDS[i % WORDS.length]], word]);
+  } else if (mode === "status") for (const [name, text] of Object.entries(D.statuses)) list.push([css.family[HUES[name]], (MARKS[name] ? MARKS[name] + "  " : "") + text]);
+  else if (scale.words) for (const [word, i] of scale.words) list.push([css.family[WORDS[i % WORDS.length]], word]);
   const node = el("legend");
   node.replaceChildren(...list.slice(0, 24).map(([[fill, stroke], text]) => {
     const mark = make("i"), item = make("span", "", mark, text);
     mark.style.background = fill; mark.style.borderColor = stroke;
     return item;
   }));
-  if (mode !== "kind" && !scale.words && scale.high >= scale.low) {
+  if (scale && !scale.words && scale.high >= scale.low) {
     const bar = make("i", "ramp");
     bar.style.background = `linear-gradient(90deg,${[0, .25, .5, .75, 1].map((p) => ramp(p)[0]).join(",")})`;
     bar.style.borderColor = css.line;
@@ -202,7 +227,7 @@ function legend() {
 
 /* ---- drawing ------------------------------------------------------------------------------------------ */
 
-let zoom = 1, panX = 0, panY = 0, wide = 0, high = 0, ratio = 1, asked = false, selected = null, hits = [], mapStale = true, drawn = 0;
+let mates = new Set(), zoom = 1, panX = 0, panY = 0, wide = 0, high = 0, ratio = 1, asked = false, selected = null, hits = [], mapStale = true, drawn = 0;
 const SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
 const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace";
 const NAME = "600 13px " + SANS, SMALL = "11px " + MONO;
@@ -302,7 +327,7 @@ function arrows(list, ox, oy, color) {
 }
 function round(x, y, w, h, r) { ctx.beginPath(); ctx.roundRect(x, y, w, h, r); }
 function border(box) {
-  if (box === selected) { ctx.strokeStyle = css.accent; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
+  if (box === selected || mates.has(box)) { ctx.strokeStyle = css.accent; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
   else if (box.hit) { ctx.strokeStyle = css.act || css.family.act[1]; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
   else return false;
   return true;
@@ -322,7 +347,7 @@ function closed(box) {
     for (let i = sheets; i > 0; i--) { round(x + 3 * i, y + 3 * i, w, h, 9); ctx.fillStyle = css.face; ctx.fill(); ctx.stroke(); }
   }
   round(x, y, w, h, block ? 9 : 7);
-  ctx.fillStyle = block && mode === "kind" ? css.face : fill;
+  ctx.fillStyle = block && (mode === "kind" || (mode === "status" && !Object.keys(box.counts).length)) ? css.face : fill;
   ctx.fill();
   if (!border(box)) { ctx.strokeStyle = stroke; ctx.lineWidth = block ? 1.5 : 1; }
   ctx.stroke();
@@ -333,7 +358,7 @@ function closed(box) {
     ctx.fillText(shown, x + w / 2, y + h / 2 + size * .04); ctx.textAlign = "left";
     return;
   }
-  const left = block ? x + 26 : x + 12, room = w - (block ? 40 : 24), badge = box.members.length > 1 ? "×" + box.members.length : "";
+  const left = block ? x + 26 : x + 12, room = w - (block ? 40 : 24), badge = [box.members.length > 1 ? "×" + box.members.length : "", marks(box)].filter(Boolean).join("  ");
   if (block) chevron(x + 13, y + 16, false);
   ctx.textBaseline = "middle";
   const ink = css.ink, own = !block && box.lines.length === 1 && h <= HEAD;
@@ -441,6 +466,16 @@ function show(box, centre) {
   for (let b = box.parent; b; b = b.parent) if (!b.open) { b.open = true; touch(b); }
   arrange();
   if (zoom < .5) zoom = .85;
+  const [mate] = mates;
+  if (mate) { // both models stay in view
+    const l = Math.min(box.x, mate.x), r = Math.max(box.x + box.cw, mate.x + mate.cw);
+    zoom = limit(Math.min(zoom, (wide - 40) / (r - l)));
+    panX = wide / 2 - (l + r) / 2 * zoom;
+    const middle = box.y * zoom + panY;
+    if (centre || middle < 20 || middle + Math.min(box.ch * zoom, high / 2) > high - 20) panY = high / 2 - (box.y + Math.min(box.ch, high / zoom / 2) / 2) * zoom;
+    later();
+    return;
+  }
   const x = box.x * zoom + panX, y = box.y * zoom + panY, w = box.cw * zoom, h = Math.min(box.ch * zoom, high);
   const low = wide < 500 && !card.hidden ? high * .44 : high;
   if (centre || x < 20 || y < 20 || x + w > wide - 20 || y + h > low - 20) {
@@ -520,8 +555,19 @@ function make(tag, cls, ...children) {
   return node;
 }
 function button(text, title, act) { const b = make("button", "", text); b.type = "button"; b.title = title; b.setAttribute("aria-label", title); b.addEventListener("click", act); return b; }
+function align(box) { // the partner comes to the same height
+  const [mate] = mates, side = root.kids[box.side], other = root.kids[1 - box.side];
+  for (let b = mate.parent; b; b = b.parent) if (!b.open) { b.open = true; touch(b); }
+  for (let b = box.parent; b; b = b.parent) if (!b.open) { b.open = true; touch(b); }
+  arrange();
+  const apart = (box.y - side.y) - (mate.y - other.y);
+  side.lift = Math.max(0, -apart); other.lift = Math.max(0, apart);
+  root.dirty = true; const before = box.y; arrange(); panY += (before - box.y) * zoom;
+}
 function choose(box, centre) {
   selected = box;
+  mates = new Set(partners(box));
+  if (mates.size) align(box);
   card.hidden = !box;
   if (box) {
     fill(box);
@@ -602,8 +648,13 @@ function fill(box) {
   const parts = [bar, make("h2", "", box.path || box.title), badge, text("type") ? make("span", "quiet", text("type")) : null,
     text("settings") ? make("span", "shape", " " + text("settings")) : null, text("about") ? make("p", "", text("about")) : null];
   const facts = [["parameters", box.params ? box.params.toLocaleString("en") : ""], ["MACs", box.macs ? amount(box.macs) : ""], ["bytes", box.bytes ? amount(box.bytes) + "B" : ""], ["dtype", box.dtype],
-    ["receptive field", box.field === null ? "" : box.field === 0 ? "everything" : String(box.field)], [D.column, box.data === null ? "" : String(box.data)], ["repeated", box.members.length > 1 ? box.members.length + " times" : ""]].filter((fact) => fact[1]);
+    ["receptive field", box.field === null ? "" : box.field === 0 ? "everything" : String(box.field)], [D.column, D.column && box.data !== null ? String(box.data) : ""], ["repeated", box.members.length > 1 ? box.members.length + " times" : ""]].filter((fact) => fact[1]);
   if (facts.length) parts.push(make("div", "facts", ...facts.map(([name, value]) => make("div", "", make("small", "", name), make("b", "", value)))));
+  if (box.pair) {
+    const [a, b, status, rows] = box.pair, names = [a, b].map((i) => i < 0 ? "none" : T[i]);
+    parts.push(heading("Compared"), make("p", "", make("b", "", (MARKS[status] ? MARKS[status] + " " : "") + D.statuses[status]), " · A: ", make("span", "shape", names[0]), " · B: ", make("span", "shape", names[1])),
+      make("table", "pairs", make("tbody", "", ...rows.map(([label, what]) => make("tr", "", make("td", "", T[label] === status ? "" : T[label]), make("td", "", T[what]))))));
+  } else if (D.pairs && box.counts && Object.keys(box.counts).length) parts.push(heading("Compared"), ...Object.entries(box.counts).map(([name, n]) => make("p", "", MARKS[name] + " " + n + " " + D.statuses[name])));
   for (const i of list("findings")) parts.push(make("p", "finding", T[i]));
   if (box.differences.length) parts.push(heading("Where the repetitions differ"), ...box.differences.map((line) => make("p", "shape", line)));
   else if (box.members.length > 1) parts.push(make("p", "quiet", "All repetitions have the same settings, shapes and weight sizes."));
@@ -761,15 +812,17 @@ addEventListener("beforeprint", () => { resize(); fit(); draw(); });
 
 function start() {
   el("app").hidden = false;
-  el("title").textContent = D.title.split(/[\\/]/).filter(Boolean).pop() || D.title; el("title").title = D.title;
+  el("title").textContent = D.pairs ? D.title.split(" · ").map((name) => name.split(/[\\/]/).pop()).join(" · ") : D.title.split(/[\\/]/).filter(Boolean).pop() || D.title; el("title").title = D.title;
   el("facts").append(...D.facts.flatMap(([name, value], i) => [i ? " · " : "", make("b", "", value), name && !name.startsWith("f") ? " " + name : ""]).filter(Boolean));
   const ways = [["kind", "Color: kind"], ["params", "Color: parameters"], ["macs", "Color: MACs"], ["bytes", "Color: bytes"], ["dtype", "Color: dtype"], ["field", "Color: receptive field"]];
+  if (D.pairs) ways.unshift(["status", "Color: difference"]);
   if (D.column) ways.push(["data", "Color: " + D.column]);
   el("color").append(...ways.map(([value, text]) => { const option = make("option", "", text); option.value = value; return option; }));
   colors();
+  if (D.pairs) { mode = "status"; el("color").value = "status"; }
   if (D.column) { mode = "data"; el("color").value = "data"; }
   // A lone block stands open, unless it holds many.
-  for (let box = root; box.kids.filter((kid) => kid.kids.length).length === 1 && box.kids.find((kid) => kid.kids.length).kids.length < 15; ) { box = box.kids.find((kid) => kid.kids.length); box.open = true; }
+  for (let box = root; !D.pairs && box.kids.filter((kid) => kid.kids.length).length === 1 && box.kids.find((kid) => kid.kids.length).kids.length < 15; ) { box = box.kids.find((kid) => kid.kids.length); box.open = true; }
   scaled(); legend();
   layout(root); placeAll(root);
   resize(); begin(); draw();

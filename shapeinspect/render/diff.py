@@ -123,6 +123,15 @@ def diff_table(comparison: Comparison, limit: int, *, everything: bool = False) 
     return lines
 
 
+def pair_rows(pair: LayerPair) -> tuple[tuple[str, str], ...]:
+    """Return everything that is found of a layer: rows of a label and a text, the status first.
+
+    Args:
+        pair: two matched layers, or one without a partner.
+    """
+    return _block(pair, everything=True).rows
+
+
 def _block(pair: LayerPair, everything: bool) -> _Block:
     kind = "" if pair.kind == "unknown" else f"{pair.kind}: "
     if pair.status in ("only_a", "only_b"):

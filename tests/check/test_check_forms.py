@@ -1,4 +1,4 @@
-"""`check` for other programs: annotations, SARIF, JUnit and Markdown, each read back; a hook and an action."""
+"""`check` for other programs: annotations, SARIF, JUnit and Markdown, read back; a hook and an action."""
 
 from __future__ import annotations
 

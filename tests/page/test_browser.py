@@ -111,7 +111,7 @@ def test_a_card_holds_axes_formulas_and_the_einops_line(opened: Open) -> None:
     ):
         assert part in text
     assert shown.state()["selected"] == "fc1"
-    assert "400" in shown.page.locator("#card svg").inner_text()
+    assert "400" in (shown.page.locator("#card svg").text_content() or "")
 
 
 def test_search_finds_names_kinds_patterns_and_shapes(opened: Open) -> None:

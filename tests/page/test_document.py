@@ -81,7 +81,8 @@ def test_the_policy_allows_the_pages_own_code_and_style_and_nothing_else() -> No
 
 
 def test_nothing_in_a_page_points_outside() -> None:
-    text = page(residual())
+    text = page(residual()).replace('"http://www.w3.org/2000/svg"', "")  # the name of a vocabulary
+    text = re.sub(r'(id="pictures">)[\w+/=]*', r"\1", text)
     assert not re.search(
         r"https?:|//[a-z]|@import|url\(|fetch\(|XMLHttp|WebSocket|import\(|eval\(|innerHTML", text
     )
@@ -102,7 +103,7 @@ def test_names_that_attack_stay_texts(attacked: str) -> None:
 
 def test_no_sign_that_ends_a_script_or_turns_the_direction_is_in_the_data(attacked: str) -> None:
     raw = attacked[attacked.index('id="data">') + 10 : attacked.rindex("<script>")]
-    raw = raw[: raw.rindex("</script>")]
+    raw = raw[: raw.index("</script>")]
     assert not set("<>&\u2028\u2029\u202e\u0000") & set(raw)
 
 
