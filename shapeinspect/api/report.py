@@ -29,6 +29,8 @@ from shapeinspect.text import many, one_line
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from shapeinspect.page.cell import PageInCell
+
 T = TypeVar("T")
 
 
@@ -313,6 +315,22 @@ class Report:
             return page(self.model, data, "data" if data else "")
         column = read_column(Path(data), self.model)
         return page(self.model, column.values, column.name)
+
+    def view(
+        self, data: str | os.PathLike[str] | Mapping[str, float | str] | None = None, *, height: int = 640
+    ) -> PageInCell:
+        """Show the page of :meth:`to_html` in the cell of a notebook.
+
+        Args:
+            data: what to color the layers by, as for :meth:`to_html`.
+            height: how high the picture is, in pixels.
+
+        Raises:
+            UsageError: if the file of ``data`` holds no numbers or texts for layers of the model.
+        """
+        from shapeinspect.page.cell import PageInCell
+
+        return PageInCell(self.model.source, self.to_html(data), height)
 
     def __str__(self) -> str:
         return self.to_text()

@@ -822,7 +822,7 @@ function start() {
   if (D.pairs) { mode = "status"; el("color").value = "status"; }
   if (D.column) { mode = "data"; el("color").value = "data"; }
   // A lone block stands open, unless it holds many.
-  for (let box = root; !D.pairs && box.kids.filter((kid) => kid.kids.length).length === 1 && box.kids.find((kid) => kid.kids.length).kids.length < 15; ) { box = box.kids.find((kid) => kid.kids.length); box.open = true; }
+  for (let box = root; !D.pairs && box.kids.filter((kid) => kid.kids.length).length === 1 && box.kids.find((kid) => kid.kids.length).kids.length < (D.graph ? 15 : 121); ) { box = box.kids.find((kid) => kid.kids.length); box.open = true; }
   scaled(); legend();
   layout(root); placeAll(root);
   resize(); begin(); draw();

@@ -263,3 +263,20 @@ def test_a_frame_draws_only_what_is_in_view(opened: Open) -> None:
     few, many = opened(flat(300)).state(), opened(flat(2_500)).state()
     assert len(many["boxes"]) == 2_502
     assert many["drawn"] == few["drawn"] < 40
+
+
+def test_a_cell_of_a_notebook_shows_the_page_in_a_frame(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "notebook.html"
+    cell = shapeinspect.inspect(LENET).view(height=400)
+    file.write_text(f"<!doctype html><p>before</p>{cell._repr_html_()}", encoding="utf-8")
+    tab = browser.new_context().new_page()
+    said: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.goto(file.as_uri())
+    frame = tab.frame_locator("iframe")
+    frame.locator("html[data-ready=yes]").wait_for()
+    frame.locator("#search").fill("fc2")
+    frame.locator("#next").click()
+    assert "fc2" in frame.locator("#card").inner_text()
+    assert not said
+    tab.context.close()
