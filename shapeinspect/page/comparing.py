@@ -45,7 +45,7 @@ def diff_page(comparison: Comparison) -> str:
     data |= {
         "title": title,
         "facts": [
-            ["format", f"{comparison.a.format} and {comparison.b.format}"],
+            ["format", _formats(comparison)],
             ["verdict", verdict(comparison)],
         ],
         "notes": [printable(note.text, 2000) for note in comparison.notes],
@@ -54,6 +54,10 @@ def diff_page(comparison: Comparison) -> str:
         "texts": first.texts,
     }
     return document(title, data, _rows(comparison), first.album.packed, _COLUMNS)
+
+
+def _formats(comparison: Comparison) -> str:
+    return " and ".join(dict.fromkeys((comparison.a.format, comparison.b.format)))
 
 
 def _name(comparison: Comparison, side: int) -> str:

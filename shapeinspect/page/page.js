@@ -353,7 +353,7 @@ function closed(box) {
   ctx.stroke();
   if (zoom < .2) return;
   if (zoom < .44) { // from afar the name alone, as large as the box allows
-    const size = Math.min(Math.max(13, 9.5 / zoom), h * .62), font = `600 ${size.toFixed(1)}px ${SANS}`, shown = fitted(box.title, font, w - 14);
+    const size = Math.min(Math.max(13, 9.5 / zoom), h * .62), font = `600 ${size.toFixed(1)}px ${SANS}`, shown = fitted([box.title, marks(box)].filter(Boolean).join(" "), font, w - 14);
     ctx.font = font; ctx.fillStyle = css.ink; ctx.textAlign = "center"; ctx.textBaseline = "middle";
     ctx.fillText(shown, x + w / 2, y + h / 2 + size * .04); ctx.textAlign = "left";
     return;
