@@ -273,7 +273,10 @@ function inside(box, view) {
 }
 function trace(points, ox, oy, quick) {
   ctx.moveTo(points[0] + ox, points[1] + oy);
-  if (quick) { for (let i = 3; i < points.length; i += 3) ctx.lineTo(points[i] + ox, points[i + 1] + oy); ctx.lineTo(points[points.length - 3] + ox, points[points.length - 1] + oy); return; }
+  if (quick) { // from afar without curves
+    for (let i = 0; i < points.length; i += 3) { if (i) ctx.lineTo(points[i] + ox, points[i + 1] + oy); ctx.lineTo(points[i] + ox, points[i + 2] + oy); }
+    return;
+  }
   ctx.lineTo(points[0] + ox, points[2] + oy);
   for (let i = 3; i < points.length; i += 3) {
     const x0 = points[i - 3] + ox, y0 = points[i - 1] + oy, x1 = points[i] + ox, y1 = points[i + 1] + oy;
