@@ -20,8 +20,9 @@ from shapeinspect.ir import Frozen, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.describe import unexplained
+from shapeinspect.mismatch.fed_shapes import fed_by
 from shapeinspect.mismatch.fixed_batch import fitting_batch
-from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
+from shapeinspect.mismatch.graph_rerun import unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.isolation.confined import confined
 from shapeinspect.plugin_api.programs.copies import is_copy

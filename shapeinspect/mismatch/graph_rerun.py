@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from shapeinspect.dims import Dim, Shape, Unknown, known, substitute
-from shapeinspect.errors import ShapeMismatchError, UsageError
+from shapeinspect.dims import Dim, Shape, known, substitute
+from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.doubts import Doubts, contradicts
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
@@ -37,7 +37,6 @@ from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import mismatch, show, unlike
 from shapeinspect.rules.shape_targets import TARGETS
 from shapeinspect.rules.shape_values import contents, cut
-from shapeinspect.sources.source import InputSpec
 
 # What a step or a formula raises on lengths that it does not fit.
 _UNFIT = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
@@ -79,40 +78,6 @@ def unchecked(model: Model) -> tuple[str, ...]:
         for call in model.calls
         if any(name and model.values[name].shape is None for name in call.outputs if name in model.values)
     )
-
-
-def fed_by(model: Model, specs: Sequence[InputSpec]) -> Frozen[Any]:
-    """Match the asked-for shapes with a model's inputs: by name, or in order.
-
-    Args:
-        model: the model.
-        specs: what the user asked for; ``?`` keeps what is declared.
-
-    Raises:
-        UsageError: if there is no such input.
-    """
-    fed: dict[str, Shape] = {}
-    named = {spec.name for spec in specs}
-    free = [name for name in model.inputs if name not in named]
-    for spec in specs:
-        if (spec.name is None and not free) or (spec.name is not None and spec.name not in model.inputs):
-            raise UsageError(
-                "there are more input shapes than the model has inputs"
-                if spec.name is None
-                else f'there is no input "{spec.name}"',
-                expected=", ".join(model.inputs) or "no inputs: the source records none",
-            )
-        name = free.pop(0) if spec.name is None else spec.name
-        value = model.values.get(name)
-        declared = value.shape if value is not None else None
-        if declared is not None and len(declared) == len(spec.shape):
-            fed[name] = tuple(
-                old if isinstance(new, Unknown) else new
-                for old, new in zip(declared, spec.shape, strict=True)
-            )
-        else:
-            fed[name] = spec.shape
-    return Frozen(fed)
 
 
 @dataclass(slots=True)

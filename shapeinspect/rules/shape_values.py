@@ -16,6 +16,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN, Expr, Unknown, product, small
+from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.rules import Attributes, broadcast, output_shapes
 from shapeinspect.rules.kinds.index import regrouped
 from shapeinspect.rules.lengths import larger, never_negative, smaller
@@ -71,8 +72,8 @@ def contents(
             outputs = _elementwise(attributes, given, dtype) if kind == "elementwise" else _cast(given, dtype)
         else:
             outputs = make(attributes, given, shapes)
-    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
-        return None  # a setting in a file may be anything
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, ShapeMismatchError):
+        return None  # a setting in a file may be anything, and a length one of many that are tried at once
     if outputs is None or len(outputs.flat) > MOST:
         return None
     if kind in ("elementwise", "reduce") and not all(map(_within_limits, outputs.flat)):

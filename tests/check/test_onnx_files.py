@@ -83,3 +83,53 @@ def test_it_says_what_the_runtime_says(
     assert expected in out, out
     assert "\n  expected " in out, out
     assert "\n  got " in out, out
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A graph that is exported for one row, with numbers that are as many as the mask has."""
+    one, axis = np.array([1], np.int64), np.int64(1)
+    stored = [numpy_helper.from_array(one, "one"), numpy_helper.from_array(axis, "axis")]
+    nodes = [
+        helper.make_node("Shape", ["mask"], ["size"], name="size"),
+        helper.make_node("Expand", ["one", "size"], ["ones"], name="ones"),
+        helper.make_node("Add", ["x", "mask"], ["both"], name="both"),
+        helper.make_node("Mul", ["both", "ones"], ["marked"], name="marked"),
+        helper.make_node("Gather", ["size", "axis"], ["length"], name="length"),
+        helper.make_node("Reshape", ["length", "one"], ["steps"], name="steps"),
+        helper.make_node("Concat", ["one", "steps"], ["target"], name="target", axis=0),
+        helper.make_node("Reshape", ["marked", "target"], ["y"], name="row"),
+    ]
+    lengths = ["batch", "steps"]
+    graph = helper.make_graph(
+        nodes,
+        "single",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, lengths) for name in ("x", "mask")],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, [1, "steps"])],
+        stored,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = tmp_path_factory.mktemp("single") / "single.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("named", [("x",), ("x", "mask")])
+def test_inputs_that_share_a_length_are_fed_the_same(
+    check: Run, single: Path, batch: int, named: tuple[str, ...]
+) -> None:
+    """What is asked for one of two inputs holds for the lengths of the other that have the same name."""
+    options = onnxruntime.SessionOptions()
+    # Its optimizer puts -1 in the place of a length that it cannot fold.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(str(single), options)
+    taken = True
+    try:
+        session.run(None, {name: np.zeros((batch, 11), np.int64) for name in ("x", "mask")})
+    except Exception:  # noqa: BLE001  # onnxruntime raises what it likes
+        taken = False
+    code, out, err = check(str(single), *(part for name in named for part in ("-i", f"{name}={batch},11")))
+    assert (code, taken) == ((0, True) if batch == 1 else (1, False)), out + err
+    if not taken:
+        assert 'layer "row" (reshape)' in out

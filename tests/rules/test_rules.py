@@ -11,6 +11,7 @@ import pytest
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.rules import KINDS, RULES, axis_names, has_rule, macs, output_shapes
+from shapeinspect.rules.shape_values import contents
 
 N, T, H, W = symbol("N"), symbol("T"), symbol("H"), symbol("W")
 CONV = {
@@ -165,3 +166,11 @@ def test_wrapped_padding_goes_round_more_than_once() -> None:
     assert output_shapes("pad", {**pads, "mode": "wrap"}, ((2, 3),)) == (padded,)
     with pytest.raises(ShapeMismatchError):
         output_shapes("pad", {**pads, "mode": "circular"}, ((2, 3),))
+
+
+def test_numbers_that_are_as_many_as_one_of_several_lengths_are_not_known() -> None:
+    """A search for sizes that fit tries many lengths at once, as a column."""
+    assert contents("expand", {"shape": (2, 3)}, ((1,),), ((5,),)) == (5,) * 6
+    column = np.array([1, 2])
+    assert contents("expand", {"shape": (column, 3)}, ((1,),), ((5,),)) is None
+    assert contents("expand", {"shape": (column,)}, ((column,),), ((5, 7),)) is None
