@@ -9,6 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+#: The signals that end a process and come from outside. SIGKILL reaches no handler; SIGSEGV, SIGBUS, SIGABRT
+#: and their like are faults of the process itself, after which nothing in it can be trusted; SIGINT is an
+#: exception already.
+ENDING = (
+    *("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU"),
+    *("SIGIO", "SIGPWR", "SIGSTKFLT", "SIGBREAK"),
+)
+
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
@@ -27,7 +35,7 @@ def ended_in_order() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only there signals can be handled
         yield
         return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         if before[number] == signal.SIG_DFL:  # nohup ignores SIGHUP, and is left to

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from shapeinspect import normalize
+from shapeinspect.commands import signals
 from shapeinspect.errors import UsageError
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
@@ -65,7 +66,22 @@ def test_the_mode_of_a_file_stays_and_a_new_one_follows_the_umask(tmp_path: Path
     assert [stat.S_IMODE(path.stat().st_mode) for path in (old, new)] == [0o604, 0o640]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+ENDING = [getattr(signal, name) for name in signals.ENDING if hasattr(signal, name)]
+
+
+def test_every_signal_that_ends_a_process_is_handled() -> None:
+    """All but those that no handler gets, that are faults, and that Python handles already."""
+    from_outside = set(signal.valid_signals()) - {
+        signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+        signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ,
+        signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGTSTP, signal.SIGTTIN,
+        signal.SIGTTOU,
+    }  # fmt: skip
+    named = {number for number in from_outside if isinstance(number, signal.Signals)}
+    assert {number for number in named if not number.name.startswith("SIGRT")} == set(ENDING)
+
+
+@pytest.mark.parametrize("number", ENDING[:5])
 def test_a_signal_leaves_nothing_half_written(tmp_path: Path, number: int) -> None:
     text = f"""
 import os, signal

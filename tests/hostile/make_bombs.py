@@ -76,18 +76,18 @@ WRAPPED = (b"ctorch._utils\n_rebuild_wrapper_subclass\n", b"cm\nC\n",
 SHARED = {
     "a dict of many names under many keys": Case(
         shared(b"}(", MANY + text("w") + TENSOR + b"u", text("ema") + b"}u.", 3000),
-        "90 million names in sets", Read({f"k{n}.w": (3, 5) for n in range(3000)}), seconds=8),
+        "90 million names in sets", Read({f"k{n}.w": (3, 5) for n in range(3000)})),
     "a module of many settings in many places": Case(
         shared(LINEAR + b"}" + text("_modules") + b"}(",
                b"cm\nM\n)\x81" + MANY + text("_modules") + b"}" + text("_parameters") + b"}ub",
                b"uub.", 3000),
-        "90 million settings", Read({}), seconds=8),
+        "90 million settings", Read({}), excess=3),
     "a state of many values for many tensors": Case(
         file(lambda: archive(
             b"\x80\x02" + MANY + b"ur\xff\x00\x00\x000}("
             + b"".join(text(f"k{n}") + rebuilt("torch._tensor\n_rebuild_from_type_v2", *WRAPPED,
                                               b"j\xff\x00\x00\x00") for n in range(2000)) + b"u.")),
-        "60 million values", Read({f"k{n}": (3, 5) for n in range(2000)}, "m.C"), seconds=8),
+        "60 million values", Read({f"k{n}": (3, 5) for n in range(2000)}, "m.C")),
 }  # fmt: skip
 
 
@@ -121,11 +121,10 @@ FACTS = {
         file(lambda: archive(b"\x80\x02" + (b"}" + text("model")) * 10**5 + TENSOR + b"s" * 10**5 + b".")),
         "a path of 100,000 keys", Refused("nested deeper than 100")),
     "a million sets": Case(
-        file(lambda: archive(b"\x80\x02" + b"\x8f" * 3_000_000 + b".")), "memory", Refused("objects"),
-        seconds=4),
+        file(lambda: archive(b"\x80\x02" + b"\x8f" * 3_000_000 + b".")), "memory", Refused("objects")),
     "many classes": Case(
         file(lambda: archive(b"\x80\x02" + b"".join(b"cm\n%d\n" % n for n in range(200_000)) + b".")),
-        "memory", Refused("names more than"), seconds=4),
+        "memory", Refused("names more than")),
 }  # fmt: skip
 
 CASES: dict[str, Case] = {

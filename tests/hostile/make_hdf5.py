@@ -216,7 +216,7 @@ CASES: dict[str, Case] = {
     "deep": case(deep, "recursion", BOTH),
     "an empty dataset": case(empty, "what has no shape", BOTH),
     "many small datasets": Case(model(small_ones, libver="latest"), "an honest file that is refused",
-        Read(BOTH), "m.h5", HDF5, seconds=4),
+        Read(BOTH), "m.h5", HDF5),
     "many links": case(many, "one object two thousand times", BOTH),
     "names of weights that lead outside": case(missing, "a path", BIAS),
     "no numbers": case(objects, "objects where numbers belong", BOTH),

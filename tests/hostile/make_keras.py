@@ -147,9 +147,7 @@ INNER = {"class_name": "Sequential", "name": "m", "inbound_nodes": [[["a", 0, 0,
 
 def refused(config: Callable[[], object] | object, tries: str, reason: str, more: float = 0) -> Case:
     made = config if callable(config) else lambda: config
-    return Case(
-        file(lambda: keras(made()), "m.keras"), tries, Refused(reason), "m.keras", CODE, seconds=2 + more
-    )
+    return Case(file(lambda: keras(made()), "m.keras"), tries, Refused(reason), "m.keras", CODE, excess=more)
 
 
 GRAPHS = {
@@ -168,7 +166,7 @@ GRAPHS = {
     "a name of two levels": refused(
         functional(INPUT, relu("a", ("in", 0, 0)), relu("m/a", ("a", 0, 0)), INNER), "two answers",
             "have the path 'm/a'"),
-    "models that call one another": refused(lambda: level(9), "8^9 layers", "too many calls", more=8),
+    "models that call one another": refused(lambda: level(9), "8^9 layers", "too many calls"),
 }  # fmt: skip
 
 

@@ -17,37 +17,38 @@ from make_onnx import model as onnx
 Shapes = Mapping[str, tuple[int | None, ...]]
 
 
-def large(name: str, content: Any, weights: Shapes, seconds: float, *, slow: bool = False) -> Case:
+def large(name: str, content: Any, weights: Shapes, item: str, *, slow: bool = False) -> Case:
     """A case that is read; in the slow runs its table alone, since a large JSON takes a while to check."""
-    case = once(name, content, "nothing: it is large", Read(weights), seconds)
-    return replace(case, slow=slow, forms=("table",) if slow else ONE)
+    case = once(name, content, "nothing: it is large", Read(weights))
+    work = {item: len(weights)}
+    return replace(case, work=work, slow=slow, forms=("table",) if slow else ONE)
 
 
-def many_tensors(count: int, seconds: float, *, slow: bool = False) -> Case:
+def many_tensors(count: int, *, slow: bool = False) -> Case:
     names = [f"model.layers.{number}.self_attn.q_proj.weight" for number in range(count)]
     shapes = dict.fromkeys(names, (3, 5))
-    return large("m.safetensors", lambda: tensors(names), shapes, seconds, slow=slow)
+    return large("m.safetensors", lambda: tensors(names), shapes, "weights of a safetensors file", slow=slow)
 
 
-def many_variables(count: int, seconds: float, *, slow: bool = False) -> Case:
+def many_variables(count: int, *, slow: bool = False) -> Case:
     """A checkpoint's index of as many layers, without its data file."""
     names = [f"layer{number:06}/kernel/.ATTRIBUTES/VARIABLE_VALUE" for number in range(count)]
 
     def content() -> bytes:
         return index(*((0, name.encode(), VARIABLE) for name in names), block_of=4000)
 
-    return large("ck.index", content, dict.fromkeys(names, (3, 5)), seconds, slow=slow)
+    return large("ck.index", content, dict.fromkeys(names, (3, 5)), "variables of a checkpoint", slow=slow)
 
 
 def many_trackers(count: int) -> Case:
     """An index in which each variable belongs to an optimizer of its own, and to no model."""
     names = [f"a{number:06}/{name}" for number in range(count) for name in ("_iterations/x", "v")]
     entries = [(0, name.encode(), VARIABLE) for name in names]
-    case = once("ck.index", lambda: index(*entries, block_of=4000), "a square of them", Read({}), 3)
+    case = once("ck.index", lambda: index(*entries, block_of=4000), "a square of them", Read({}), 1)
     return replace(case, forms=ONE)
 
 
-def convolutions(count: int, seconds: float, *, slow: bool = False) -> Case:
+def convolutions(count: int, *, slow: bool = False) -> Case:
     """As many convolutions one behind the other, each of other lengths: all are expressions of H and W."""
 
     def chain(made: Any, _: Any) -> None:
@@ -63,7 +64,7 @@ def convolutions(count: int, seconds: float, *, slow: bool = False) -> Case:
             graph.node.append(helper.make_node("Conv", [f"v{n}", f"w{n}"], [f"v{n + 1}"], name=f"conv{n}"))
 
     weights = {f"w{n}": (2, 2, 3, 5) for n in range(count)}
-    return large("m.onnx", lambda: onnx(chain), weights, seconds, slow=slow)
+    return large("m.onnx", lambda: onnx(chain), weights, "convolutions of symbolic lengths", slow=slow)
 
 
 def members(count: int) -> bytes:
@@ -86,17 +87,18 @@ def listed(count: int) -> bytes:
 
 CASES: dict[str, Case] = {
     "zip: 40,000 members": replace(
-        large("m.npz", lambda: members(40_000), {str(n): (3,) for n in range(40_000)}, 6), row=ARCHIVES),
+        large("m.npz", lambda: members(40_000), {str(n): (3,) for n in range(40_000)},
+            "members of an archive"), row=ARCHIVES),
     "zip: a million members": replace(
         once("m.npz", lambda: listed(1_000_000), "a directory of a million", Refused("1,000,000 members")),
         row=ARCHIVES),
-    "safetensors: 20,000 tensors": many_tensors(20_000, 4),
-    "safetensors: 300,000 tensors": many_tensors(300_000, 12, slow=True),
-    "tensorflow: 20,000 variables": many_variables(20_000, 4),
-    "tensorflow: 200,000 variables": many_variables(200_000, 9, slow=True),
+    "safetensors: 20,000 tensors": many_tensors(20_000),
+    "safetensors: 300,000 tensors": many_tensors(300_000, slow=True),
+    "tensorflow: 20,000 variables": many_variables(20_000),
+    "tensorflow: 200,000 variables": many_variables(200_000, slow=True),
     "tensorflow: 20,000 optimizers": many_trackers(20_000),
-    "onnx: 2,000 convolutions of symbolic lengths": convolutions(2000, 4),
-    "onnx: 20,000 convolutions of symbolic lengths": convolutions(20_000, 10, slow=True),
+    "onnx: 2,000 convolutions of symbolic lengths": convolutions(2000),
+    "onnx: 20,000 convolutions of symbolic lengths": convolutions(20_000, slow=True),
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ def changed(
     change: Callable[[Any, Any], None], tries: str, must: str | dict, says: str = "", more: float = 0
 ) -> Case:
     said = Refused(must) if isinstance(must, str) else Read(must, says)
-    return Case(file(lambda: model(change), "m.onnx"), tries, said, "m.onnx", HEADERS, seconds=2 + more)
+    return Case(file(lambda: model(change), "m.onnx"), tries, said, "m.onnx", HEADERS, excess=more)
 
 
 WIRE = {
