@@ -18,7 +18,8 @@ from shapeinspect.errors import UnreadableFileError
 #: The most list entries, characters and tables that are read.
 MAX_ENTRIES = 5_000_000
 #: The most tables in lists, and the bytes of the file that each takes at least: several entries may name one
-#: table, so that a small file could expand to very many.
+#: table, so that a small file could expand to very many. Models for phones have some
+#: thousand operators and tensors.
 MAX_TABLES, _BYTES_A_TABLE = 400_000, 16
 #: The longest name in bytes.
 MAX_TEXT = 1 << 16

@@ -17,7 +17,9 @@ from shapeinspect.sources.source import Source
 MAX_BYTES = 256 << 20
 #: Levels of nesting; a nested model takes about four.
 MAX_DEPTH = 200
-# Parsed JSON takes more memory than its text: the most containers and commas of one text.
+# Parsed JSON takes more memory than its text: the most containers and commas of one text. A tensor of a
+# safetensors header is three containers, so 400,000 fit; the largest sets have 138,240 in all their files (60
+# blocks of 384 experts of three weights and their scales), and an index has one comma for each.
 _MAX_CONTAINERS = 1_200_000
 _MAX_COMMAS = 5_000_000
 _MAX_BITS = 64

@@ -81,7 +81,7 @@ SHARED = {
         shared(LINEAR + b"}" + text("_modules") + b"}(",
                b"cm\nM\n)\x81" + MANY + text("_modules") + b"}" + text("_parameters") + b"}ub",
                b"uub.", 3000),
-        "90 million settings", Read({}), excess=3),
+        "90 million settings", Read({})),
     "a state of many values for many tensors": Case(
         file(lambda: archive(
             b"\x80\x02" + MANY + b"ur\xff\x00\x00\x000}("

@@ -145,9 +145,9 @@ INNER = {"class_name": "Sequential", "name": "m", "inbound_nodes": [[["a", 0, 0,
          "config": {"name": "m", "layers": [{"class_name": "ReLU", "config": {"name": "a"}}]}}  # fmt: skip
 
 
-def refused(config: Callable[[], object] | object, tries: str, reason: str, more: float = 0) -> Case:
+def refused(config: Callable[[], object] | object, tries: str, reason: str) -> Case:
     made = config if callable(config) else lambda: config
-    return Case(file(lambda: keras(made()), "m.keras"), tries, Refused(reason), "m.keras", CODE, excess=more)
+    return Case(file(lambda: keras(made()), "m.keras"), tries, Refused(reason), "m.keras", CODE)
 
 
 GRAPHS = {

@@ -44,7 +44,7 @@ def many_trackers(count: int) -> Case:
     """An index in which each variable belongs to an optimizer of its own, and to no model."""
     names = [f"a{number:06}/{name}" for number in range(count) for name in ("_iterations/x", "v")]
     entries = [(0, name.encode(), VARIABLE) for name in names]
-    case = once("ck.index", lambda: index(*entries, block_of=4000), "a square of them", Read({}), 1)
+    case = once("ck.index", lambda: index(*entries, block_of=4000), "a square of them", Read({}))
     return replace(case, forms=ONE)
 
 

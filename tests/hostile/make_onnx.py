@@ -189,10 +189,17 @@ def axis(made: Any, _: Any) -> None:
 
 
 def changed(
-    change: Callable[[Any, Any], None], tries: str, must: str | dict, says: str = "", more: float = 0
+    change: Callable[[Any, Any], None], tries: str, must: str | dict, says: str = "", child: int = 0
 ) -> Case:
     said = Refused(must) if isinstance(must, str) else Read(must, says)
-    return Case(file(lambda: model(change), "m.onnx"), tries, said, "m.onnx", HEADERS, excess=more)
+    return Case(
+        file(lambda: model(change), "m.onnx"),
+        tries,
+        said,
+        "m.onnx",
+        HEADERS,
+        work={"seconds of a child": child},
+    )
 
 
 WIRE = {
@@ -223,7 +230,7 @@ WIRE = {
     "an operator of a library": changed(library, "a library that is loaded", W),
     # The child may compute for three seconds, whatever the model.
     "an equation without end": changed(einsum, "a loop without end in onnx's own inference", W, "gave up",
-        more=4),
+        child=3),
     "an axis out of bounds": changed(axis, "a crash of onnx's own inference", W, "gave up"),
 }  # fmt: skip
 

@@ -257,9 +257,9 @@ CASES: dict[str, Case] = {
     "a directory as a shard": row(folder, "another kind of file", Refused("safetensors")),
     "20,000 files": row(many, "as many files to open", Refused("names 20,000 files")),
     "9,990 missing files of 300,000 weights": Case(
-        missing, "a search of all files for each weight", Read(W, "are missing"), INDEX, PATHS, excess=4),
+        missing, "a search of all files for each weight", Read(W, "are missing"), INDEX, PATHS),
     "100,000 patterns of an adapter": Case(
-        patterns, "a search of all patterns for each layer", Read(PAIRS), ".", PATHS, excess=4),
+        patterns, "a search of all patterns for each layer", Read(PAIRS), ".", PATHS),
     "torch: a storage's key": row(stored("../../x"), "a file outside", Refused("no storage"), "m.pt"),
     "keras: a shard outside": row(shards_of_keras("../x.h5"), "a file outside", Refused("../x.h5"),
         "m.keras"),

@@ -26,10 +26,10 @@ def archive(code: str, inner: bytes = b"", more: dict[str, bytes] | None = None)
     return packed(members, zipfile.ZIP_DEFLATED)
 
 
-def follows(lines: Sequence[str], tries: str, excess: float = 2) -> Case:
+def follows(lines: Sequence[str], tries: str) -> Case:
     """A case of a forward of these lines."""
     code = CLASS + FORWARD + "".join(f"    {line}\n" for line in lines)
-    return Case(file(lambda: archive(code)), tries, Read(W), row=HEADERS, excess=excess)
+    return Case(file(lambda: archive(code)), tries, Read(W), row=HEADERS)
 
 
 TWICE = ["a = (x, x)", *["a = (a, a)"] * 60]
@@ -62,7 +62,7 @@ WAYS = {
     "a length of nothing": follows(["y = torch.len()", "return x"], "an argument that is not there"),
     "branches that name their result alike": follows(
         [*["if bool(x):", "  y = torch.relu(x)", "else:", "  y = torch.tanh(x)", "x = y"] * 4000, "return x"],
-        "names that grow by a letter each", 8),
+        "names that grow by a letter each"),
     "branches that see many names": follows(
         [*(f"v{n} = 1" for n in range(20_000)), *["if bool(x):", "  pass"] * 10_000, "return x"],
         "copies of all names"),
@@ -95,10 +95,10 @@ def classes(count: int) -> bytes:
 CASES: dict[str, Case] = {
     **WAYS,
     "many methods": Case(
-        file(lambda: methods(12_000)), "a search of all code for each", Read(W), row=HEADERS, excess=6),
+        file(lambda: methods(12_000)), "a search of all code for each", Read(W), row=HEADERS),
     "code of many classes": Case(
         file(lambda: classes(12)), "bytes that are inflated and kept", Refused("its code has more than"),
-        row=HEADERS, excess=2),
+        row=HEADERS),
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def _layer(module: Module, values: Values, keys: dict[Tensor, str], has_inner: b
 
 def _dequantized(module: Module, prefix: str, weights: dict[str, Weight]) -> dict[str, Weight]:
     """Return the weights of a quantizer's own module as those that they stand for, by their roles."""
-    sizes = {key: value for key, value in module.attributes.items() if key in _SIZES}
+    sizes = {key: module.attributes[key] for key in _SIZES if key in module.attributes}
     scalars = {prefix + key: value for key, value in module.scalars.items()}
     folded = fold(weights.values(), Declared(sizes, scalars=scalars))
     roles = [weight.role if weight.quantization is None else "weight" for weight in folded]
