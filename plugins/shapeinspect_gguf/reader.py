@@ -21,8 +21,8 @@ _STRING, _ARRAY = 8, 9
 #: The value types of metadata, by their code: how ``struct`` spells them.
 _PLAIN = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
-#: Longest name, most tensors, most metadata fields. Experts are stacked in GGUF, so that a model of 61 blocks of
-#: 256 of them has about 1,100 tensors; one for each expert would be 45,000.
+#: Longest name, most tensors, most metadata fields. Experts are stacked in GGUF, so that a model of 61 blocks
+#: of 256 of them has about 1,100 tensors; one for each expert would be 45,000.
 _MOST_NAME, _MOST_TENSORS, _MOST_FIELDS = 65_535, 200_000, 100_000
 #: How much of a value is kept: bytes of a text, numbers of an array. The rest is skipped.
 _KEPT_TEXT, _KEPT_ITEMS = 1000, 1024

@@ -36,8 +36,8 @@ _MAX_NAME = 4096
 _SMALL = 4096
 _MAX_COMMENT = 65_535
 _MAX_DIRECTORY = 64 << 20
-#: As many arrays as a checkpoint has of tensors. One file with all weights of 60 blocks of 384 experts, their two
-#: moments and their steps would have 276,480; such training states are sharded.
+#: As many arrays as a checkpoint has of tensors. One file with all weights of 60 blocks of 384 experts, their
+#: two moments and their steps would have 276,480; such training states are sharded.
 _MAX_MEMBERS = 300_000
 _WIDE = 0xFFFFFFFF
 _ENCRYPTED = 0x2041  # bit 0: encrypted, bit 6: strong encryption, bit 13: masked headers

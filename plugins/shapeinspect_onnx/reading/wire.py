@@ -22,9 +22,9 @@ from shapeinspect_onnx.dtypes import nbytes as nbytes_of
 
 #: Fields that are walked; the fields of a node that is copied are counted by its bytes.
 MAX_FIELDS, _BYTES_A_FIELD = 1_200_000, 16
-#: Nodes, and tensors, of all graphs and functions. Llama 3.1 405B has 126 blocks, of 150 nodes each where nothing
-#: is fused: 18,900. With each of its 128 experts a branch of ten nodes in 48 blocks, Qwen3-30B-A3B has 61,440; one
-#: of 256 experts in 58 blocks (DeepSeek-V3) would pass the limit, and is exported with its experts in one tensor.
+#: Nodes, and tensors, of all graphs and functions. Llama 3.1 405B has 126 blocks, of 150 nodes each where
+#: nothing is fused: 18,900. With each of 128 experts in 48 blocks a branch of ten nodes, Qwen3-30B-A3B has
+#: 61,440. The 256 experts of 58 blocks of DeepSeek-V3 would pass the limit if each were a branch of its own.
 MAX_NODES = MAX_TENSORS = 100_000
 MAX_KEPT = 256 << 20
 #: Tensors of up to this many values keep them, because shape inference reads some.

@@ -28,8 +28,8 @@ from shapeinspect.dims import Shape, Unknown
 from shapeinspect_tensorflow.tables.shapes import shape
 from shapeinspect_tensorflow.vocabulary import dtypes
 
-#: Of all functions, too. A block of a transformer has about 200 nodes, and 400 with its gradients: 200,000 are
-#: 500 blocks in training.
+#: Of all functions, too. A block of a transformer has about 200 nodes, and 400 with its gradients: 200,000
+#: are 500 blocks in training.
 _MAX_NODES = 200_000
 _MAX_ATTRIBUTES = 800_000
 #: A list of more entries does not concern shapes.
