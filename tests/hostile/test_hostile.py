@@ -73,7 +73,8 @@ class Page(HTMLParser):
         if found.get("http-equiv") == "Content-Security-Policy":
             self.policy = found["content"]
         if tag == "script":
-            self._into = self.data if found.get("type") == "application/json" else self.code
+            blocks = {"application/json": self.data, "text/plain": []}  # which no browser runs
+            self._into = blocks.get(found.get("type", ""), self.code)
             self._into.append("")
 
     def handle_endtag(self, tag: str) -> None:
