@@ -4,6 +4,12 @@ First scores, before any change was made for these programs, of the first mutant
 torch, 106 mutants: printed 95 %, layer 95 %, cause 65 %, first fix works pasted 45 %, meaning kept 44 %.
 When scripts were already run with changes: torch, the first 22: 95, 95, 73, 64 and 55 %; onnx, 11: 82, 82,
 73, 73 and 64 %; keras, 10: 80, 70, 30, 10 and 10 %. No claim was proven false in any of these runs.
+
+Whether the reasons alone (the rows before ``via``) name the changed line, of torch's mutants behind the first 250 of
+the order: 36 of 60 before the effect of an edit was told, and 32 of 59 behind the first 2000. Afterwards, of those of
+the first sample that were run again, 25 instead of 17 of 29; of the second one, 25 instead of 19 of 34. Where the
+reasons name lines and not that one, it was 11 of 29 before and 3 after, and 12 and 6 of 34. The first fix works for
+28 instead of 27 of 29, and for 32 of 34 both times. One claim was false before, none after.
 """
 
 from __future__ import annotations
