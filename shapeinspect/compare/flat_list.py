@@ -46,6 +46,8 @@ def cut(
     rate, framework, entries = max(rated, key=lambda one: one[0])
     if rate < _LEAST:
         return model, ()
+    alike = [name for one, name, rows in rated if one == rate and _same_rows(rows, entries)]
+    alike = list(dict.fromkeys(alike)) if framework != other.framework else [framework]
     layers: dict[str, Layer] = {}
     for array, (layer, role, layout, _) in zip(arrays, entries, strict=True):
         # A list records no settings.
@@ -54,13 +56,18 @@ def cut(
         layers[layer.path] = replace(known, weights=(*known.weights, weight))
     note = Note(
         f"the {len(arrays):,} arrays of {model.source} have no names: they are taken for the weights of "
-        f"the other model in the order in which {framework} lists them"
+        f"the other model in the order in which {' and '.join(alike)} {'list' if alike[1:] else 'lists'} them"
     )
     return replace(model, framework=framework, layers=tuple(layers.values())), (note,)
 
 
 #: A weight that is expected: its layer, role, layout and lengths.
 _Entry = tuple[Layer, str, Layout | None, Shape]
+
+
+def _same_rows(rows: Sequence[_Entry], others: Sequence[_Entry]) -> bool:
+    """Tell whether two frameworks list the same weights in the same layouts."""
+    return [(row[0].path, row[2]) for row in rows] == [(row[0].path, row[2]) for row in others]
 
 
 def _listed(model: Model) -> list[Weight]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.binary.stored_numbers import same_bytes
 from shapeinspect.compare.result import Figures
 from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.errors import MissingDependencyError
@@ -27,6 +28,19 @@ def readable(slots: Sequence[Slot]) -> bool:
         slots: one slot, or the summands of one.
     """
     return all(slot.weight.values is not None for slot in slots)
+
+
+def stored_alike(a: Sequence[Slot], b: Sequence[Slot]) -> bool:
+    """Tell whether two slots are the same bytes in the same layout, which takes no more than reading them.
+
+    Args:
+        a: a slot, or the summands of one.
+        b: the other side's.
+    """
+    if len(a) != 1 or len(b) != 1 or a[0].piece != b[0].piece:
+        return False
+    left, right = a[0].weight, b[0].weight
+    return left.layout == right.layout and same_bytes(left.values, right.values)
 
 
 def numbers(slots: Sequence[Slot]) -> Array:

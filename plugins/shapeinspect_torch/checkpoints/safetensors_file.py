@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from shapeinspect.binary import json_text
 from shapeinspect.binary.names import Names
+from shapeinspect.binary.stored_numbers import StoredNumbers
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.sources.source import Source
@@ -271,7 +272,8 @@ class _Header:
         start, end = entry["data_offsets"]
         values = None
         if bits % 8 == 0:
-            values = partial(_values, self._source, self._start + start, end - start, shape, dtype)
+            place = (self._source, self._start + start, end - start)
+            values = StoredNumbers(*place, (dtype, shape), partial(_values, *place, shape, dtype))
         # Grouping leaves the role as it is, unless it has several parts.
         role = intern(name.rpartition(".")[2])
         return Weight(name, role, shape, dtype, end - start, where=self._where, values=values)
