@@ -81,6 +81,8 @@ def test_an_archive_agrees_with_the_model_that_it_was_saved_from(tmp_path: Path)
     model = keras_net()
     model.save(tmp_path / "net.keras")
     assert_same_outputs(model, tmp_path / "net.keras")
+    model.save(tmp_path / "net.h5")
+    assert_same_outputs(model, tmp_path / "net.h5")
     kernel = model.get_layer("depth").kernel
     kernel.assign(kernel.numpy()[::-1])
     with pytest.raises(AssertionError) as caught:
