@@ -33,6 +33,9 @@ def verdict(trace: Trace) -> str:
     if not trace.found:
         if not trace.same:
             return f"{_layers(seen)} could be compared and agree; the output could not be compared"
+        if not seen:
+            returned = "the output agrees" if len(outputs) == 1 else "the outputs agree"
+            return f"{returned}; no layer inside could be compared"
         agree = "agrees" if len(seen) == 1 else "agree"
         rest = "so does the output" if len(outputs) == 1 else "so do the outputs"
         return f"all {_layers(seen)} that could be compared {agree}, and {rest}"

@@ -187,6 +187,7 @@ def test_a_program_is_run_only_where_that_is_allowed(
     assert found.same, str(found)
     inner = {step.a for step in found.steps if step.verdict == "same"} - {"output"}
     assert inner or name == "net.pt", "TorchScript alone shows nothing of what is inside"
+    assert bool(inner) == (found.verdict != "the output agrees; no layer inside could be compared")
 
 
 def test_a_changed_weight_is_found_inside_of_a_program(programs: dict[str, tuple[Any, Path]]) -> None:
