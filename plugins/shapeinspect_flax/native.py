@@ -105,6 +105,7 @@ LINEN = NativeTable(
     implied=(("gru_cell", "reset_after", True), ("gru", "reset_after", True)),
     classes=CLASSES,
     collections=Frozen({"": "params", "mean": "batch_stats", "var": "batch_stats"}),
+    listed=False,
 )
 
 NNX = NativeTable(
@@ -123,4 +124,5 @@ NNX = NativeTable(
     implied=LINEN.implied,
     classes=CLASSES,
     graph=False,
+    listed=False,
 )

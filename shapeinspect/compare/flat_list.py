@@ -38,6 +38,7 @@ def cut(
     orders += [
         (table.framework, entries)
         for table in tables()
+        if table.listed
         if table.framework != other.framework
         for unstacked in (False, True)
         if (entries := list(_foreign(other, table, unstacked=unstacked)))

@@ -61,6 +61,15 @@ def _option(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     return SettingPair(name, text_a, text_b)
 
 
+def _switch(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    """Compare a setting that is off in layers without it, where both sides record their settings."""
+    recorded = all(side.side.model.calls or side.side.model.format == "live" for side in (a, b))
+    on_a, on_b = bool(a.setting(name)), bool(b.setting(name))
+    if not recorded or on_a == on_b:
+        return None
+    return SettingPair(name, str(on_a), str(on_b), "", (on_a, on_b))
+
+
 def _alike(a: LayerSide, b: LayerSide) -> bool:
     """Tell whether one reader has read two layers of one type: then all their settings mean the same.
 
@@ -272,6 +281,7 @@ SETTINGS: dict[str, Comparer] = {
     "dilation": _exact,
     "groups": _exact,
     "num_groups": _exact,
+    "interleaved_groups": _switch,
     "num_heads": _exact,
     "num_kv_heads": _shared_heads,
     "num_layers": _exact,

@@ -198,7 +198,10 @@ def _without_place(
 
 def _readers(unit: Unit) -> dict[str, Reader]:
     weights = {slot.weight.name: slot.weight for slot in unit.slots.values()}
-    return dict(canonical.read(weights.values()))
+    bare = {name: slot.weight.values for name, slot in unit.slots.items() if slot.piece is None}
+    return {name: values for name, values in bare.items() if values is not None} | dict(
+        canonical.read(weights.values())
+    )
 
 
 def _targets(unit: Unit) -> Iterator[tuple[Weight, Layout | None, tuple[str, ...]]]:
@@ -254,8 +257,10 @@ def _move(
         )
     stored = tuple(dict.fromkeys(name for source in needed for name in slots[source].names))
     if layout is None:
-        values = slots[next(iter(needed))].weight.values
-        return Move(weight, unit.layer.kind, None, stored, values) if values is not None else _UNREADABLE
+        first, wanted = next(iter(needed.items()))
+        return Move(
+            weight, unit.layer.kind, None, stored, _shaped(readers[first], wanted, slots[first].shape)
+        )
     chosen = {source: _shaped(readers[source], needed[source], slots[source].shape) for source in needed}
 
     def read() -> Array:
@@ -276,11 +281,11 @@ def _undecided(unit: Unit, source: Slot) -> str:
 
 
 def _refused(a: Slot, b: Slot, wanted: Shape, readers: Mapping[str, Reader], name: str) -> str:
-    if (a.piece is None) != (b.piece is None):
+    if (a.piece is None) != (b.piece is None) and len(without_ones(wanted)) > 1:
         return f"the order of the axes of {'A' if a.piece is None else 'B'}'s weight is not proven"
     if without_ones(a.shape) != without_ones(wanted):
         return f"{_text(a.shape)} in A, {_text(wanted)} in B"
-    if (a.weight.values is None) if a.piece is None else name not in readers:
+    if name not in readers:
         return _UNREADABLE
     return ""
 

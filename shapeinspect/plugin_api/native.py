@@ -89,6 +89,7 @@ class NativeTable:
         format: what the framework's own writer of safetensors files says under the key ``format``.
         graph: whether its live models, given an input, show their graph.
         shown: further weights of which only the layout is shown.
+        listed: whether its models give their weights as a flat list, layer by layer in the order of the rows.
 
     Example:
         >>> NativeTable("f", ".", (), lambda *_: None, lambda *_: "").find("conv", {}) is None
@@ -108,6 +109,7 @@ class NativeTable:
     format: str | None = None
     graph: bool = True
     shown: tuple[ShownRow, ...] = ()
+    listed: bool = True
 
     def find_all(self, kind: str, attributes: Mapping[str, Any]) -> tuple[NativeRow, ...]:
         """Return every row of a kind that the settings allow, the one that is written first.

@@ -154,4 +154,5 @@ NATIVE = NativeTable(
     classes=CLASSES,
     format="mlx",
     graph=False,
+    listed=False,
 )

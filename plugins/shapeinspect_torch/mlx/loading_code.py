@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
 
+#: What the groups of a GroupNorm are by default; every other framework has neighbors in a group.
+_INTERLEAVED = "interleaved_groups"
 #: The settings that MLX's modules read at every call, so that setting the attribute is enough.
-READ_AT_CALLS = frozenset({"eps", "momentum", "stride", "dilation"})
+READ_AT_CALLS = frozenset({"eps", "momentum", "stride", "dilation", _INTERLEAVED})
 
 
 class LoadWeightsScript(LoadingScript):
@@ -47,6 +49,8 @@ def _line(setting: Setting) -> str:
     if not known or not all(part.isidentifier() or part.isdecimal() for part in parts):
         return open_setting(setting)
     place = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in parts)
+    if setting.name == _INTERLEAVED:
+        return f"model{place}.pytorch_compatible = {not setting.value!r}"
     return f"model{place}.{setting.name} = {setting.value!r}"
 
 

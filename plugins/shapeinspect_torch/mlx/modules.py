@@ -131,6 +131,8 @@ def _attributes(module: object, kind: str, weights: Mapping[str, Weight]) -> dic
             found[name] = shape[axis]
     if kind in _IMAGES:
         found["data_format"] = "channels_last"
+    if kind == "group_norm":
+        found["interleaved_groups"] = not getattr(module, "pytorch_compatible", False)
     if kind in ("layer_norm", "rms_norm") and shape:
         found["normalized_shape"] = shape
     if kind in ("conv", "conv_transpose") and len(shape) > 2:

@@ -186,6 +186,7 @@ KINDS = (
         (
             Attribute("num_groups", "int", "unknown", "groups of channels that are normalized together"),
             Attribute("num_channels", "int", "as the input", "channels of the input"),
+            Attribute("interleaved_groups", "bool", "false", "a group has every num_groups-th channel"),
             *(EPS, MOMENTUM, _CHANNEL_AXIS, AFFINE, DATA_FORMAT),
         ),
         _group_norm,

@@ -114,3 +114,22 @@ def test_two_files_that_do_not_say_what_a_kernel_is(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="--strict asks for all"):
         shapeinspect.normalize(given, tmp_path / "w.safetensors", like=like, strict=True)
+
+
+@pytest.mark.slow
+def test_the_groups_of_a_norm_are_made_of_neighbors_in_mlx(tmp_path: Path) -> None:
+    """By default MLX's groups have every third channel, where all other frameworks' have neighbors."""
+    import mlx.core as mx
+    import torch
+    from mlx import nn
+
+    source, target = torch.nn.Sequential(torch.nn.GroupNorm(3, 6)), nn.Sequential(nn.GroupNorm(3, 6))
+    torch.nn.init.normal_(source[0].weight)
+    x = np.random.default_rng(3).standard_normal((2, 6, 4, 5)).astype(np.float32)
+    written = shapeinspect.normalize(
+        source, tmp_path / "w.safetensors", like=target, input=x.shape, script=True
+    )
+    space: dict[str, Any] = {"__name__": "load_weights"}
+    exec(compile(str(written.script), "load.py", "exec"), space)  # the script that is tested
+    got = np.moveaxis(np.array(space["load"](target)(mx.array(np.moveaxis(x, 1, -1)))), -1, 1)
+    assert np.abs(got - source(torch.from_numpy(x)).detach().numpy()).max() < 1e-5
