@@ -84,9 +84,7 @@ def test_resnet50_is_drawn_sooner_than_by_netron_and_pans_as_smoothly(
     host, port = netron.start(model, browse=False)
     try:
         address = f"http://{host}:{port}"
-        theirs = min(
-            _timed(tab, address, "g.node") for _ in range(3)
-        )
+        theirs = min(_timed(tab, address, "g.node") for _ in range(3))
         peer_frames, peer_gap = _panned(tab)
     finally:
         netron.stop((host, port))
