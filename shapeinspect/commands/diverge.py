@@ -34,8 +34,7 @@ def run(
         bool,
         typer.Option(
             "--run-code",
-            help="Run programs that files hold: .pt2, TorchScript, SavedModel, Lambda layers. They may do "
-            "anything that you may.",
+            help="Run programs that files hold, and code in their layers. They may do anything that you may.",
         ),
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="List all layers.")] = False,

@@ -1,6 +1,7 @@
 """Ways in which a person types one layer for the calculator, against the shape of the framework's layer.
 
-Of these 32, 4 had the right shape when an input was always read as lengths, or as a batch with channels.
+Of the first 32 of these, 4 had the right shape when an input was always read as lengths, or as a batch with
+channels, and few options had other names.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ WAYS: dict[str, Callable[[], tuple[int, ...]]] = {
         L.Conv1D(7, 5, padding="causal"), 100, 16
     ),
     "conv --input 16,100 --kernel 5 --in 16 --out 7": lambda: of_torch(nn.Conv1d(16, 7, 5), 16, 100),
+    "conv --input 2,6,15 --kernel 3 --stride 2 --in 6 --out 8": lambda: of_torch(
+        nn.Conv1d(6, 8, 3, 2), 2, 6, 15
+    ),
     "Conv3d --input 3,16,22,24 --kernel 3 --in 3 --out 5": lambda: of_torch(
         nn.Conv3d(3, 5, 3), 3, 16, 22, 24
     ),
