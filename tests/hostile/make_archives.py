@@ -255,7 +255,7 @@ OTHERS = {
     "torch: as many opcodes, as they are": Case(
         file(lambda: packed({**TORCH, "m/data.pkl": b"\x80\x02" + b"N0" * 10_500_000 + b"N."})),
         "21 million opcodes", Refused("opcodes"), "m.pt", ARCHIVES,
-        work={"opcodes of a pickle": 11_000_000}),
+        work={"opcodes of a pickle": 11_000_000}, forms=("json",)),
     "torch: a link": case(file(linked), "torch", "a member that is a symbolic link", {"w": (3, 5)}),
     "torch: behind other bytes": case(
         file(lambda: b"#!/bin/sh\nexit 0\n" + packed(TORCH)), "torch", "a script that is an archive",

@@ -314,7 +314,7 @@ SIMPLE = {
     "onnx: nodes of many inputs": once("m.onnx", lambda: onnx(concat), "memory", Refused("fields")),
     "onnx: an equation without end beside many bytes": replace(
         once("m.onnx", lambda: onnx(endless), "a limit that grows with the file", Read(W, "gave up")),
-        work={"seconds of a child": 3}),
+        work={"seconds of a child": 2}),
     "tflite: operators that are one": once(
         "m.tflite", lambda: bytes(Lite(300_000, 2).data), "memory", Refused("tables")),
     "tflite: tensors that are one": once(

@@ -228,9 +228,9 @@ WIRE = {
     "functions that call one another": changed(tree_of_functions, "2^30 nodes", "too many nodes"),
     "a cycle": changed(cycle, "a walk without end", W),
     "an operator of a library": changed(library, "a library that is loaded", W),
-    # The child may compute for three seconds, whatever the model.
+    # The child may compute for a second and a half, more where the model is larger.
     "an equation without end": changed(einsum, "a loop without end in onnx's own inference", W, "gave up",
-        child=3),
+        child=2),
     "an axis out of bounds": changed(axis, "a crash of onnx's own inference", W, "gave up"),
 }  # fmt: skip
 
