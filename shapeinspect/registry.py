@@ -277,7 +277,7 @@ def tables() -> list[NativeTable]:
 
     Example:
         >>> [table.framework for table in tables()]
-        ['keras', 'onnx', 'torch']
+        ['flax', 'keras', 'mlx', 'nnx', 'onnx', 'torch']
     """
     found = (native_table(framework) for framework in sorted(native_tables()))
     return [table for table in found if table is not None]

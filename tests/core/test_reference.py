@@ -29,7 +29,16 @@ def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixtur
     table, _, _ = _printed(capsys, "layouts", "linear").partition("\n\n")
     assert [re.split(r" {2,}", line.strip()) for line in table.splitlines()[2:]] == [
         ["linear"],
+        ["flax", "Dense"],
+        ["kernel", "i o", "o i"],
+        ["bias", "o", "o"],
         ["keras", "Dense"],
+        ["kernel", "i o", "o i"],
+        ["bias", "o", "o"],
+        ["mlx", "Linear"],
+        ["weight", "o i", "o i"],
+        ["bias", "o", "o"],
+        ["nnx", "Linear"],
         ["kernel", "i o", "o i"],
         ["bias", "o", "o"],
         ["onnx", "Gemm"],
@@ -43,11 +52,13 @@ def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixtur
 
 def test_the_notes_stand_below_by_number(capsys: pytest.CaptureFixture[str]) -> None:
     table, _, notes = _printed(capsys, "layouts", "lstm", "--width", "80").partition("\n\n")
-    assert "1  the sum of both biases\n2  gate: i o f g → i f g o\n" in notes
-    keras = table[table.index("keras") : table.index("onnx")]
+    numbers = {text: number for number, text in re.findall(r"^(\d+)  (.*)$", notes, re.MULTILINE)}
+    both, order = numbers["the sum of both biases"], numbers["gate: i o f g → i f g o"]
+    assert [int(number) for number in numbers.values()] == list(range(1, len(numbers) + 1))
+    keras = table[table.index("keras") : table.index("mlx")]
     assert re.search(r"kernel +i \(gate o\) +gate o i$", keras, re.MULTILINE)
-    assert re.search(r"bias +\(gate o\) +gate o +1$", keras, re.MULTILINE)
-    assert re.search(r"W +dir \(gate o\) i +dir gate o i +2$", table, re.MULTILINE)
+    assert re.search(r"bias +\(gate o\) +gate o +" + both + "$", keras, re.MULTILINE)
+    assert re.search(r"W +dir \(gate o\) i +dir gate o i +" + order + "$", table, re.MULTILINE)
     assert max(map(len, (*table.splitlines(), *notes.splitlines()))) <= 80
 
 
