@@ -8,8 +8,8 @@ from typing import Any
 
 from shapeinspect.api.debugging import explain_error, is_explained
 from shapeinspect.mismatch import Diagnosis, describe
+from shapeinspect.render.forms.notebook import preformatted
 from shapeinspect.render.grid import Line
-from shapeinspect.render.notebook import preformatted
 from shapeinspect.text import visible
 
 

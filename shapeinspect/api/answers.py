@@ -13,9 +13,9 @@ from shapeinspect.errors import UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
 from shapeinspect.explanation.input_reading import LayerName
-from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.pictures import sheet
+from shapeinspect.render.results.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.sources.source import InputSpec
 from shapeinspect.text import many, one_line
 
@@ -100,7 +100,7 @@ class Explanation:
         return self.to_text()
 
     def _repr_html_(self) -> str:
-        from shapeinspect.render.notebook import preformatted
+        from shapeinspect.render.forms.notebook import preformatted
 
         return preformatted(self.lines(100)) + (sheet(self.layers[0]) if self.single else "")
 

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from shapeinspect import __version__
 from shapeinspect.api.checking import Checked, Finding
-from shapeinspect.render.markdown import escape as escape_markdown
+from shapeinspect.render.forms.markdown import escape as escape_markdown
 from shapeinspect.text import many, one_line, visible
 
 #: What every rule of SARIF says of itself.

@@ -10,8 +10,8 @@ from shapeinspect.compare import Options, compare
 from shapeinspect.compare.result import Comparison, LayerPair
 from shapeinspect.plugin_api.loader import Refusal
 from shapeinspect.registry import loader, name_table, native_table
-from shapeinspect.render import diff as render
 from shapeinspect.render.grid import as_text
+from shapeinspect.render.results import diff as render
 from shapeinspect.text import one_line
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Difference:
         return one_line(f"<Difference: {self.verdict}>")
 
     def _repr_html_(self) -> str:
-        from shapeinspect.render.notebook import preformatted
+        from shapeinspect.render.forms.notebook import preformatted
 
         return preformatted(render.diff_table(self.comparison, 100))
 

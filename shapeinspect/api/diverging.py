@@ -14,8 +14,8 @@ from shapeinspect.divergence.result import Found, Step, Trace
 from shapeinspect.divergence.search import Search, Side
 from shapeinspect.errors import UsageError
 from shapeinspect.plugin_api.runner import Runner
-from shapeinspect.render import divergence as render
 from shapeinspect.render.grid import as_text
+from shapeinspect.render.results import divergence as render
 from shapeinspect.sources.source import Source
 from shapeinspect.text import visible
 
@@ -158,7 +158,7 @@ class Divergence:
         return visible(f"<Divergence: {self.verdict}>")
 
     def _repr_html_(self) -> str:
-        from shapeinspect.render.notebook import preformatted
+        from shapeinspect.render.forms.notebook import preformatted
 
         return preformatted(render.divergence_table(self.trace, 100))
 

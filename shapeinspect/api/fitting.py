@@ -14,8 +14,8 @@ from shapeinspect.infer import REFUSAL
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.plugin_api.regions import Place, Region
-from shapeinspect.render.fit import fit_data, fit_lines
 from shapeinspect.render.grid import as_text
+from shapeinspect.render.results.fit import fit_data, fit_lines
 from shapeinspect.solve import (
     FITS,
     REFUSED,
@@ -104,7 +104,7 @@ class Fit:
         return fit_data(self.solution)
 
     def _repr_html_(self) -> str:
-        from shapeinspect.render.notebook import preformatted
+        from shapeinspect.render.forms.notebook import preformatted
 
         return preformatted(self.lines(100))
 

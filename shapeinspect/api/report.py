@@ -259,13 +259,13 @@ class Report:
         Args:
             view: what to show; its width is not used.
         """
-        from shapeinspect.render.markdown import markdown
+        from shapeinspect.render.forms.markdown import markdown
 
         return "\n".join(markdown(self.model, view or View()))
 
     def to_csv(self) -> str:
         """Return a record a layer as CSV, as ``--format csv`` prints it."""
-        from shapeinspect.render.records import csv_lines
+        from shapeinspect.render.forms.records import csv_lines
 
         return "\n".join((*csv_lines(self.model), ""))
 
@@ -275,7 +275,7 @@ class Report:
         Args:
             view: what to show, and how wide; by default everything, 200 cells wide.
         """
-        from shapeinspect.render.svg import svg
+        from shapeinspect.render.forms.svg import svg
 
         return "\n".join(svg(table(self.model, view or View()), self.model.source))
 
@@ -290,7 +290,7 @@ class Report:
             MissingDependencyError: if it, or either, is not installed.
         """
         from shapeinspect.api.data_frame import frame
-        from shapeinspect.render.records import FIELDS, records
+        from shapeinspect.render.forms.records import FIELDS, records
 
         return frame(records(self.model), FIELDS, library)
 
@@ -342,7 +342,7 @@ class Report:
         return list(self.keys())
 
     def _repr_html_(self) -> str:
-        from shapeinspect.render.notebook import opening
+        from shapeinspect.render.forms.notebook import opening
 
         return opening(self.model)
 

@@ -10,7 +10,7 @@ def run(format: Format = "table", width: Width = None) -> None:  # noqa: A002  #
     """List the installed adapters: what each reads, and whether it can work here."""
     check_format(format)
     from shapeinspect.registry import installed
-    from shapeinspect.render.adapters import adapter_rows, adapters_table
+    from shapeinspect.render.results.adapters import adapter_rows, adapters_table
 
     rows = adapter_rows(installed())
     if format == "json":

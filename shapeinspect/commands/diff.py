@@ -47,7 +47,7 @@ def run(
     del traceback  # main() has read it
     check_format(format)
     from shapeinspect.api.diff import diff
-    from shapeinspect.render.diff import diff_table
+    from shapeinspect.render.results.diff import diff_table
 
     result = diff(
         a,

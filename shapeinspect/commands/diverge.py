@@ -57,7 +57,7 @@ def run(
     if format == "json":
         output.write_json(result.to_dict())
     else:
-        from shapeinspect.render.divergence import divergence_table
+        from shapeinspect.render.results.divergence import divergence_table
 
         output.write(divergence_table(result.trace, width or output.width(), everything=everything))
     if not result.same:

@@ -27,7 +27,7 @@ def run(
     """Show how each framework stores the weights of each kind of layer."""
     check_format(format, "table", "markdown", "json")
     from shapeinspect.registry import class_names, kinds_named, tables
-    from shapeinspect.render.reference import reference, reference_page, reference_table
+    from shapeinspect.render.results.reference import reference, reference_page, reference_table
 
     known_tables = tables()
     rows = reference(known_tables, kind)

@@ -75,7 +75,7 @@ def run(
     del traceback  # main() has read it
     from shapeinspect.convert import normalize
     from shapeinspect.errors import UsageError
-    from shapeinspect.render.side_by_side import hanging
+    from shapeinspect.render.results.side_by_side import hanging
     from shapeinspect.text import printable
     from shapeinspect.units import short
 
@@ -116,7 +116,7 @@ def _stayed(written: Written) -> Iterator[Line]:
 
 
 def _listed(head: str, reasons: Mapping[str, str]) -> Iterator[Line]:
-    from shapeinspect.render.side_by_side import hanging
+    from shapeinspect.render.results.side_by_side import hanging
     from shapeinspect.text import printable
 
     if not reasons:

@@ -119,14 +119,14 @@ def _form(model: ir.Model, view: View, form: str) -> Iterable[str]:
 
         return (page(model),)
     if form == "csv":
-        from shapeinspect.render.records import csv_lines
+        from shapeinspect.render.forms.records import csv_lines
 
         return output.joined(csv_lines(model))
     if form == "markdown":
-        from shapeinspect.render.markdown import markdown
+        from shapeinspect.render.forms.markdown import markdown
 
         return output.joined(markdown(model, view))
-    from shapeinspect.render.svg import svg
+    from shapeinspect.render.forms.svg import svg
     from shapeinspect.render.table import table
 
     return output.joined(svg(table(model, view), model.source))

@@ -8,9 +8,9 @@ from typing import Any
 from shapeinspect.dims import Dim
 from shapeinspect.explanation import CallFact, LayerExplanation, TensorFact, WeightFact
 from shapeinspect.explanation.values import AxisFact
-from shapeinspect.render.drawing import draw_text, list_text
-from shapeinspect.render.explain import axis_texts, field_texts, numbers_text, work_texts
 from shapeinspect.render.grid import as_text
+from shapeinspect.render.results.drawing import draw_text, list_text
+from shapeinspect.render.results.explain import axis_texts, field_texts, numbers_text, work_texts
 from shapeinspect.text import printable
 
 #: How wide a drawing of windows is, and a line of a formula, in characters.

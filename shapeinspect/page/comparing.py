@@ -7,7 +7,7 @@ from typing import Any
 
 from shapeinspect.compare.result import Comparison, LayerPair
 from shapeinspect.page.document import Content, document
-from shapeinspect.render.diff import pair_rows, verdict
+from shapeinspect.render.results.diff import pair_rows, verdict
 from shapeinspect.text import printable
 
 #: How a status is called on the page: in the legend, on the card and in the table.

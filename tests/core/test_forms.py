@@ -20,11 +20,11 @@ from shapeinspect.errors import MissingDependencyError, UsageError
 from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.render.activations import activations
+from shapeinspect.render.forms.markdown import markdown
+from shapeinspect.render.forms.records import FIELDS, csv_lines, records
+from shapeinspect.render.forms.svg import svg
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.legend import legend
-from shapeinspect.render.markdown import markdown
-from shapeinspect.render.records import FIELDS, csv_lines, records
-from shapeinspect.render.svg import svg
 from shapeinspect.render.table import View, table
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")

@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 import shapeinspect
 from shapeinspect.api.report import Report
 from shapeinspect.ir import Layer, Model, Weight
-from shapeinspect.render.notebook import opening, preformatted
+from shapeinspect.render.forms.notebook import opening, preformatted
 
 LENET = "tests/data/lenet.onnx"
 #: What would be markup or a script, a direction, an end of a line.

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
+from shapeinspect.render.forms.palette import GROUND, MONOSPACE, TEXT
 from shapeinspect.render.grid import width
-from shapeinspect.render.palette import GROUND, MONOSPACE, TEXT
 from shapeinspect.text import one_line, printable
 
 Point = tuple[float, float]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shapeinspect.explanation import WindowFact
-from shapeinspect.render.drawing import bounds
 from shapeinspect.render.pictures.canvas import Canvas
+from shapeinspect.render.results.drawing import bounds
 
 _CELL, _HIGH, _LEFT = 18, 14, 62
 #: How many positions and windows of an axis are drawn.

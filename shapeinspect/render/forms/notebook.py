@@ -9,8 +9,8 @@ from html import escape
 from importlib.resources import files
 
 from shapeinspect.ir import Model
+from shapeinspect.render.forms.palette import COLORS, TEXT
 from shapeinspect.render.grid import Column, Grid, Line, as_text
-from shapeinspect.render.palette import COLORS, TEXT
 from shapeinspect.render.table import View, parts
 from shapeinspect.text import many, one_line
 
@@ -150,7 +150,7 @@ def _piece(text: str, style: str) -> str:
 def _style() -> str:
     """Return the style of both forms: a file, and the colors of the palette, for light and dark pages."""
     at = ".shapeinspect"
-    shared = files("shapeinspect.render").joinpath("notebook.css").read_text("utf-8")
+    shared = files("shapeinspect.render.forms").joinpath("notebook.css").read_text("utf-8")
     light = f"{at}{{color:{TEXT[0]}}}" + "".join(
         f"{at} .{name}{{color:{pair[0]}}}" for name, pair in COLORS.items()
     )

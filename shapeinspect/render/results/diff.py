@@ -11,7 +11,7 @@ from typing import Any
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Stored, WeightPair
 from shapeinspect.plugin_api.loader import Refusal
 from shapeinspect.render.grid import Column, Line, draw, width
-from shapeinspect.render.side_by_side import hanging, headings, source_data
+from shapeinspect.render.results.side_by_side import hanging, headings, source_data
 from shapeinspect.text import printable
 
 SCHEMA = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from shapeinspect.render.explain import to_data
 from shapeinspect.render.grid import Line, width
+from shapeinspect.render.results.explain import to_data
 from shapeinspect.solve import LIMIT, Refusal, Solution
 from shapeinspect.text import printable
 

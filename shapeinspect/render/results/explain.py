@@ -11,8 +11,8 @@ from shapeinspect.dims import Dim, Expr, Unknown
 from shapeinspect.explanation import CallFact, Formula, LayerExplanation, TensorFact, WeightFact
 from shapeinspect.explanation.values import AxisFact, FieldFact, Reading, WindowFact, Work
 from shapeinspect.render.data import plain
-from shapeinspect.render.drawing import draw_text, list_text
 from shapeinspect.render.grid import Line, width
+from shapeinspect.render.results.drawing import draw_text, list_text
 from shapeinspect.text import plural, printable
 
 _LABEL = 10

@@ -8,7 +8,7 @@ from typing import Any
 from shapeinspect.divergence.result import Found, Step, Suspect, Trace
 from shapeinspect.render import cells
 from shapeinspect.render.grid import Column, Line, draw
-from shapeinspect.render.side_by_side import hanging, headings, source_data
+from shapeinspect.render.results.side_by_side import hanging, headings, source_data
 from shapeinspect.text import printable
 
 SCHEMA = 1

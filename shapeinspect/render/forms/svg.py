@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
+from shapeinspect.render.forms.palette import COLORS, GROUND, MONOSPACE, TEXT
 from shapeinspect.render.grid import Line, width
-from shapeinspect.render.palette import COLORS, GROUND, MONOSPACE, TEXT
 from shapeinspect.text import one_line
 
 #: The size of a character cell and the margin, in pixels: a monospaced font is 0.6 as wide as high.

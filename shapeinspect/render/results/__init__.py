@@ -1,0 +1,1 @@
+"""What each command but ``show`` prints: explanations, fits, differences, divergences, references."""
