@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 
 from shapeinspect.compare.compatible import fits, same_kind
 from shapeinspect.compare.elsewhere import found_elsewhere
+from shapeinspect.compare.granularity.slots import Unit
 from shapeinspect.compare.low_rank import adapter_of, compare_adapter
 from shapeinspect.compare.match import Matching
+from shapeinspect.compare.numbers.values import fingerprint
+from shapeinspect.compare.numbers.weights import Options, compare_weights, stored
 from shapeinspect.compare.pairing import NameTables, doubt, matched, seen
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
 from shapeinspect.compare.sequence import compare_steps
 from shapeinspect.compare.settings import differing
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.compare.slots import Unit
-from shapeinspect.compare.values import fingerprint
 from shapeinspect.compare.weightless import behind, compare_weightless, functions
-from shapeinspect.compare.weights import Options, compare_weights, stored
 from shapeinspect.ir import Layer, Model, Note
 from shapeinspect.plugin_api.loader import Loader, Refusal
 from shapeinspect.plugin_api.native import NativeTable

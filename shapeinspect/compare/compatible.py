@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
+from shapeinspect.compare.granularity.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layer
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from shapeinspect.compare.slots import is_counter, is_new, units_of
+from shapeinspect.compare.granularity.slots import is_counter, is_new, units_of
 from shapeinspect.dims import Shape, whole
 from shapeinspect.ir import Frozen, Layer, Layout, Model, Note, Weight
 from shapeinspect.layout.target import SourceSlot, plan

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.compare.granularity.slots import Slot, Unit
 from shapeinspect.compare.match import Matching
-from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.dims import whole
 from shapeinspect.ir import Layout, Model
 from shapeinspect.layout import canonical

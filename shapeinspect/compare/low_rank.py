@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from shapeinspect.compare.granularity.slots import Slot, Unit, units_of
 from shapeinspect.compare.names import Name
+from shapeinspect.compare.numbers.weights import stored
 from shapeinspect.compare.pairing import NameTables
 from shapeinspect.compare.result import LayerPair, Status, WeightPair
-from shapeinspect.compare.slots import Slot, Unit, units_of
-from shapeinspect.compare.weights import stored
 from shapeinspect.dims import whole
 from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.name_table import NameTable

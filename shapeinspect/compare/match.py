@@ -12,9 +12,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shapeinspect.compare.compatible import classes, same_kind
+from shapeinspect.compare.granularity.slots import Unit
 from shapeinspect.compare.names import Name, common_prefix, likeness, strip, template, tokens
 from shapeinspect.compare.result import Evidence
-from shapeinspect.compare.slots import Unit
 
 #: The largest number of pairs of names that are compared one by one within a class.
 _MOST_PAIRS = 4096

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shapeinspect.compare.compatible import any_numbered
-from shapeinspect.compare.directions import bidirectional, named_directions
-from shapeinspect.compare.experts import stacked_experts
-from shapeinspect.compare.granularity import depth, single_layers
+from shapeinspect.compare.granularity.directions import bidirectional, named_directions
+from shapeinspect.compare.granularity.experts import stacked_experts
+from shapeinspect.compare.granularity.slots import Slot, Unit, units_of
+from shapeinspect.compare.granularity.stacks import depth, single_layers
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.retype import in_order, like_partner, retype, without_new
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.compare.slots import Slot, Unit, units_of
 from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.name_table import NameTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
+from shapeinspect.compare.granularity.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Weight
 from shapeinspect.layout.canonical import pieces

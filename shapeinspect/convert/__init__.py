@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect import registry
 from shapeinspect.api.report import Report, inspect
 from shapeinspect.api.two_models import read_both
-from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
+from shapeinspect.compare.granularity.slots import Slot, Unit, is_counter, units_of
 from shapeinspect.convert.renamed import renamed
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.convert.written import Written, listed

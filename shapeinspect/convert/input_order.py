@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from shapeinspect.compare.granularity.slots import Slot, Unit
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Weight
 from shapeinspect.layout.canonical import pieces

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect.compare.compatible import without_ones
 from shapeinspect.compare.folding import Folds, find_folds
+from shapeinspect.compare.granularity.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.compare.match import Matching
 from shapeinspect.compare.pairing import NameTables, matched, seen
 from shapeinspect.compare.retype import readings
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.compare.slots import Slot, Unit, is_counter, is_new
 from shapeinspect.convert.input_order import arranged
 from shapeinspect.dims import Shape, whole
 from shapeinspect.ir import Layout, Model, Weight

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.compare.slots import is_counter, is_new
+from shapeinspect.compare.granularity.slots import is_counter, is_new
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Layout, Model, Weight, companions
 from shapeinspect.layout.apply import to_common, to_native

@@ -12,8 +12,8 @@ import torch
 
 import shapeinspect
 from shapeinspect.compare import compare
+from shapeinspect.compare.granularity.slots import units_of
 from shapeinspect.compare.match import match
-from shapeinspect.compare.slots import units_of
 from shapeinspect.ir import Model
 
 

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 import shapeinspect
-from shapeinspect.compare.reorder.arithmetic import changed
+from shapeinspect.compare.numbers.reorder.arithmetic import changed
 
 Array = Any
 RNG = np.random.default_rng(5)

@@ -15,8 +15,8 @@ import torch
 from safetensors.numpy import save_file
 
 import shapeinspect
+from shapeinspect.compare.numbers.values import compare
 from shapeinspect.compare.result import LayerPair
-from shapeinspect.compare.values import compare
 
 
 def test_the_figures_are_those_of_numpy() -> None:

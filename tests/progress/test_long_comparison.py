@@ -17,7 +17,7 @@ LAYERS = 7
 INTERRUPTED = """
 import signal, sys
 from shapeinspect.cli import main
-from shapeinspect.compare import values
+from shapeinspect.compare.numbers import values
 compare, left = values.stored_alike, [3]
 def stored_alike(a, b):
     left[0] -= 1

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from shapeinspect.compare import values
 from shapeinspect.compare.compatible import equal_lengths
-from shapeinspect.compare.merged import merged_rank
+from shapeinspect.compare.granularity.slots import Slot, Unit, is_new
+from shapeinspect.compare.numbers import values
+from shapeinspect.compare.numbers.merged import merged_rank
+from shapeinspect.compare.numbers.reorder import reordering
+from shapeinspect.compare.numbers.rounding import allowance, same_within
+from shapeinspect.compare.numbers.transforms import direct, to_common
 from shapeinspect.compare.prints import Print, printed
-from shapeinspect.compare.reorder import reordering
 from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
-from shapeinspect.compare.rounding import allowance, same_within
-from shapeinspect.compare.slots import Slot, Unit, is_new
-from shapeinspect.compare.transforms import direct, to_common
 from shapeinspect.dims import Shape
 from shapeinspect.errors import MissingDependencyError
 from shapeinspect.ir import Layout

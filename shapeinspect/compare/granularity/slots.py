@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from shapeinspect.compare.attention import group_projections
-from shapeinspect.compare.directions import join_directions
-from shapeinspect.compare.granularity import halves, single_layers, stacked
+from shapeinspect.compare.granularity.attention import group_projections
+from shapeinspect.compare.granularity.directions import join_directions
+from shapeinspect.compare.granularity.stacks import halves, single_layers, stacked
 from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Layout, Model, Weight, companions

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.compare.reorder.trial import Trial
-from shapeinspect.compare.slots import Slot
+from shapeinspect.compare.granularity.slots import Slot
+from shapeinspect.compare.numbers.reorder.trial import Trial
 from shapeinspect.dims import whole
 from shapeinspect.errors import LayoutError
 from shapeinspect.layout.pattern import lengths, parse

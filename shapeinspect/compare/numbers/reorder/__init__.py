@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.compare.granularity.slots import Slot
+from shapeinspect.compare.numbers.reorder.arithmetic import changed
+from shapeinspect.compare.numbers.reorder.axes import exchanged, ordered
+from shapeinspect.compare.numbers.reorder.rows import along
+from shapeinspect.compare.numbers.reorder.stored import reshaped
+from shapeinspect.compare.numbers.reorder.trial import alike, decided, shuffled
+from shapeinspect.compare.numbers.rounding import Same, allowance
 from shapeinspect.compare.prints import sums
-from shapeinspect.compare.reorder.arithmetic import changed
-from shapeinspect.compare.reorder.axes import exchanged, ordered
-from shapeinspect.compare.reorder.rows import along
-from shapeinspect.compare.reorder.stored import reshaped
-from shapeinspect.compare.reorder.trial import alike, decided, shuffled
-from shapeinspect.compare.rounding import Same, allowance
-from shapeinspect.compare.slots import Slot
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.compare.rounding import Same
+from shapeinspect.compare.numbers.rounding import Same
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from shapeinspect.compare.slots import Slot
-from shapeinspect.compare.values import CHUNK, compare
+from shapeinspect.compare.granularity.slots import Slot
+from shapeinspect.compare.numbers.values import CHUNK, compare
 from shapeinspect.layout.pattern import parse
 
 if TYPE_CHECKING:

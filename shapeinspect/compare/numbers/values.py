@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.binary.stored_numbers import same_bytes
+from shapeinspect.compare.granularity.slots import Slot, Unit
 from shapeinspect.compare.result import Figures
-from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.errors import MissingDependencyError
 from shapeinspect.layout.apply import to_common
 

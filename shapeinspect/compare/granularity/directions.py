@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from shapeinspect.compare.granularity import stacked
+from shapeinspect.compare.granularity.stacks import stacked
 from shapeinspect.compare.names import tokens
 from shapeinspect.ir import Layer, Weight
 from shapeinspect.layout.canonical import slots

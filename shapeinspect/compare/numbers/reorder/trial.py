@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.compare.rounding import Same
+from shapeinspect.compare.numbers.rounding import Same
 
 if TYPE_CHECKING:
     import numpy as np

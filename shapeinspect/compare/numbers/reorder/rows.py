@@ -8,7 +8,7 @@ from functools import partial
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.compare.reorder.trial import Trial
+from shapeinspect.compare.numbers.reorder.trial import Trial
 
 if TYPE_CHECKING:
     import numpy as np

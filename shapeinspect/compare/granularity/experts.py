@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.compare.slots import Slot, Unit
+from shapeinspect.compare.granularity.slots import Slot, Unit
 from shapeinspect.ir import Layer, Layout, Weight
 from shapeinspect.layout.canonical import pieces
 from shapeinspect.plugin_api.name_table import NameTable

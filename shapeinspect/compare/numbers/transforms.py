@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shapeinspect.compare.slots import Slot
+from shapeinspect.compare.granularity.slots import Slot
 from shapeinspect.ir import Layout
 from shapeinspect.layout.canonical import Piece
 from shapeinspect.layout.pattern import lengths, parse
@@ -17,7 +17,7 @@ def to_common(slot: Slot) -> tuple[str, ...]:
         slot: the slot; without a proven layout there are no steps.
 
     Example:
-        >>> from shapeinspect.compare.slots import Slot
+        >>> from shapeinspect.compare.granularity.slots import Slot
         >>> from shapeinspect.ir import Frozen, Weight
         >>> from shapeinspect.layout.canonical import pieces
         >>> weight = Weight("w", "in_proj_weight", (9, 5), layout=Layout(
