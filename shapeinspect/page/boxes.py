@@ -8,11 +8,11 @@ block is a graph without circles and can be read from its top to its bottom.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shapeinspect.ir import Call, Layer, Model, Weight
+from shapeinspect.page.leaves import Leaf, adopt, leaves
 from shapeinspect.render import cells
 
 #: The ends of an edge that leaves its block: the block's own input and output.
@@ -20,8 +20,6 @@ ENTRY, EXIT = -1, -2
 
 #: A longer run of digits is not a layer's number.
 _DIGITS = 18
-#: How many parts of a path become boxes; the rest of a longer path stays one part.
-_DEEPEST = 40
 #: From how many equal neighbors on they share a box: blocks, and single layers of a model without a graph.
 _FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
 #: How often a level is arranged anew, so that containers inside of one that is parted stay whole.
@@ -109,20 +107,6 @@ class Box:
 
 
 @dataclass(slots=True)
-class _Leaf:
-    """One call of a layer, or a layer that nothing calls, before it has a box."""
-
-    name: str
-    around: tuple[tuple[str, int], ...]  # the containers, each with the number of the time it was entered
-    layer: Layer
-    call: Call | None
-    turn: int
-    reads: tuple[str, ...] = ()
-    gives: tuple[str, ...] = ()
-    kind: str = ""
-
-
-@dataclass(slots=True)
 class _Group:
     """The leaves of one box of a level."""
 
@@ -156,8 +140,8 @@ class _Builder:
         self._model = model
         self._data = data
         self._graph = bool(model.calls)
-        self._leaves = list(_leaves(model))
-        _adopt(self._leaves)
+        self._leaves = list(leaves(model))
+        adopt(self._leaves)
         self._containers = {layer.parts: layer for layer in model.layers if layer.kind == "module"}
         self._producers: dict[str, int] = {}
         readers: dict[str, list[int]] = {}
@@ -254,7 +238,7 @@ class _Builder:
                 groups[source].after.add(index)
         return groups
 
-    def _sources(self, leaf: _Leaf, level: int) -> Iterator[int]:
+    def _sources(self, leaf: Leaf, level: int) -> Iterator[int]:
         for value in leaf.reads:
             producer = self._producers.get(value)
             if producer is not None and self._level[producer] == level:
@@ -317,113 +301,6 @@ class _Builder:
             if source != target:
                 moved[Edge(source, target, edge.value)] = None
         return folded, list(moved)
-
-
-def _leaves(model: Model) -> Iterator[_Leaf]:
-    """Yield every call in its order; then the layers that nothing calls."""
-    layers = {layer.path: layer for layer in model.layers}
-    inner = {
-        parts[:size] for parts in (layer.parts for layer in model.layers) for size in range(1, len(parts))
-    }
-    given = _given(model, layers)
-    parameters = _parameters(model, given)
-    entered: dict[tuple[str, ...], int] = {}
-    times = Counter(call.layer for call in model.calls)
-    turns: Counter[str] = Counter()
-    shown: set[str] = set()
-    for call in model.calls:
-        layer = layers.get(call.layer)
-        if layer is None or (layer.kind == "input" and set(call.outputs) <= set(model.inputs)):
-            continue
-        if layer.kind == "module" and all(name in given for name in call.outputs):
-            entered[layer.parts] = entered.get(layer.parts, 0) + 1
-            continue
-        for name in call.inputs:
-            owner = parameters.pop(name, None)
-            if owner is not None:
-                role = name.removeprefix(owner.path).lstrip("./")
-                shown.add(owner.path)
-                own = (*owner.parts, role) if owner.parts in inner else (*owner.parts[:-1], role)
-                yield _leaf(own, entered, _Leaf(role, (), owner, None, 0, (), (name,), "parameter"))
-        shown.add(layer.path)
-        turns[layer.path] += 1
-        turn = turns[layer.path] if times[layer.path] > 1 else 0
-        yield _leaf(layer.parts, entered, _Leaf("", (), layer, call, turn, call.inputs, call.outputs))
-    for layer in model.layers:
-        hollow = layer.kind == "module" and (layer.parts in inner or not layer.weights)
-        if layer.path not in shown and not hollow and layer.kind != "input":
-            yield _leaf(layer.parts, entered, _Leaf("", (), layer, None, 0))
-
-
-def _adopt(leaves: Sequence[_Leaf]) -> None:
-    """Put nodes whose name is but their type and a number to those that they work for.
-
-    Exporters name what a module computes on the way after no module. Such a node stands in the innermost
-    container that holds all that read it and what it reads.
-    """
-    producers: dict[str, int] = {}
-    readers: dict[int, list[int]] = {}
-    for index, leaf in enumerate(leaves):
-        for value in leaf.reads:
-            if value in producers:
-                readers.setdefault(producers[value], []).append(index)
-        for value in leaf.gives:
-            producers.setdefault(value, index)
-    nameless = {index for index, leaf in enumerate(leaves) if not leaf.around and _is_numbered(leaf)}
-    for index in sorted(nameless & readers.keys(), reverse=True):
-        leaf = leaves[index]
-        sources = [producers[value] for value in leaf.reads if value in producers]
-        if sources or not leaf.reads:
-            near = [*readers[index], *(source for source in sources if source not in nameless)]
-            leaf.around = _shared([leaves[other].around for other in near])
-
-
-def _is_numbered(leaf: _Leaf) -> bool:
-    """Tell whether a leaf is named by nothing but its type and a number."""
-    return re.fullmatch(rf"{re.escape(leaf.layer.type)}_?\d+", leaf.name) is not None
-
-
-def _shared(homes: Sequence[tuple[tuple[str, int], ...]]) -> tuple[tuple[str, int], ...]:
-    """Return what several ways into containers have in common, from the outside."""
-    low, high = min(homes), max(homes)
-    size = next(
-        (k for k, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high))
-    )
-    return low[:size]
-
-
-def _leaf(parts: tuple[str, ...], entered: Mapping[tuple[str, ...], int], leaf: _Leaf) -> _Leaf:
-    """Complete a leaf: the containers around it, as often as they have been entered so far."""
-    *around, last = _shortened(parts or (leaf.layer.path,))
-    leaf.name = last
-    leaf.around = tuple((part, entered.get(parts[: size + 1], 0)) for size, part in enumerate(around))
-    leaf.reads = tuple(dict.fromkeys(name for name in leaf.reads if name))
-    leaf.gives = tuple(dict.fromkeys(name for name in leaf.gives if name))
-    return leaf
-
-
-def _given(model: Model, layers: Mapping[str, Layer]) -> set[str]:
-    """Return the values that the inputs and the calls give, containers left out."""
-    given = set(model.inputs)
-    for call in model.calls:
-        if call.layer in layers and layers[call.layer].kind != "module":
-            given.update(call.outputs)
-    return given
-
-
-def _parameters(model: Model, given: Container[str]) -> dict[str, Layer]:
-    """Return the layers of weights that a graph reads as values, such as a learned position."""
-    return {
-        weight.name: layer
-        for layer in model.layers
-        if layer.kind == "module" and model.calls
-        for weight in layer.weights
-        if weight.name not in given
-    }
-
-
-def _shortened(parts: tuple[str, ...]) -> tuple[str, ...]:
-    return parts if len(parts) <= _DEEPEST else (*parts[: _DEEPEST - 1], ".".join(parts[_DEEPEST - 1 :]))
 
 
 def _reaches(groups: Sequence[_Group], start: int, goals: set[int]) -> bool:
