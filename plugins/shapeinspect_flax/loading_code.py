@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+from shapeinspect.plugin_api.loading_script import (
+    Loading,
+    LoadingScript,
+    Setting,
+    literal,
+    module_text,
+    open_setting,
+)
 
 #: What nnx calls the settings that its layers read at every call.
 READ_AT_CALLS = {
@@ -61,6 +68,18 @@ class VariablesScript(LoadingScript):
         return module_text(loading, "the variables of a Flax model", imports, body, settings, main)
 
 
+#: Finds the module at a path.
+_PART_OF = [
+    "",
+    "",
+    "def part_of(model, path):",
+    '    """Return the part of a model at a path, such as blocks/0/conv."""',
+    '    for name in path.split("/"):',
+    "        model = model[int(name)] if name.isdecimal() else getattr(model, name)",
+    "    return model",
+]
+
+
 class ModuleScript(LoadingScript):
     """Updates the state of an nnx module, and sets the settings as its attributes.
 
@@ -89,17 +108,14 @@ class ModuleScript(LoadingScript):
             "from safetensors.numpy import load_file",
         ]
         settings = [_line(setting) for setting in loading.settings]
-        return module_text(loading, "an nnx module", imports, body, settings)
+        return module_text(loading, "an nnx module", imports, body, settings, constants=_PART_OF)
 
 
 def _line(setting: Setting) -> str:
-    name = READ_AT_CALLS.get(setting.name)
-    if name is None or setting.value is None or isinstance(setting.value, str):
+    name, value = READ_AT_CALLS.get(setting.name), literal(setting.value)
+    if name is None or value is None or setting.value is None or isinstance(setting.value, str):
         return open_setting(setting)
-    place = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in setting.layer.split("/"))
-    if not all(part.isidentifier() or part.isdecimal() for part in setting.layer.split("/")):
-        return open_setting(setting)
-    return f"model{place}.{name} = {setting.value!r}"
+    return f"part_of(model, {setting.layer!r}).{name} = {value}"
 
 
 LINEN, NNX = VariablesScript(), ModuleScript()

@@ -254,6 +254,11 @@ def _function(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     return SettingPair(name, str(value_a), str(value_b))
 
 
+def _bound(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    """Compare a bound of a function, unless the bounds make two functions of it, which say more."""
+    return None if _function("function", a, b) is not None else _option(name, a, b)
+
+
 def _fused(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     """Compare functions inside containers; one inside a layer is held against a layer, see ``weightless``."""
     if any(one.layer.weights and one.side.calls.get(one.layer.path) for one in (a, b)):
@@ -295,8 +300,8 @@ SETTINGS: dict[str, Comparer] = {
     "approximate": _exact,
     "negative_slope": _option,
     "alpha": _option,
-    "min_val": _option,
-    "max_val": _option,
+    "min_val": _bound,
+    "max_val": _bound,
     "lambd": _close,
     "beta": _close,
     "threshold": _option,
@@ -353,7 +358,7 @@ def differing(a: LayerSide, b: LayerSide, skip: frozenset[str] = frozenset()) ->
     comparers = {name: compare for name, compare in SETTINGS.items() if name in have}
     if _alike(a, b):
         lone = {name for name in have if (a.setting(name) is None) != (b.setting(name) is None)}
-        lone -= {name for name, compare in comparers.items() if compare is _fused}
+        lone -= {name for name, compare in comparers.items() if compare in (_fused, _bound)}
         comparers |= dict.fromkeys(sorted((have - SETTINGS.keys() | lone) - _FOLLOWING), _option)
     pairs = (compare(name, a, b) for name, compare in comparers.items() if name not in skip)
     return tuple(_valued(pair, a, b) for pair in pairs if pair is not None)

@@ -54,8 +54,12 @@ def in_rounds(once: Work | None, total: Dim | None) -> Work | None:
     return Work(Formula(f"rounds*({formula.text})", (("rounds", rounds), *formula.values), total), total)
 
 
+#: A sum of more terms is no explanation.
+_MOST_TERMS = 40
+
+
 def numbers(weights: tuple[WeightFact, ...]) -> Formula | None:
-    """Return the total number of values in a layer's weights, or None if one is unknown.
+    """Return the total number of values in a layer's weights, or None if one is unknown or they are many.
 
     Args:
         weights: the weights, axis by axis.
@@ -65,7 +69,7 @@ def numbers(weights: tuple[WeightFact, ...]) -> Formula | None:
         >>> numbers((WeightFact("w", "weight", (AxisFact("o", 2), AxisFact("i", 3)), 6),)).written
         'o·i'
     """
-    if not weights or any(weight.count is None for weight in weights):
+    if not 0 < len(weights) <= _MOST_TERMS or any(weight.count is None for weight in weights):
         return None
     names: dict[str, object] = {}
     clear = True

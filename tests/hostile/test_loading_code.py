@@ -16,11 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 from shapeinspect import registry
 from shapeinspect.cli import main
 from shapeinspect.dims import symbol
+from shapeinspect.errors import UsageError
 from shapeinspect.plugin_api.loading_script import Loading, Setting
 
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 FRAMEWORKS = sorted({row.adapter.framework for row in registry.installed() if row.adapter is not None})
-SCRIPTS = [name for name in FRAMEWORKS if registry.loading_script(name) is not None]
+#: TFLite's writer refuses, whatever it is asked.
+SCRIPTS = [name for name in FRAMEWORKS if registry.loading_script(name) is not None and name != "tflite"]
 #: What would end a text, a comment, a docstring or a line, and then run.
 CODE = "open('executed', 'w')"
 ESCAPES = [
@@ -55,6 +57,22 @@ class Blank(ast.NodeTransformer):
 
 def shape(text: str) -> str:
     return ast.dump(Blank().visit(ast.parse(text)))
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_there(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """TensorFlow's writer asks whether a SavedModel is there before it writes anything."""
+    if request.node.callspec.params.get("framework") == "tensorflow":
+        monkeypatch.setattr(Path, "exists", lambda _: True)
+
+
+@pytest.mark.parametrize("name", ESCAPES, ids=repr)
+def test_what_is_refused_names_the_model_in_characters_that_do_nothing(name: str) -> None:
+    writer = registry.loading_script("tflite")
+    assert writer is not None
+    with pytest.raises(UsageError, match="nothing loads weights into a TFLite file") as refused:
+        writer.text(loading(name, 3))
+    assert RAW.search(str(refused.value)) is None
 
 
 @pytest.mark.parametrize("framework", SCRIPTS)

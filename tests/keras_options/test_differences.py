@@ -13,7 +13,7 @@ from keras import layers as K
 import shapeinspect
 
 PAIRS: dict[str, tuple[tuple[int, ...], Callable[[], Any], Callable[[], Any], str]] = {
-    "limit": ((5, 4), lambda: K.ReLU(max_value=3.0), K.ReLU, "max_val"),
+    "limit": ((5, 4), lambda: K.ReLU(max_value=3.0), K.ReLU, "function"),
     "slope": ((5, 4), lambda: K.LeakyReLU(negative_slope=0.1), K.LeakyReLU, "negative_slope"),
     "alpha": ((5, 4), lambda: K.ELU(alpha=0.5), K.ELU, "alpha"),
     "axis": ((5, 4), lambda: K.Softmax(axis=1), lambda: K.Softmax(axis=2), "axis"),

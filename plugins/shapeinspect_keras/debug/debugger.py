@@ -161,7 +161,11 @@ class KerasDebugger(Debugger):
             yield named
 
     def story(self, error: BaseException) -> Callable[[], Story] | None:
-        """Follow the lengths of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Follow the lengths of the script; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
         return partial(_story, error)
 
     def unexplained(self, error: BaseException) -> Rerun | None:

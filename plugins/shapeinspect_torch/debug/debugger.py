@@ -75,7 +75,11 @@ class TorchDebugger(Debugger):
         return rerun
 
     def story(self, error: BaseException) -> Callable[[], Story] | None:
-        """Follow the lengths of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Follow the lengths of the script; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
         from shapeinspect_torch.debug.origins.telling import story_of
 
         return story_of(error)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.flags import numbered
 from shapeinspect_keras.debug.script.numbers import FILLED
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import RUNS
@@ -149,8 +150,10 @@ def losses(scene: Scene) -> Iterator[Candidate]:
         takes = "one number for each class" if indices else "a class index each"
         given = f"({', '.join(target)})".replace("None", "?")
         why = f"`{scene.text(node)}` at {scene.at(node)} takes {takes}, and the targets are {given}"
+        told = numbered(scene, node) if indices and isinstance(node, ast.Constant) else ""
+        cause = "labels-for-classes" if told else ""
         apart = 0.0 if _compiled(scene, node) else -_FIRST
-        yield Candidate((Replacement(node, new),), _FIRST + apart, "", why)
+        yield Candidate((Replacement(node, new),), _FIRST + apart, cause, told or why, fact=bool(told))
 
 
 def _compiled(scene: Scene, node: ast.AST) -> bool:

@@ -82,10 +82,10 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             for place, other in enumerate(texts[node.value]):
                 prior = (1.1 + 0.3 * scene.far(node) if of_loss else 1.8 + scene.far(node)) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
-                numbered = _numbered(scene, node) if of_loss and other.startswith("sparse") else ""
-                cause = "labels-for-classes" if numbered else _CAUSES.get(name, "")
+                told = numbered(scene, node) if of_loss and other.startswith("sparse") else ""
+                cause = "labels-for-classes" if told else _CAUSES.get(name, "")
                 edit = (Replacement(node, f'"{other}"'),)
-                yield Candidate(edit, prior, cause, numbered or why, fact=bool(numbered))
+                yield Candidate(edit, prior, cause, told or why, fact=bool(told))
         if callee_of(node) in _OTHER_LOSS and OF_LOSSES.search(scene.message):
             text = scene.program.source(node)
             new = text.replace(callee_of(node), _OTHER_LOSS[callee_of(node)], 1)
@@ -93,8 +93,13 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             yield Candidate((Replacement(node, new),), 1.8 + scene.far(node), "targets", why)
 
 
-def _numbered(scene: Scene, node: ast.Constant) -> str:
-    """Say that the targets are the number of a class each, and the loss takes a number for each class."""
+def numbered(scene: Scene, node: ast.Constant) -> str:
+    """Say that the targets are the number of a class each, and the loss takes a number for each class.
+
+    Args:
+        scene: the failed run.
+        node: the name of the loss; an empty text is returned where it is not so.
+    """
     target, output = stated(scene.message) or ((), ())
     if (len(target), len(output)) != (1, 2) or output[-1] == 1 or node.value in _OF_NUMBERS:
         return ""
