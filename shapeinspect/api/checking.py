@@ -10,7 +10,7 @@ from shapeinspect.api.debugging import Fit, fits
 from shapeinspect.api.report import analyze
 from shapeinspect.check import Failure, Spec, verdict
 from shapeinspect.errors import ShapeInspectError
-from shapeinspect.mismatch import contradicting, describe, fitting, to_dict
+from shapeinspect.mismatch import Diagnosis, contradicting, describe, fitting, to_dict
 from shapeinspect.mismatch.causes import sentence
 from shapeinspect.sources.source import Source, with_inputs
 
@@ -42,6 +42,7 @@ class Checked:
         text: the answer as it is printed.
         data: the same as plain data.
         exit_code: 0 of a model that passes, 1 of one that does not; else that of the error that ended it.
+        diagnosis: why the shapes do not fit; None where they do or are not known to.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Checked:
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 0
+    diagnosis: Diagnosis | None = None
 
 
 def check_model(source: Source, given: Any, asked: Spec | None) -> Checked:
@@ -89,7 +91,9 @@ def check_model(source: Source, given: Any, asked: Spec | None) -> Checked:
             for failure in failures or ()
         ]
         data["failures"] = None if failures is None else [_plain(failure) for failure in failures]
-    return Checked(source.label, tuple(findings), "\n".join(texts), data, 1 if findings else 0)
+    return Checked(
+        source.label, tuple(findings), "\n".join(texts), data, 1 if findings else 0, result.diagnosis
+    )
 
 
 def failed(source: str, error: ShapeInspectError) -> Checked:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -31,6 +33,7 @@ from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
 from shapeinspect.sources.source import Source, with_inputs
+from shapeinspect.text import visible
 
 if TYPE_CHECKING:
     import subprocess
@@ -62,10 +65,12 @@ class Debugging:
 
     Args:
         model: the model that is debugged; None for whatever the block calls.
+        page: an HTML file in which the diagnosis of an error is drawn; None for none.
     """
 
-    def __init__(self, model: object | None = None) -> None:
+    def __init__(self, model: object | None = None, page: str | os.PathLike[str] | None = None) -> None:
         self.model = model
+        self.page = page
         self._watching: list[ExitStack] = []
 
     def __call__(self, function: F) -> F:
@@ -91,7 +96,21 @@ class Debugging:
     ) -> None:
         with self._watching.pop():
             if isinstance(error, Exception):
-                explain_error(error, self.model)
+                diagnosis = explain_error(error, self.model)
+                if diagnosis is not None and self.page is not None:
+                    _drawn(error, diagnosis, self.page)
+
+
+def _drawn(error: Exception, diagnosis: Diagnosis, page: str | os.PathLike[str]) -> None:
+    """Draw a diagnosis, and say at the error where; what prevents that hides no error of the user's."""
+    from shapeinspect.page.failing import diagnosis_page
+
+    try:
+        Path(page).write_text(diagnosis_page(diagnosis), encoding="utf-8")
+        text = f"shapeinspect: {os.fspath(page)} shows it"
+    except OSError as problem:
+        text = f"shapeinspect: cannot write {os.fspath(page)!r}: {problem.strerror or problem}"
+    _add_note(error, visible(text))
 
 
 @contextmanager
@@ -137,11 +156,11 @@ def _before_removal(model: object | None) -> Iterator[None]:
 
 
 @overload
-def debug(target: None = None, /) -> Debugging: ...
+def debug(target: None = None, /, *, page: str | os.PathLike[str] = ...) -> Debugging: ...
 @overload
 def debug(target: Routine, /) -> Routine: ...  # type: ignore[overload-overlap]  # a function is an object, too; the first overload that fits counts
 @overload
-def debug(target: object, /) -> Debugging: ...
+def debug(target: object, /, *, page: str | os.PathLike[str] = ...) -> Debugging: ...
 @overload
 def debug(target: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
 def debug(target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
@@ -158,7 +177,8 @@ def debug(target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
     Args:
         target: the model; or the function to decorate; None for whatever the block calls.
         args: the arguments to call the model with now.
-        kwargs: its keyword arguments.
+        kwargs: its keyword arguments; ``page="error.html"`` is not one of them, but the file in which the
+            diagnosis of an error is drawn.
 
     Returns:
         A context manager for a model or None, the decorated function for a function, and with arguments
@@ -178,10 +198,11 @@ def debug(target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
         >>> debug(len, "abc")
         3
     """
+    page = kwargs.pop("page") if isinstance(kwargs.get("page"), str | os.PathLike) else None
     if args or kwargs:
-        with Debugging(target):
+        with Debugging(target, page):
             return target(*args, **kwargs)
-    return Debugging()(target) if inspect.isroutine(target) else Debugging(target)
+    return Debugging(None, page)(target) if inspect.isroutine(target) else Debugging(target, page)
 
 
 def explain_error(error: BaseException, model: object | None = None) -> Diagnosis | None:
@@ -429,6 +450,10 @@ def add_diagnosis(error: BaseException, text: str, diagnosis: Diagnosis | None) 
         setattr(error, _MARK, diagnosis or text)
     except AttributeError:
         return  # an exception without a dictionary takes no note either
+    _add_note(error, text)
+
+
+def _add_note(error: BaseException, text: str) -> None:
     if hasattr(error, "add_note"):
         error.add_note(text)
     elif error.args and isinstance(error.args[0], str):

@@ -16,7 +16,7 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
-from shapeinspect.errors import ShapeInspectError
+from shapeinspect.errors import ShapeInspectError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,6 +51,14 @@ def run(
     format: Annotated[  # noqa: A002  # the option's name
         str, typer.Option("--format", "-f", help="table, json, github, sarif, junit or markdown.")
     ] = "table",
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the network up to the layer that refuses as this HTML page.",
+            metavar="PAGE.html",
+            show_default=False,
+        ),
+    ] = None,
     traceback: Traceback = False,
 ) -> None:
     """Check a model's shapes without running it: exit 0 if they fit, else explain what does not and exit 1.
@@ -61,6 +69,8 @@ def run(
     check_format(format, "table", "json", "github", "sarif", "junit", "markdown")
     from shapeinspect.check import load
 
+    if page is not None and len(models) > 1:
+        raise UsageError("--page draws one model", expected="check MODEL --page PAGE.html")
     asked = load(spec) if spec is not None else None
     given = inputs or (list(asked.inputs) if asked is not None else None)
     # One model in a form for people: its error is the command's.
@@ -74,6 +84,8 @@ def run(
         from shapeinspect.api.check_forms import FORMS
 
         output.write_text(output.joined(FORMS[format](checked)))
+    if page is not None:
+        _draw(checked[0], page)
     code = max(answer.exit_code for answer in checked)
     if code:
         raise typer.Exit(code)
@@ -91,6 +103,18 @@ def _checked(
         if alone:
             raise
         return failed(model, error)
+
+
+def _draw(answer: Checked, page: Path) -> None:
+    """Write a page of what fails, if anything does; standard output may be another program's."""
+    if answer.diagnosis is None:
+        output.write_error("no page is written: no layer refuses its input")
+        return
+    from shapeinspect.convert.tensors import writable, write_text
+    from shapeinspect.page.failing import diagnosis_page
+
+    writable(page)
+    write_text(page, diagnosis_page(answer.diagnosis))
 
 
 def _data(checked: Sequence[Checked]) -> dict[str, object]:

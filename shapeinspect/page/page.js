@@ -28,6 +28,10 @@ function read(raw, parent, index, side) {
 const root = read(D.root, null, 0, -1);
 root.open = true;
 
+/* The layer that refused its input, where the page says why a call failed. */
+const failed = D.failed === undefined ? null : all.findLast((box) => box.path === T[D.failed] || box.members.includes(T[D.failed])) || null;
+if (failed) { failed.family = "wrong"; document.documentElement.dataset.failed = "yes"; }
+
 /* Two models: the pair of each box, and how many layers of a block have which status. */
 const MARKS = {differs: "≠", only_a: "−", only_b: "+", ambiguous: "?"}, HUES = {same: "norm", differs: "act", only_a: "recurrent", only_b: "pool", ambiguous: "linear"};
 if (D.pairs) {
@@ -649,7 +653,7 @@ function fill(box) {
   const badge = make("span", "kind", box.kids.length && box.kind === "module" ? "block" : box.kind), [fillColor, stroke] = css.family[box.family];
   badge.style.background = fillColor; badge.style.borderColor = stroke;
   const parts = [bar, make("h2", "", box.path || box.title), badge, text("type") ? make("span", "quiet", text("type")) : null,
-    text("settings") ? make("span", "shape", " " + text("settings")) : null, text("about") ? make("p", "", text("about")) : null];
+    text("settings") ? make("span", "shape", " " + text("settings")) : null, box === failed ? make("pre", "told", D.told) : text("about") ? make("p", "", text("about")) : null];
   const facts = [["parameters", box.params ? box.params.toLocaleString("en") : ""], ["MACs", box.macs ? amount(box.macs) : ""], ["bytes", box.bytes ? amount(box.bytes) + "B" : ""], ["dtype", box.dtype],
     ["receptive field", box.field === null ? "" : box.field === 0 ? "everything" : String(box.field)], [D.column, D.column && box.data !== null ? String(box.data) : ""], ["repeated", box.members.length > 1 ? box.members.length + " times" : ""]].filter((fact) => fact[1]);
   if (facts.length) parts.push(make("div", "facts", ...facts.map(([name, value]) => make("div", "", make("small", "", name), make("b", "", value)))));
@@ -829,7 +833,7 @@ function start() {
   scaled(); legend();
   layout(root); placeAll(root);
   resize(); begin(); draw();
-  if (byHash()) draw();
+  if (byHash()) draw(); else if (failed) { choose(failed, true); draw(); }
   document.documentElement.dataset.ready = "yes";
 }
 start();
