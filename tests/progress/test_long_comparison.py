@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import save_file
 
 LAYERS = 7
-#: Ctrl-C comes while the numbers of the third layer are compared, also where the suite runs in the background,
-#: which ignores it.
+#: Ctrl-C comes while the numbers of the third layer are compared, also where the suite runs in the
+#: background, which ignores it.
 INTERRUPTED = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
