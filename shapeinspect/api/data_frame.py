@@ -20,8 +20,8 @@ def frame(records: Iterable[Mapping[str, Any]], fields: Sequence[str], library: 
         library: ``pandas`` or ``polars``; the first of them that is installed where None.
 
     Raises:
-        UsageError: if the library is none of these.
-        MissingDependencyError: if it is not installed.
+        UsageError: if the library is none of these, or polars and not installed.
+        MissingDependencyError: if none is installed.
 
     Example:
         >>> frame([], ["path"], "numpy")
@@ -42,4 +42,8 @@ def frame(records: Iterable[Mapping[str, Any]], fields: Sequence[str], library: 
         columns = {field: [row[field] for row in rows] for field in fields}
         # A column of numbers that has a few texts of symbols would be refused by a strict reader.
         return module.DataFrame(columns, strict=False) if name == "polars" else module.DataFrame(columns)
+    if library == "polars":  # the extra brings the other one
+        raise UsageError(
+            "data frames of polars need that package, which is not installed", hint="pip install polars"
+        )
     raise MissingDependencyError(library or "pandas or polars", "data frames", extra="frames")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -12,11 +13,12 @@ import pytest
 
 import shapeinspect
 from shapeinspect.cli import main
-from shapeinspect.explanation import AxisFact, LayerExplanation, TensorFact, WeightFact
+from shapeinspect.explanation import AxisFact, CallFact, FieldFact, LayerExplanation, TensorFact, WeightFact
 from shapeinspect.explanation.examples import command
 from shapeinspect.render.pictures import pictures, sheet
 from shapeinspect.render.pictures.axes import axes_through
 from shapeinspect.render.pictures.canvas import ADVANCE, FONT, Canvas, text_width
+from shapeinspect.render.pictures.fields import cone
 from shapeinspect.render.pictures.flattened import flattened
 from shapeinspect.render.pictures.gates import gates
 from shapeinspect.render.pictures.products import product
@@ -236,3 +238,39 @@ def test_a_text_is_as_wide_as_its_characters() -> None:
     canvas = Canvas()
     canvas.text(5, 10, "abc")
     assert canvas.size[0] == int(5 + 3 * ADVANCE) + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "said"),
+    [
+        ("max_pool", {"kernel_size": 3}, "one output position reads 3×3 positions of one channel"),
+        ("resize", {"size": (6, 9), "mode": "area"}, "of one channel"),
+        ("conv", {"kernel_size": 3, "out_channels": 8, "groups": 6}, "reads 3×3 positions of one channel"),
+        ("conv", {"kernel_size": 3, "out_channels": 8}, "reads 3×3 positions in all 6 channels"),
+    ],
+)
+def test_only_what_sums_over_channels_is_said_to_read_several(
+    kind: str, settings: dict[str, object], said: str
+) -> None:
+    layer = shapeinspect.explain(kind, input=(2, 6, 11, 13), **settings).layers[0]
+    texts = [text.words for text in read(next(iter(pictures(layer))).svg("")).texts]
+    assert any(text.endswith(said) for text in texts), texts
+
+
+def test_channels_that_are_not_known_are_not_counted() -> None:
+    drawn = read(
+        next(iter(pictures(shapeinspect.explain("max_pool", input="C,11,13", kernel_size=3).layers[0]))).svg(
+            ""
+        )
+    )
+    assert drawn.texts[0].words == "C H11 W13"
+    assert drawn.texts[2].words == "one output position reads 3×3 positions"
+
+
+def test_no_field_is_drawn_where_it_is_not_followed() -> None:
+    known = FieldFact("x", "H", 3, "1", -1, 3, 32)
+    call = CallFact((), (TensorFact("y", (AxisFact("H", 30),)),), field=(known,))
+    assert cone(LayerExplanation("y", "conv", "", ""), call) is not None
+    for lacking in ({"start": None}, {"jump": None}, {"size": None}, {"followed": False}):
+        unknown = replace(call, field=(replace(known, **lacking),))  # type: ignore[arg-type]  # each is a field's
+        assert cone(LayerExplanation("y", "conv", "", ""), unknown) is None

@@ -30,14 +30,9 @@ def _flattened(_layer: LayerExplanation, call: CallFact) -> Canvas | None:
     return flattened(call.inputs[0], call.outputs[0]) if call.inputs and call.outputs else None
 
 
-def _softmax(layer: LayerExplanation, call: CallFact) -> Canvas | None:
-    axis = layer.attributes.get("axis", -1)
-    return chosen(call.inputs[0], axis) if call.inputs and isinstance(axis, int) else None
-
-
-def _argmax(layer: LayerExplanation, call: CallFact) -> Canvas | None:
-    axis = layer.attributes.get("axis", -1)
-    return chosen(call.inputs[0], axis, labels=True) if call.inputs and isinstance(axis, int) else None
+def _chosen(layer: LayerExplanation, call: CallFact) -> Canvas | None:
+    axis, labels = layer.attributes.get("axis"), layer.kind == "argmax"
+    return chosen(call.inputs[0], axis, labels=labels) if call.inputs and isinstance(axis, int) else None
 
 
 def _product(layer: LayerExplanation, _call: CallFact) -> Canvas | None:
@@ -51,9 +46,8 @@ _OF_KIND: dict[str, _OfCall] = {
     "embedding_bag": _looked_up,
     "flatten": _flattened,
     "reshape": _flattened,
-    "softmax": _softmax,
-    "log_softmax": _softmax,
-    "argmax": _argmax,
+    "softmax": _chosen,
+    "argmax": _chosen,
     "linear": _product,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from shapeinspect.explanation import CallFact, LayerExplanation
 from shapeinspect.render.pictures.canvas import Canvas
 
@@ -19,15 +21,14 @@ def cone(layer: LayerExplanation, call: CallFact) -> Canvas | None:
     drawn = Canvas()
     y = 0.0
     for fact in call.field:
-        if not isinstance(fact.length, int) or fact.size is None or fact.size < 2:
-            continue
         out = lengths.get(fact.axis)
-        if not isinstance(out, int):
+        if not isinstance(fact.length, int) or not isinstance(out, int) or not fact.followed:
+            continue
+        if fact.size is None or fact.size < 2 or fact.start is None or fact.jump is None:
             continue
         scale = _WIDE / fact.length
         middle = out // 2
-        step = _number(fact.jump)
-        first = (fact.start or 0) + middle * step
+        first = fact.start + middle * float(Fraction(fact.jump))
         low, high = max(first, 0), min(first + fact.size, fact.length)
         if high <= low:
             continue
@@ -42,7 +43,7 @@ def cone(layer: LayerExplanation, call: CallFact) -> Canvas | None:
             drawn.line((30 + start, y + _HIGH), (30 + end, under), "ray")
         drawn.text(30 + _WIDE + 10, y + 12, f"{fact.input} {fact.axis}{fact.length}", "quiet")
         drawn.text(30 + _WIDE + 10, under + 12, f"{layer.path} {fact.axis}{out}", "quiet")
-        words = f"sees {fact.size} of {fact.length}; the next one {_distance(fact.jump)}"
+        words = f"sees {fact.size} of {fact.length}; the next one {fact.jump} further"
         drawn.text(30 + _WIDE + 10, (y + under) / 2 + 12, words, "quiet")
         y = under + _HIGH + 22
     if not y:
@@ -51,14 +52,3 @@ def cone(layer: LayerExplanation, call: CallFact) -> Canvas | None:
     canvas.text(0, 12, "receptive field of one output position in the middle", "bold")
     canvas.paste(drawn, 0, 26)
     return canvas
-
-
-def _number(jump: str | None) -> float:
-    if not jump:
-        return 1
-    above, _, below = jump.partition("/")
-    return int(above) / int(below or 1)
-
-
-def _distance(jump: str | None) -> str:
-    return f"{jump} further" if jump else "elsewhere"
