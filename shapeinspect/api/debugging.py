@@ -103,14 +103,15 @@ class Debugging:
 
 def _drawn(error: Exception, diagnosis: Diagnosis, page: str | os.PathLike[str]) -> None:
     """Draw a diagnosis, and say at the error where; what prevents that hides no error of the user's."""
+    from shapeinspect.new_file import write_text
     from shapeinspect.page.failing import diagnosis_page
 
     try:
-        Path(page).write_text(diagnosis_page(diagnosis), encoding="utf-8")
-        text = f"shapeinspect: {os.fspath(page)} shows it"
-    except OSError as problem:
-        text = f"shapeinspect: cannot write {os.fspath(page)!r}: {problem.strerror or problem}"
-    _add_note(error, visible(text))
+        write_text(Path(page), diagnosis_page(diagnosis))
+        text = f"{os.fspath(page)} shows it"
+    except UsageError as problem:
+        text = str(problem)
+    _add_note(error, visible(f"shapeinspect: {text}"))
 
 
 @contextmanager

@@ -110,10 +110,9 @@ def _draw(answer: Checked, page: Path) -> None:
     if answer.diagnosis is None:
         output.write_error("no page is written: no layer refuses its input")
         return
-    from shapeinspect.convert.tensors import writable, write_text
+    from shapeinspect.new_file import write_text
     from shapeinspect.page.failing import diagnosis_page
 
-    writable(page)
     write_text(page, diagnosis_page(answer.diagnosis))
 
 

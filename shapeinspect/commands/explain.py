@@ -144,10 +144,9 @@ def run(
         settings[name] = _READERS.get(name, value)(rest)
     result = explain(signed(model, signature), layer, input_specs(inputs), **settings)
     if svg is not None:
-        try:
-            svg.write_text(result.to_svg(), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f'cannot write "{svg}"', got=error.strerror or str(error)) from None
+        from shapeinspect.new_file import write_text
+
+        write_text(svg, result.to_svg())
     if format == "json":
         output.write_json(result.to_dict())
     else:

@@ -88,7 +88,7 @@ def run(
             strict=strict, script=loader is not None,
         )  # fmt: skip
         if loader is not None and loader != "-":
-            from shapeinspect.convert.tensors import write_text
+            from shapeinspect.new_file import write_text
 
             write_text(Path(loader), written.script or "")
     count = len(written.tensors)

@@ -69,7 +69,7 @@ def run(
     (layer1.*.conv?) and by the shape that leaves them (64 56 56, n c h h, ... 1000).
     """
     del traceback  # main() has read it
-    from shapeinspect.convert.tensors import writable, write_text
+    from shapeinspect.new_file import writable, write_text
     from shapeinspect.text import printable
     from shapeinspect.units import short
 
