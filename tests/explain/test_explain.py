@@ -163,6 +163,9 @@ def test_a_drawing_as_svg(run: Run, tmp_path: Path) -> None:
     assert code == 2
     assert "cannot write" in err
     assert "No such file or directory" in err
+    code, _, err = run("explain", "conv", "-i", "9", "-k", "3", "--svg", "/dev/null")
+    assert code == 2
+    assert "a device" in err
     code, _, err = run("explain", "tests/data/lenet.onnx", "--svg", str(path))
     assert code == 2
     assert "nothing to draw" in err
