@@ -40,6 +40,12 @@ class Words:
 
         Args:
             origin: where it comes from.
+
+        Example:
+            >>> read = Origin(6, "data", symbol="load()", file="net.py", line=3)
+            >>> kept = Origin(6, "axis", symbol="relu", parts=(read,))  # at a line that is not known
+            >>> Words([], "net.py").told(kept)
+            'relu keeps 6; 6 is made by load(), line 3'
         """
         chain, root = _chain(origin)
         steps = self._steps(chain, root) if chain else ""
@@ -95,6 +101,10 @@ class Words:
         """
         return f"line {line}" if file in (self._file, "") else f"line {line} of {os.path.basename(file)}"
 
+    def _at(self, one: Origin) -> str:
+        """Return the line of an operation behind a comma; empty where none is known."""
+        return f", {self.line(one.file, one.line)}" if one.line else ""
+
     def _steps(self, chain: list[Origin], root: Origin) -> str:
         """Write what became of a number, from step to step."""
         changed = [
@@ -102,12 +112,12 @@ class Words:
         ]
         if not changed:
             last = chain[-1]
-            return f"{_doing(last.symbol)} keeps {last.value}, {self.line(last.file, last.line)}"
+            return f"{_doing(last.symbol)} keeps {last.value}{self._at(last)}"
         if len(changed) <= _STEPS:
             parts, before = [], root.value
             for one in changed:
-                at = f", {self.line(one.file, one.line)}{self._layers([one])}" if one.line else ""
-                parts.append(f"{_doing(one.symbol)} makes {one.value} of {before}{at}")
+                layers = self._layers([one]) if one.line else ""
+                parts.append(f"{_doing(one.symbol)} makes {one.value} of {before}{self._at(one)}{layers}")
                 before = one.value
             return "; ".join(parts)
         row = " → ".join(str(one.value) for one in (root, *changed))
@@ -134,23 +144,23 @@ class Words:
         if root.kind == "literal":
             return f"{root.value} is {self.named(root.site)}"
         if root.kind == "count":
-            return f"{root.value} is {root.symbol}, {self.line(root.file, root.line)}"
+            return f"{root.value} is {root.symbol}{self._at(root)}"
         if root.kind == "operation":
             return self._computed(root)
         if root.kind == "rest" and root.line:
             total, full = root.parts
             told = f"{root.value} of {total.value} samples are left for the last batch"
-            return f"{told}, {self.line(root.file, root.line)}; {self.told(full)}"
+            return f"{told}{self._at(root)}; {self.told(full)}"
         if root.kind == "short" and root.line:
             asked, there = root.parts
             told = f"{asked.value} are taken at {self.line(root.file, root.line)}, and {root.value} are there"
             return "; ".join((told, *filter(None, map(self.told, (asked, there)))))
         if root.kind == "added" and root.line:
             verb = "adds an axis of" if root.value == 1 else "makes a new axis of"
-            return f"{root.symbol} {verb} {root.value}, {self.line(root.file, root.line)}"
+            return f"{root.symbol} {verb} {root.value}{self._at(root)}"
         if root.symbol and root.line:
             of = "" if root.kind == "data" else _of(root)
-            text = f"{root.value} is made by {_doing(root.symbol)}{of}, {self.line(root.file, root.line)}"
+            text = f"{root.value} is made by {_doing(root.symbol)}{of}{self._at(root)}"
             parts = root.parts if root.kind == "axis" and len(root.parts) == 2 else ()
             return "; ".join((text, *filter(None, map(self.told, parts))))
         return ""
@@ -168,8 +178,7 @@ class Words:
                 said.append(sentence)
             if len(said) >= _NAMED:
                 break
-        at = f", {self.line(origin.file, origin.line)}" if origin.line else ""
-        head = f"{origin.value} = {text}{at}" if text != str(origin.value) else ""
+        head = f"{origin.value} = {text}{self._at(origin)}" if text != str(origin.value) else ""
         return "; ".join((*([head] if head else []), *said))
 
     def _is_part(self, origin: Origin) -> bool:
