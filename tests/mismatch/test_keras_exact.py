@@ -12,6 +12,7 @@ from shapeinspect_keras.debug.script.candidate import Scene
 from shapeinspect_keras.debug.script.clues import clues_of
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.reach import Reach
+from shapeinspect_keras.debug.script.running import Seen
 from shapeinspect_keras.debug.script.running import run as run_again
 
 HEAD = "import keras\nimport numpy as np\nfrom keras import layers\n"
@@ -69,3 +70,22 @@ def test_what_a_message_asks_for_is_suggested_first_and_runs(name: str, run: Cal
     head, _, tail = (HEAD + text).rpartition(old)
     assert ast.parse(head + new + tail)
     run(head + new + tail)
+
+
+#: What a script imports, and how it writes a layer.
+IMPORTS = {
+    "import keras": "keras.layers.",
+    "import keras.layers": "keras.layers.",
+    "from keras import layers as kl": "kl.",
+    "import tensorflow as tf": "tf.keras.layers.",
+    "from tensorflow import keras": "keras.layers.",
+    "import numpy as np\nimport tensorflow.keras.layers as L": "L.",
+}
+
+
+@pytest.mark.parametrize("text", IMPORTS)
+def test_a_layer_is_written_as_the_script_imports_it(text: str, run: Callable[[str], None]) -> None:
+    program = Program("script.py", text)
+    scene = Scene(program, Seen(), clues_of([""]), Reach(program, (1,)), "")
+    assert scene.layers == IMPORTS[text]
+    run(f"{text}\n{scene.layers}Dense")

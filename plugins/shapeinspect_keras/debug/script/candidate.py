@@ -14,6 +14,12 @@ from shapeinspect_keras.debug.script.program import Program, Replacement
 from shapeinspect_keras.debug.script.reach import FAR, Reach
 from shapeinspect_keras.debug.script.running import Seen, Shaped, numbered
 
+#: What a script may import to write a layer, and what it writes behind that.
+_LAYERS = {
+    "keras.layers": "", "tensorflow.keras.layers": "", "keras": "layers.", "tensorflow.keras": "layers.",
+    "tensorflow": "keras.layers.",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -82,6 +88,19 @@ class Scene:
         """The names of the functions that the script defines."""
         nodes = ast.walk(self.program.tree)
         return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef))
+
+    @cached_property
+    def layers(self) -> str:
+        """What the script writes before the name of a layer, by what it imports: ``keras.layers.``."""
+        found = []
+        for node in ast.walk(self.program.tree):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
+                # `import keras.layers` binds "keras" alone
+                name = alias.name if module or alias.asname else alias.name.partition(".")[0]
+                if f"{module}{name}" in _LAYERS:
+                    found.append(f"{alias.asname or name}.{_LAYERS[f'{module}{name}']}")
+        return min(found, key=len, default="keras.layers.")
 
     @cached_property
     def spatial(self) -> bool:

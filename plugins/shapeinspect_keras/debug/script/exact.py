@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS
+from shapeinspect.plugin_api.evidence.edit import number_of
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.flags import numbered
 from shapeinspect_keras.debug.script.numbers import FILLED
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import RUNS
+from shapeinspect_keras.debug.statements.targets import OTHER_LOSS, stated
 
 #: What NumPy, TensorFlow and Keras say of an axis that an array does not have.
 _AXIS = (
@@ -25,17 +27,15 @@ _COUNTS = re.compile(
     r"cardinality is ambiguous.*?sizes: (?P<x>[\d, ]+)(?:\s*'y' sizes: (?P<y>[\d, ]+))?", re.S
 )
 _SEVERAL = re.compile(r"expects 1 input\(s\), but it received (\d+) input tensors")
-_RANKS = re.compile(r"target\.shape=\((?P<target>[\d, None]*)\), output\.shape=\((?P<output>[\d, None]*)\)")
-#: Losses that take targets like the outputs, and the one that takes indices; as classes and in words.
-_LIKE_OUTPUTS = {
-    "BinaryCrossentropy": "SparseCategoricalCrossentropy",
-    "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
-    "binary_crossentropy": "sparse_categorical_crossentropy",
-    "categorical_crossentropy": "sparse_categorical_crossentropy",
-}
+#: Losses of indices, each with that of targets like the outputs, and the other way round; also in words.
 _OF_INDICES = {
-    "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
+    "SparseCategoricalCrossentropy": OTHER_LOSS["SparseCategoricalCrossentropy"],
     "sparse_categorical_crossentropy": "categorical_crossentropy",
+}
+_LIKE_OUTPUTS = {
+    **{like: sparse for sparse, like in _OF_INDICES.items()},
+    "BinaryCrossentropy": "SparseCategoricalCrossentropy",
+    "binary_crossentropy": "sparse_categorical_crossentropy",
 }
 #: Two sizes that are no further apart may differ by a term of a sum.
 _APART = 4
@@ -56,19 +56,14 @@ def axes_outside(scene: Scene) -> Iterator[Candidate]:
     for node in scene.near:
         outer = scene.program.parents.get(node)
         named = isinstance(outer, ast.keyword) and outer.arg in AXIS_ARGUMENTS
-        if _number(node) != axis or not (named or (isinstance(outer, ast.Call) and node in outer.args[-1:])):
+        if number_of(node) != axis or not (
+            named or (isinstance(outer, ast.Call) and node in outer.args[-1:])
+        ):
             continue
         why = f"axis {axis} is asked for at {scene.at(node)}, and the array has {rank} axes, 0 to {rank - 1}"
         for place, new in enumerate((-1, *range(rank - 2, -1, -1))):
             prior = 0.6 + 0.1 * place + scene.far(node)
             yield Candidate((Replacement(node, str(new)),), prior, "", why, fact=not place)
-
-
-def _number(node: ast.AST) -> int | None:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        inner = _number(node.operand)
-        return None if inner is None else -inner
-    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else None
 
 
 def counts(scene: Scene) -> Iterator[Candidate]:
@@ -85,7 +80,7 @@ def counts(scene: Scene) -> Iterator[Candidate]:
         outer = scene.program.parents.get(node)
         call = scene.program.parents.get(outer) if outer is not None else None
         first = isinstance(outer, ast.Tuple) and outer.elts[:1] == [node] and isinstance(call, ast.Call)
-        number = _number(node)
+        number = number_of(node)
         if not first or number not in told or callee_of(call) not in FILLED:
             continue
         why = f"`{scene.text(call)}` at {scene.at(node)} makes {number} samples" if call is not None else ""
@@ -101,9 +96,10 @@ def joined(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     match = _SEVERAL.search(scene.message)
-    prefix = _layers(scene) if match is not None else ""
-    for node in scene.near if match is not None else ():
-        if not isinstance(node, ast.List) or len(node.elts) != int(match[1]):  # type: ignore[index]  # it is one
+    if match is None:
+        return
+    for node in scene.near:
+        if not isinstance(node, ast.List) or len(node.elts) != int(match[1]):
             continue
         shapes = [scene.shape(item) for item in node.elts]
         if None in shapes or len({len(shape or ()) for shape in shapes}) > 1:
@@ -114,18 +110,8 @@ def joined(scene: Scene) -> Iterator[Candidate]:
         alike = len({shape[:-1] for shape in shapes if shape is not None}) == 1
         for place, name in enumerate(("Concatenate", "Add") if len(set(shapes)) == 1 else ("Concatenate",)):
             if alike:
-                new = f"{prefix}{name}()({text})"
+                new = f"{scene.layers}{name}()({text})"
                 yield Candidate((Replacement(node, new),), 0.7 + 0.2 * place + scene.far(node), "", why)
-
-
-def _layers(scene: Scene) -> str:
-    """Return what the script writes before the name of a layer."""
-    for node in ast.walk(scene.program.tree):
-        if isinstance(node, ast.Attribute) and node.attr in ("Dense", "Conv2D", "Conv1D", "Input", "LSTM"):
-            owner = scene.program.source(node.value)
-            if owner.rpartition(".")[2] == "layers":
-                return f"{owner}."
-    return "keras.layers."
 
 
 def losses(scene: Scene) -> Iterator[Candidate]:
@@ -134,12 +120,11 @@ def losses(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    match = _RANKS.search(scene.message)
-    if match is None:
+    target, output = stated(scene.message) or ((), ())
+    if not target or not output:
         return
-    target, output = (match[key].replace(" ", "").strip(",").split(",") for key in ("target", "output"))
-    indices = len(target) == len(output) - 1 or (len(target) == len(output) and target[-1] == "1")
-    others = _LIKE_OUTPUTS if indices and output[-1] != "1" else _OF_INDICES if target == output else {}
+    indices = len(target) == len(output) - 1 or (len(target) == len(output) and target[-1] == 1)
+    others = _LIKE_OUTPUTS if indices and output[-1] != 1 else _OF_INDICES if target == output else {}
     for node in ast.walk(scene.program.tree):
         if isinstance(node, ast.Attribute) and node.attr in others:
             new = f"{scene.program.source(node.value)}.{others[node.attr]}"
@@ -148,8 +133,7 @@ def losses(scene: Scene) -> Iterator[Candidate]:
         else:
             continue
         takes = "one number for each class" if indices else "a class index each"
-        given = f"({', '.join(target)})".replace("None", "?")
-        why = f"`{scene.text(node)}` at {scene.at(node)} takes {takes}, and the targets are {given}"
+        why = f"`{scene.text(node)}` at {scene.at(node)} takes {takes}, and the targets are {show(target)}"
         told = numbered(scene, node) if indices and isinstance(node, ast.Constant) else ""
         cause = "labels-for-classes" if told else ""
         apart = 0.0 if _compiled(scene, node) else -_FIRST
@@ -181,7 +165,7 @@ def terms(scene: Scene) -> Iterator[Candidate]:
         for node in scene.near if 0 < gap <= _APART else ():
             outer = scene.program.parents.get(node)
             summed = isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Add | ast.Sub)
-            number = _number(node) if isinstance(node, ast.Constant) else None
+            number = number_of(node) if isinstance(node, ast.Constant) else None
             if not summed or number is None or number > _APART:
                 continue
             for other in (number + gap, number - gap):

@@ -11,7 +11,7 @@ from shapeinspect_keras.debug.script.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of, show
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.site import calls_in
-from shapeinspect_keras.debug.statements.targets import stated
+from shapeinspect_keras.debug.statements.targets import OTHER_LOSS, stated
 
 #: Flags that say nothing of shapes.
 _OTHER = frozenset({
@@ -48,10 +48,6 @@ _CAUSES = {
     "return_sequences": "return-sequences", "padding": "space", "axis": "axis",
     "channels_first": "channels-last", "data_format": "channels-last",
 }  # fmt: skip
-_OTHER_LOSS = {
-    "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
-    "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
-}
 
 
 def flags(scene: Scene) -> Iterator[Candidate]:
@@ -86,9 +82,9 @@ def flags(scene: Scene) -> Iterator[Candidate]:
                 cause = "labels-for-classes" if told else _CAUSES.get(name, "")
                 edit = (Replacement(node, f'"{other}"'),)
                 yield Candidate(edit, prior, cause, told or why, fact=bool(told))
-        if callee_of(node) in _OTHER_LOSS and OF_LOSSES.search(scene.message):
+        if callee_of(node) in OTHER_LOSS and OF_LOSSES.search(scene.message):
             text = scene.program.source(node)
-            new = text.replace(callee_of(node), _OTHER_LOSS[callee_of(node)], 1)
+            new = text.replace(callee_of(node), OTHER_LOSS[callee_of(node)], 1)
             why = f"`{scene.text(node)}` at {scene.at(node)} takes other targets than these"
             yield Candidate((Replacement(node, new),), 1.8 + scene.far(node), "targets", why)
 

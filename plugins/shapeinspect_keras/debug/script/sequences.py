@@ -193,7 +193,7 @@ def joined(scene: Scene) -> Iterator[Candidate]:
             text = scene.program.source(item)
             new = f"{'tf' if scene.kind(item) == 'tensorflow' else 'keras.ops'}.expand_dims({text}, {axis})"
             if length != 1 and len(shape) == 2 and axis == 1:
-                new = f"keras.layers.RepeatVector({length})({text})"
+                new = f"{scene.layers}RepeatVector({length})({text})"
             kept: dict[ast.Call, ast.Call] = {}
             _follow(scene, item, kept, [], _STEPS)
             if kept:
@@ -240,7 +240,7 @@ def per_sample(scene: Scene) -> Iterator[Candidate]:
     inner = "steps" if len(output) == 3 else "places"
     why = f"the network gives {show(output)}, an output for each of its {inner}, and the targets, "
     why += f"{show(target)}, are one for each sample"
-    layer, text = f"keras.layers.{name}()", scene.program.source(head)
+    layer, text = f"{scene.layers}{name}()", scene.program.source(head)
     if isinstance(outer, ast.List):
         edit = Replacement(head, f"{layer}, {text}")
     elif outer.func is head and len(outer.args) == 1:

@@ -79,12 +79,7 @@ _REMOVABLE = ("Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "Gl
 def _prefix(scene: Scene, node: ast.Call) -> str:
     if isinstance(node.func, ast.Attribute):
         return f"{scene.program.source(node.func.value)}."
-    modules = [
-        item.module
-        for item in ast.walk(scene.program.tree)
-        if isinstance(item, ast.ImportFrom) and any(alias.name == callee_of(node) for alias in item.names)
-    ]
-    return "tf.keras.layers." if modules and str(modules[0]).startswith("tensorflow") else "keras.layers."
+    return scene.layers
 
 
 def exchanged(scene: Scene) -> Iterator[Candidate]:

@@ -10,12 +10,9 @@ from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.user_code.frames import Place
 from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.statements.site import Site
+from shapeinspect_keras.debug.statements.targets import OTHER_LOSS
 
 _CALLED = Claim(what="the loss")
-_OTHER = {
-    "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
-    "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
-}
 
 
 def explained(frames: Sequence[Place], site: Site) -> tuple[Explained, dict[str, Any]] | None:
@@ -72,10 +69,10 @@ def _exchanged(loss: Any, y: Any, out: Any, site: Site) -> tuple[Edit, ...]:
     old = type(loss).__name__
     calls = site.everywhere(old)
     config = {key: value for key, value in loss.get_config().items() if key in ("from_logits", "axis")}
-    if len(calls) != 1 or not _runs(getattr(keras.losses, _OTHER[old])(**config), y, out):
+    if len(calls) != 1 or not _runs(getattr(keras.losses, OTHER_LOSS[old])(**config), y, out):
         return ()
     text = site.text(calls[0])
-    return (Edit("", f"{text.replace(old, _OTHER[old], 1)} instead of {text}", _CALLED),)
+    return (Edit("", f"{text.replace(old, OTHER_LOSS[old], 1)} instead of {text}", _CALLED),)
 
 
 def _named(

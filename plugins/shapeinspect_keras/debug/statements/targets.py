@@ -24,6 +24,11 @@ _SPARSE, _ONE_HOT, _BINARY = (
     "categorical_crossentropy",
     "binary_crossentropy",
 )
+#: Losses of one score for each class: that of class indices and that of one-hot targets, each with the other.
+OTHER_LOSS = {
+    "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
+    "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
+}
 _STEP = Claim(Level.PART, "a training step on a copy of the model", "the other batches")
 _LOSS = Claim(Level.PART, "the loss", "the training step around it")
 _SAMPLES = 2
@@ -380,9 +385,7 @@ def _other_loss(run: Run, loss: str, y: Any) -> list[Edit]:
         claim = _tried(run, loss, y[:_SAMPLES], None)
         return [] if claim is None else [Edit("", _compiled(run.site, given_loss, loss), claim)]
     old = type(given_loss).__name__
-    new = {"SparseCategoricalCrossentropy": "CategoricalCrossentropy"}.get(old)
-    if new is None:
-        new = {"CategoricalCrossentropy": "SparseCategoricalCrossentropy"}.get(old)
+    new = OTHER_LOSS.get(old)
     calls = run.site.everywhere(old)
     if new is None or len(calls) != 1:
         return []
