@@ -6,6 +6,7 @@ from shapeinspect.plugin_api.loading_script import (
     Loading,
     LoadingScript,
     Setting,
+    check_lines,
     literal,
     module_text,
     open_setting,
@@ -19,15 +20,6 @@ READ_AT_CALLS = {
     "dilation": "kernel_dilation",
     "padding": "padding",
 }
-
-_UPDATED = [
-    "values = load_file(FILE)",
-    "if missing := set(values) - set(flat):",
-    '    raise KeyError(f"the model has no {sorted(missing)}")',
-    "for name, value in values.items():",
-    "    if tuple(flat[name].shape) != value.shape:",
-    '        raise ValueError(f"{name}: {value.shape}, not {tuple(flat[name].shape)}")',
-]
 
 
 class VariablesScript(LoadingScript):
@@ -48,7 +40,7 @@ class VariablesScript(LoadingScript):
         body = [
             "# model: the variables, a nested dictionary of arrays",
             'flat = traverse_util.flatten_dict(model, sep="/")',
-            *_UPDATED,
+            *check_lines("flat"),
             "    flat[name] = jnp.asarray(value, flat[name].dtype)",
             'model = traverse_util.unflatten_dict(flat, sep="/")',
         ]
@@ -98,7 +90,7 @@ class ModuleScript(LoadingScript):
         body = [
             "state = nnx.state(model)",
             'flat = {"/".join(map(str, path)): leaf for path, leaf in nnx.to_flat_state(state)}',
-            *_UPDATED,
+            *check_lines("flat"),
             "    flat[name].set_value(jnp.asarray(value, flat[name].dtype))",
             "nnx.update(model, state)",
         ]

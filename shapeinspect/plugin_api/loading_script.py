@@ -118,6 +118,39 @@ def module_text(
     return "\n".join([*head, *lines, ""])
 
 
+def check_lines(
+    weights: str, shape: str = "", *, read: str = "load_file", complete: bool = False
+) -> list[str]:
+    """Return the lines that read ``values`` from FILE and refuse what does not fit the model.
+
+    They end inside of the loop over ``name`` and ``value``: what puts one weight in follows, indented.
+
+    Args:
+        weights: the variable that holds the model's weights by their names.
+        shape: the code for the shape of the weight ``name``; by default its attribute ``shape``.
+        read: what reads a file of weights.
+        complete: whether every weight of the model has to be in FILE or in STAY.
+
+    Example:
+        >>> check_lines("flat")[1]
+        'if unexpected := set(values) - set(flat):'
+    """
+    shape = f"tuple({shape or f'{weights}[name].shape'})"
+    missing = [
+        f"if missing := set({weights}) - set(values) - set(STAY):",
+        '    raise KeyError(f"the file has no {sorted(missing)}")',
+    ]
+    return [
+        f"values = {read}(FILE)",
+        f"if unexpected := set(values) - set({weights}):",
+        '    raise KeyError(f"the model has no {sorted(unexpected)}")',
+        *(missing if complete else ()),
+        "for name, value in values.items():",
+        f"    if {shape} != value.shape:",
+        f'        raise ValueError(f"{{name}}: {{value.shape}}, not {{{shape}}}")',
+    ]
+
+
 def _main(loading: Loading) -> list[str]:
     module, _, name = loading.model.partition(":")
     parts = [*module.split("."), *name.split(".")]

@@ -6,12 +6,15 @@ import ast
 import contextlib
 import re
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
 
 from shapeinspect import registry
 from shapeinspect.cli import main
@@ -144,3 +147,23 @@ def test_the_code_that_is_written_runs_nothing_of_a_file(
         main([*words, "--loader", "-"])
     printed = capsys.readouterr().out
     assert RAW.search(printed) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda array: {"other": array}, r"the model has no \['other'\]"),
+        (lambda array: {"w": array[:1]}, r"w: \(1, 3, 2, 2\), not \(4, 3, 2, 2\)"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_by_the_script(
+    change: Callable[[Any], dict[str, Any]], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = network(tmp_path / "like.onnx", "")
+    save_file(change(np.ones((4, 3, 2, 2), np.float32)), "w.safetensors")
+    writer = registry.loading_script("onnx")
+    assert writer is not None
+    Path("load.py").write_text(writer.text(Loading("w.safetensors", model, True, {}, ("w",), {}, {})))
+    with pytest.raises((KeyError, ValueError), match=said):
+        runpy.run_path("load.py")["load"](onnx.load(model))

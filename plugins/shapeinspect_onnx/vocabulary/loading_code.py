@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+from shapeinspect.plugin_api.loading_script import (
+    Loading,
+    LoadingScript,
+    Setting,
+    check_lines,
+    module_text,
+    open_setting,
+)
 
 #: The attributes of ONNX's operators that are settings of one value, or of one a spatial axis.
 _ATTRIBUTES = {
@@ -45,22 +52,20 @@ class InitializersScript(LoadingScript):
             loading: what is loaded.
         """
         body = [
-            "values = load_file(FILE)",
-            "found = set()",
+            "tensors = {}",
             "graphs = [model.graph]",
             "for graph in graphs:  # those of If, Loop and Scan are added while they are met",
-            "    tensors = {tensor.name: tensor for tensor in graph.initializer}",
+            "    for tensor in graph.initializer:",
+            "        tensors.setdefault(tensor.name, []).append(tensor)",
             "    for node in graph.node:",
             "        for attribute in node.attribute:",
             "            if attribute.type == onnx.AttributeProto.GRAPH:",
             "                graphs.append(attribute.g)",
             '            if node.op_type == "Constant" and attribute.name == "value":',
-            "                tensors[node.output[0]] = attribute.t",
-            "    for name in tensors.keys() & values.keys():",
-            "        tensors[name].CopyFrom(numpy_helper.from_array(values[name], name))",
-            "        found.add(name)",
-            "if missing := set(values) - found:",
-            '    raise KeyError(f"the model has no initializer {sorted(missing)}")',
+            "                tensors.setdefault(node.output[0], []).append(attribute.t)",
+            *check_lines("tensors", "tensors[name][0].dims"),
+            "    for tensor in tensors[name]:",
+            "        tensor.CopyFrom(numpy_helper.from_array(value, name))",
         ]
         lines = [line for setting in loading.settings for line in _lines(setting)]
         put = any(not line.startswith("#") for line in lines)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from shapeinspect.errors import UsageError
-from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, module_text, open_setting
+from shapeinspect.plugin_api.loading_script import (
+    Loading,
+    LoadingScript,
+    check_lines,
+    module_text,
+    open_setting,
+)
 
 _FILE = "saved_model.pb"
 
@@ -38,12 +44,9 @@ class SavedModelScript(LoadingScript):
                 hint="name the directory of the SavedModel, or leave out --loader",
             )
         body = [
-            "values = load_file(FILE)",
             "found = [variable for call in model.signatures.values() for variable in call.variables]",
             'variables = {variable.name.removesuffix(":0"): variable for variable in found}',
-            "if missing := set(values) - set(variables):",
-            '    raise KeyError(f"the model has no variable {sorted(missing)}")',
-            "for name, value in values.items():",
+            *check_lines("variables"),
             "    variables[name].assign(value)",
         ]
         main = [

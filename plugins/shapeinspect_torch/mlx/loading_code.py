@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from shapeinspect.plugin_api.loading_script import Loading, LoadingScript, Setting, module_text, open_setting
+from shapeinspect.plugin_api.loading_script import (
+    Loading,
+    LoadingScript,
+    Setting,
+    check_lines,
+    module_text,
+    open_setting,
+)
 
 #: What the groups of a GroupNorm are by default; every other framework has neighbors in a group.
 _INTERLEAVED = "interleaved_groups"
@@ -26,15 +33,8 @@ class LoadWeightsScript(LoadingScript):
             loading: what is loaded.
         """
         body = [
-            "values = mx.load(FILE)",
             "parameters = dict(tree_flatten(model.parameters()))",
-            "missing = set(parameters) - set(values) - set(STAY)",
-            "unexpected = set(values) - set(parameters)",
-            "if missing or unexpected:",
-            '    raise KeyError(f"missing: {sorted(missing)}; unexpected: {sorted(unexpected)}")',
-            "for name, value in values.items():",
-            "    if value.shape != parameters[name].shape:",
-            '        raise ValueError(f"{name}: {value.shape}, not {parameters[name].shape}")',
+            *check_lines("parameters", read="mx.load", complete=True),
             "model.load_weights(list(values.items()), strict=False)",
             "mx.eval(model.parameters())",
         ]
