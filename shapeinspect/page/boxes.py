@@ -14,14 +14,11 @@ from dataclasses import dataclass, field, replace
 from shapeinspect.ir import Call, Layer, Model, Weight
 from shapeinspect.page.leaves import Leaf, adopt, leaves
 from shapeinspect.render import cells
+from shapeinspect.render.tree import FOLD_BLOCKS, FOLD_LAYERS, is_next, numbered
 
 #: The ends of an edge that leaves its block: the block's own input and output.
 ENTRY, EXIT = -1, -2
 
-#: A longer run of digits is not a layer's number.
-_DIGITS = 18
-#: From how many equal neighbors on they share a box: blocks, and single layers of a model without a graph.
-_FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
 #: How often a level is arranged anew, so that containers inside of one that is parted stay whole.
 _TRIES = 6
 #: How many differences between repetitions are listed.
@@ -355,7 +352,7 @@ def _runs(kids: Sequence[Box], edges: Sequence[Edge], graph: bool) -> list[list[
         readers.setdefault(edge.source, set()).add(edge.target)
     kept: list[list[int]] = []
     for run in runs:
-        least = _FOLD_BLOCKS if kids[run[0]].kids else (_FOLD_LAYERS if not graph else len(kids) + 1)
+        least = FOLD_BLOCKS if kids[run[0]].kids else (FOLD_LAYERS if not graph else len(kids) + 1)
         if len(run) >= least and _is_row(run, readers):
             kept.append(run)
         else:
@@ -373,19 +370,7 @@ def _is_row(run: list[int], readers: dict[int, set[int]]) -> bool:
 def _follows(before: Box, box: Box) -> bool:
     if before.signature != box.signature or not box.signature or before.turn or box.turn:
         return False
-    (stem, last), (next_stem, number) = _numbered(before.own), _numbered(box.own)
-    return (
-        bool(last and number)
-        and (stem, before.rest) == (next_stem, box.rest)
-        and int(number) == int(last) + 1
-    )
-
-
-def _numbered(name: str) -> tuple[str, str]:
-    """Split a name into its stem and the number at its end, which may be empty."""
-    stem = name.rstrip("0123456789")
-    number = name[len(stem) :]
-    return (stem, number) if number.isascii() and len(number) <= _DIGITS else (name, "")
+    return before.rest == box.rest and is_next(before.own, box.own)
 
 
 def _joined(run: list[Box]) -> Box:
@@ -394,7 +379,7 @@ def _joined(run: list[Box]) -> Box:
     first, last = run[0], run[-1]
     return replace(
         first,
-        own=f"{first.own}–{_numbered(last.own)[1]}",
+        own=f"{first.own}–{numbered(last.own)[1]}",
         members=tuple(run),
         differences=tuple(_differences(run)),
     )
@@ -415,7 +400,7 @@ def _differences(run: Sequence[Box]) -> Iterator[str]:
         inner = together[0].path.removeprefix(run[0].path).lstrip("./")
         groups: dict[str, list[str]] = {}
         for member, text in zip(run, texts, strict=True):
-            groups.setdefault(text, []).append(_numbered(member.own)[1] or member.name)
+            groups.setdefault(text, []).append(numbered(member.own)[1] or member.name)
         told = "; ".join(f"{', '.join(names)}: {text or 'none'}" for text, names in groups.items())
         yield f"{inner or together[0].name}: {told}"
 

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.render.tree import shortened
 
 #: How many parts of a path become containers; the rest of a longer path stays one part.
 _DEEPEST = 40
@@ -127,7 +128,7 @@ def _shared(homes: Sequence[tuple[tuple[str, int], ...]]) -> tuple[tuple[str, in
 
 def _leaf(parts: tuple[str, ...], entered: Mapping[tuple[str, ...], int], leaf: Leaf) -> Leaf:
     """Complete a leaf: the containers around it, as often as they have been entered so far."""
-    *around, last = _shortened(parts or (leaf.layer.path,))
+    *around, last = shortened(parts or (leaf.layer.path,), _DEEPEST)
     leaf.name = last
     leaf.around = tuple((part, entered.get(parts[: size + 1], 0)) for size, part in enumerate(around))
     leaf.reads = tuple(dict.fromkeys(name for name in leaf.reads if name))
@@ -153,7 +154,3 @@ def _parameters(model: Model, given: Container[str]) -> dict[str, Layer]:
         for weight in layer.weights
         if weight.name not in given
     }
-
-
-def _shortened(parts: tuple[str, ...]) -> tuple[str, ...]:
-    return parts if len(parts) <= _DEEPEST else (*parts[: _DEEPEST - 1], ".".join(parts[_DEEPEST - 1 :]))

@@ -15,7 +15,7 @@ _DEEPEST, _DEEPEST_AT_LEAST, _NODES = 100, 12, 400_000
 #: A container of more children remembers them by name.
 _FEW = 8
 #: How many equal neighbors are folded: blocks from two on, single layers from three on.
-_FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
+FOLD_BLOCKS, FOLD_LAYERS = 2, 3
 
 
 #: The children of every node that has none: a list for each would be a third of a large tree.
@@ -71,7 +71,7 @@ def build(model: Model) -> Node:
     before: tuple[str, ...] = ()
     way: list[Node] = []  # the containers around the layer before, of the parts ``before``
     for layer in model.layers:
-        *around, last = _shortened(layer.parts or (layer.path,), deepest)
+        *around, last = shortened(layer.parts or (layer.path,), deepest)
         same = _common(before, around)
         del way[same:]
         outer = way[-1] if way else root
@@ -96,7 +96,17 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
     return min(len(left), len(right))
 
 
-def _shortened(parts: tuple[str, ...], deepest: int) -> tuple[str, ...]:
+def shortened(parts: tuple[str, ...], deepest: int) -> tuple[str, ...]:
+    """Return the parts of a path of which only some become nodes; the rest stays one part.
+
+    Args:
+        parts: the parts.
+        deepest: how many are returned at most.
+
+    Example:
+        >>> shortened(("a", "b", "c", "d"), 2)
+        ('a', 'b.c.d')
+    """
     if len(parts) <= deepest:
         return parts
     return (*parts[: deepest - 1], ".".join(parts[deepest - 1 :]))
@@ -246,22 +256,44 @@ def _fold_run(nodes: list[Node]) -> list[Node]:
 def _follows(run: list[Node], node: Node) -> bool:
     if run[0].signature != node.signature:
         return False
-    (stem, last), (next_stem, number) = _numbered(run[-1].name), _numbered(node.name)
+    return is_next(run[-1].name, node.name)
+
+
+def is_next(before: str, name: str) -> bool:
+    """Tell whether two names differ by nothing but their numbers, and these follow on each other.
+
+    Args:
+        before: the name before.
+        name: the name that may follow.
+
+    Example:
+        >>> is_next("conv1", "conv2"), is_next("conv1", "conv3"), is_next("conv", "conv1")
+        (True, False, False)
+    """
+    (stem, last), (next_stem, number) = numbered(before), numbered(name)
     return bool(last and number) and stem == next_stem and int(number) == int(last) + 1
 
 
-def _numbered(name: str) -> tuple[str, str]:
-    """Split a name into its stem and the number at its end, which may be empty."""
+def numbered(name: str) -> tuple[str, str]:
+    """Split a name into its stem and the number at its end, which may be empty.
+
+    Args:
+        name: the last part of a layer's path.
+
+    Example:
+        >>> numbered("conv12"), numbered("fc")
+        (('conv', '12'), ('fc', ''))
+    """
     stem = name.rstrip("0123456789")
     number = name[len(stem) :]
     return (stem, number) if len(number) <= _DIGITS else (name, "")
 
 
 def _close(run: list[Node]) -> list[Node]:
-    if len(run) < (_FOLD_BLOCKS if run and run[0].children else _FOLD_LAYERS):
+    if len(run) < (FOLD_BLOCKS if run and run[0].children else FOLD_LAYERS):
         return run
     first = run[0]
-    last = _numbered(run[-1].name)[1]
+    last = numbered(run[-1].name)[1]
     first.name = f"{first.name}–{last}" if last else first.name
     first.count = len(run)
     return [first]
