@@ -27,6 +27,7 @@ class Album:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._length = 0
+        self._left_out = 0
 
     def add(self, layer: LayerExplanation) -> int:
         """Draw a layer, and return the number of its picture; -1 where it has none, or there is no room.
@@ -35,6 +36,7 @@ class Album:
             layer: the layer, explained.
         """
         if self._length > _MOST:
+            self._left_out += 1
             return -1
         canvases = list(pictures(layer))
         if not canvases:
@@ -44,6 +46,11 @@ class Album:
         if drawn not in self._numbers:
             self._length += len(drawn)
         return self._numbers.setdefault(drawn, len(self._numbers))
+
+    @property
+    def left_out(self) -> int:
+        """For how many layers there was no room."""
+        return self._left_out
 
     @property
     def packed(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapeinspect.compare.result import Comparison, LayerPair
-from shapeinspect.page.document import Content, document
+from shapeinspect.page.document import Content, document, first_rows, note_texts
 from shapeinspect.render.results.diff import pair_rows, verdict
 from shapeinspect.text import printable
 
@@ -20,7 +20,6 @@ STATUSES = {
 }
 _COLUMNS = ("in A", "in B", "", "what")
 _SIDES = ("A", "B")
-_ROWS = 5_000
 #: Between the two models, in pixels, and where a box's list holds its width.
 _GAP, _WIDTH = 56, 6
 
@@ -48,12 +47,13 @@ def diff_page(comparison: Comparison) -> str:
             ["format", _formats(comparison)],
             ["verdict", verdict(comparison)],
         ],
-        "notes": [printable(note.text, 2000) for note in comparison.notes],
+        "notes": [*note_texts(comparison.notes), *dict.fromkeys((*first.limits(), *second.limits()))],
         "statuses": STATUSES,
         "pairs": [_pair(first, pair) for pair in comparison.layers],
         "texts": first.texts,
     }
-    return document(title, data, _rows(comparison), first.album.packed, _COLUMNS)
+    table = first_rows(_rows(comparison), len(comparison.layers))
+    return document(title, data, table, first.album.packed, _COLUMNS)
 
 
 def _formats(comparison: Comparison) -> str:
@@ -91,7 +91,7 @@ def _pair(content: Content, pair: LayerPair) -> list[Any]:
 
 
 def _rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
-    for pair in comparison.layers[:_ROWS]:
+    for pair in comparison.layers:
         told = "; ".join(f"{label} {text}".strip() for label, text in pair_rows(pair)[1:])
         names = (printable(name, 2000) if name is not None else "" for name in (pair.a, pair.b))
         yield (*names, STATUSES[pair.status], printable(told, 2000) if pair.status != "same" else "")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.layer import explain_layer
 from shapeinspect.explanation.receptive_field import Fields
-from shapeinspect.ir import Layer, Model, Value
+from shapeinspect.ir import Call, Model, Note
 from shapeinspect.page.album import Album
 from shapeinspect.page.boxes import ENTRY, EXIT, Box, boxes
 from shapeinspect.page.cards import card
@@ -24,8 +25,10 @@ from shapeinspect.render import cells
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.listing import amount_for_one
 from shapeinspect.render.pictures.canvas import style as picture_style
-from shapeinspect.render.totals import of_model, weigh
-from shapeinspect.text import printable
+from shapeinspect.render.rows import Sheet, Texts
+from shapeinspect.render.totals import weigh
+from shapeinspect.render.tree import Node
+from shapeinspect.text import many, printable
 from shapeinspect.units import count, short
 
 #: How far an end of a block reaches to each side, in pixels.
@@ -86,8 +89,8 @@ class Content:
         shared: Content | None = None,
     ) -> None:
         self._model, self._data, self._data_name = model, data, data_name
-        self._faces = Faces(model)
-        self._letters = Letters(model)
+        self._sheet = Sheet(model, Letters(model))
+        self._faces = Faces(self._sheet)
         self._graph = Graph(model)
         self._fields = Fields(self._graph)
         self._texts: dict[str, int] = {}
@@ -96,6 +99,7 @@ class Content:
         self._shapes: dict[str, int] = {}
         self._drawn: list[Any] = []
         self._cards: dict[str, int] = {}
+        self._without_card: set[str] = set()
         self._written: list[Any] = []
         self.album = Album()
         if shared is not None:
@@ -137,7 +141,7 @@ class Content:
             root: the outermost box; by default that of the model.
         """
         root = self.root() if root is None else root
-        model, totals = self._model, of_model(self._model)
+        model, totals = self._model, self._sheet.totals
         facts = [
             ["format", printable(model.format)],
             *([["framework", printable(model.framework)]] if model.framework != model.format else []),
@@ -146,15 +150,12 @@ class Content:
             ["", cells.at_least(short(totals.bytes, "B"), totals.bytes_unknown)],
         ]
         if totals.macs is not None:
-            amount = cells.macs(self._letters.amount(totals.macs))
+            amount = cells.macs(self._sheet.letters.amount(totals.macs))
             facts.append(["MACs", cells.at_least(amount, len(totals.macs_unknown))])
         return {
             "title": printable(model.source),
             "facts": facts,
-            "notes": [
-                (f"{printable(note.about)}: " if note.about else "") + printable(note.text, _LONGEST)
-                for note in model.notes
-            ],
+            "notes": [*note_texts(model.notes), *self.limits()],
             "families": FAMILY_NAMES,
             "graph": bool(model.calls),
             "column": printable(self._data_name, 60),
@@ -163,6 +164,15 @@ class Content:
             "places": self._drawn,
             "root": root,
         }
+
+    def limits(self) -> Iterator[str]:
+        """Say what the page leaves out of what it has drawn so far, for those who look for it."""
+        if self._without_card:
+            number = many(len(self._without_card), "layer")
+            yield f"{number} beyond {_CARDS:,} without an explanation here: shapeinspect explain prints it"
+        if self.album.left_out:
+            number = many(self.album.left_out, "layer")
+            yield f"no room for pictures of {number} more: shapeinspect explain --svg draws them"
 
     def text(self, text: str) -> int:
         """Return the number of a text; every text of the page but its few headings comes through here.
@@ -259,9 +269,12 @@ class Content:
 
     def _card(self, box: Box) -> int:
         layer = box.layer
-        if layer is None or (box.kids and box.rest) or len(self._cards) >= _CARDS:
+        if layer is None or (box.kids and box.rest):
             return -1
         known = self._cards.get(layer.path)
+        if known is None and len(self._cards) >= _CARDS:
+            self._without_card.add(layer.path)
+            return -1
         if known is None:
             known = self._cards[layer.path] = len(self._written)
             explained = explain_layer(self._graph, self._fields, layer)
@@ -286,32 +299,60 @@ def _ends(values: Iterable[str]) -> dict[str, int]:
     return {value: min(index, _PORTS - 1) for index, value in enumerate(dict.fromkeys(values))}
 
 
+#: The columns of the table below the picture, by what the cells of a table are asked for by.
+_COLUMNS = {
+    "kind": "kind",
+    "output": "output",
+    "settings": "settings",
+    "weights": "weights",
+    "params": "parameters",
+}
+
+
 def rows(model: Model) -> Iterator[tuple[str, ...]]:
     """Yield the rows of the table below the picture, which a screen reader reads.
 
     Args:
         model: a model that went through ``infer``.
     """
-    letters = Letters(model)
-    outputs: dict[str, str] = {}
+    return first_rows(_rows(model), len(model.layers))
+
+
+def _rows(model: Model) -> Iterator[tuple[str, ...]]:
+    sheet = Sheet(model, Letters(model))
+    calls: dict[str, list[Call]] = {}
     for call in model.calls:
-        if call.outputs and call.layer not in outputs:
-            value = model.values.get(call.outputs[0]) or Value(call.outputs[0])
-            outputs[call.layer] = cells.shape(letters.shape(value.shape), value.axes)
-    for layer in model.layers[:_ROWS]:
-        yield _row(layer, outputs.get(layer.path, ""))
-    if len(model.layers) > _ROWS:
-        yield (f"and {len(model.layers) - _ROWS:,} more", "", "", "", "", "")
+        calls.setdefault(call.layer, []).append(call)
+    for layer in model.layers:
+        node = Node(layer.path, layer, calls.get(layer.path, ()))
+        texts = Texts(sheet, node, whole=False).columns(tuple(_COLUMNS))
+        yield printable(layer.path, _LONGEST), *(printable("; ".join(text), _LONGEST) for text in texts)
 
 
-def _row(layer: Layer, output: str) -> tuple[str, ...]:
-    params = weigh(layer.weights, ()).params
-    weights = "; ".join(f"{printable(w.role, 60)} {cells.native(w)}" for w in layer.weights[:6])
-    name = printable(layer.path, _LONGEST)
-    return name, cells.kind(layer), output, cells.settings(layer), weights, count(params) if params else ""
+def first_rows(table: Iterable[tuple[str, ...]], number: int) -> Iterator[tuple[str, ...]]:
+    """Yield as many rows as a table has at most, and one that says how many these leave out.
+
+    Args:
+        table: all rows.
+        number: how many they are.
+    """
+    last: tuple[str, ...] = ()
+    for last in islice(table, _ROWS):
+        yield last
+    if number > _ROWS:
+        yield f"and {number - _ROWS:,} more", *[""] * (len(last) - 1)
 
 
-_COLUMNS = ("layer", "kind", "output", "settings", "weights", "parameters")
+def note_texts(notes: Iterable[Note]) -> list[str]:
+    """Return what notes say, each behind what it is about.
+
+    Args:
+        notes: the notes.
+    """
+    return [
+        (f"{printable(note.about)}: " if note.about else "") + printable(note.text, _LONGEST)
+        for note in notes
+    ]
 
 
 @cache
@@ -324,7 +365,7 @@ def document(
     data: Mapping[str, Any],
     table: Iterable[tuple[str, ...]],
     pictures: str = "",
-    columns: tuple[str, ...] = _COLUMNS,
+    columns: tuple[str, ...] = ("layer", *_COLUMNS.values()),
 ) -> str:
     """Put a page together.
 
@@ -357,11 +398,16 @@ def document(
         f"<style>{style}</style></head>\n<body>"
         f"{_part('page.html')}"
         f'<section id="table"><h2>All layers</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></section>\n"
+        f"<tbody>{body}</tbody></table></div>{_notes(data['notes'])}</section>\n"
         f'<script type="application/json" id="data">{_json(data)}</script>\n'
         f'<script type="text/plain" id="pictures">{pictures}</script>\n'
         f"<script>{code}</script></body></html>\n"
     )
+
+
+def _notes(texts: Sequence[str]) -> str:
+    items = "".join(f"<li>{_escaped(text)}</li>" for text in texts)
+    return f'<h2 id="notes">Notes</h2><ul>{items}</ul>' if items else ""
 
 
 def _digest(text: str) -> str:

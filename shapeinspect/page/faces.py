@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shapeinspect.dims import Dim
-from shapeinspect.ir import Call, Layer, Model, Value, Weight
+from shapeinspect.ir import Call, Layer, Value, Weight
 from shapeinspect.page.boxes import ENTRY, Box
 from shapeinspect.render import cells, roles
 from shapeinspect.render.grid import width
-from shapeinspect.render.letters import Letters
+from shapeinspect.render.rows import Sheet
+from shapeinspect.render.totals import weigh
 from shapeinspect.rules.registry import FAMILIES
 from shapeinspect.text import many, printable
 from shapeinspect.units import short
@@ -85,12 +86,12 @@ class Faces:
     """Writes the faces of a model's boxes.
 
     Args:
-        model: a model that went through ``infer``.
+        sheet: the texts of a model that went through ``infer``.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self._letters = Letters(model)
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._model = sheet.model
 
     def of(self, box: Box, outputs: Iterable[str] = ()) -> Face:
         """Return the face of a box.
@@ -109,25 +110,17 @@ class Faces:
             height = _HEAD + _LINE * len(lines)
         badge = 14 + _wide(f"×{box.count}", _NAME) if box.count > 1 else 0
         wide = min(max(wide + _SIDES + badge + (14 if box.kids else 0), _NARROW), _WIDE)
-        labels = tuple(self._label(box, name) for name in list(dict.fromkeys(outputs))[:_VALUES])
+        names = list(dict.fromkeys(outputs))
+        labels = tuple(self._label(box, name) for name in names[:_VALUES])
+        if len(names) > _VALUES:
+            labels += ((f"and {len(names) - _VALUES} more", ""),)
         wide = -(-wide // _STEP) * _STEP
         return Face(title, tuple(lines), family(box), labels, wide, height)
-
-    def shape(self, name: str) -> str:
-        """Write the shape of a value with its letters.
-
-        Args:
-            name: the value's name.
-        """
-        value = self._model.values.get(name) or Value(name)
-        if value.element is not None:
-            return f"list of {cells.shape(self._letters.shape(value.element), None)}"
-        return cells.shape(self._letters.shape(value.shape), value.axes)
 
     def _leaf(self, box: Box) -> list[str]:
         if box.kind in ("input", "output"):
             value = self._model.values.get(box.path) or Value(box.path)
-            return [text for text in (f"{box.kind} {printable(value.dtype or '', 20)}".rstrip(),) if text]
+            return [f"{box.kind} {printable(value.dtype or '', 20)}".rstrip()]
         layer = box.layer
         if layer is None:
             return []
@@ -157,7 +150,7 @@ class Faces:
         if box.call is not None:
             before = next((n for n in box.call.inputs if n), None)
         given = self._model.values.get(before) if before else None
-        return self.shape(name), changes(given, value)
+        return self._sheet.shape(name), changes(given, value)
 
 
 def family(box: Box) -> str:
@@ -239,8 +232,6 @@ def parameters(box: Box) -> int:
     Args:
         box: the box; those that it stands for count, too.
     """
-    from shapeinspect.render.totals import weigh
-
     return weigh(weights_inside(box), ()).params
 
 

@@ -169,7 +169,7 @@ let css = {}, mode = "kind", scale = null;
 function colors() {
   const style = getComputedStyle(document.documentElement);
   css = {};
-  for (const name of ["back", "face", "ink", "soft", "line", "edge", "strong", "accent", "warn", "mark", "block"]) css[name] = style.getPropertyValue("--" + name).trim();
+  for (const name of ["back", "face", "ink", "soft", "line", "edge", "strong", "accent", "block"]) css[name] = style.getPropertyValue("--" + name).trim();
   css.dark = style.colorScheme.includes("dark");
   css.family = {};
   for (const name of Object.keys(D.families)) css.family[name] = [style.getPropertyValue("--" + name).trim(), style.getPropertyValue("--" + name + "-s").trim()];
@@ -220,6 +220,7 @@ function legend() {
     mark.style.background = fill; mark.style.borderColor = stroke;
     return item;
   }));
+  if (list.length > 24) node.append(make("span", "", `and ${list.length - 24} more`));
   if (scale && !scale.words && scale.high >= scale.low) {
     const bar = make("i", "ramp");
     bar.style.background = `linear-gradient(90deg,${[0, .25, .5, .75, 1].map((p) => ramp(p)[0]).join(",")})`;
@@ -335,13 +336,12 @@ function arrows(list, ox, oy, color) {
 function round(x, y, w, h, r) { ctx.beginPath(); ctx.roundRect(x, y, w, h, r); }
 function border(box) {
   if (box === selected || mates.has(box)) { ctx.strokeStyle = css.accent; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
-  else if (box.hit) { ctx.strokeStyle = css.act || css.family.act[1]; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
+  else if (box.hit) { ctx.strokeStyle = css.family.act[1]; ctx.lineWidth = Math.max(2.6, 2 / zoom); }
   else return false;
   return true;
 }
 function speck(box) {
-  const [fill, stroke] = paint(box);
-  ctx.fillStyle = box.hit ? css.family.act[1] : box === selected ? css.accent : box.kids.length ? stroke : stroke;
+  ctx.fillStyle = box.hit ? css.family.act[1] : box === selected ? css.accent : paint(box)[1];
   ctx.globalAlpha = box.hit || box === selected ? 1 : .75;
   ctx.fillRect(box.x, box.y, box.cw, box.ch);
   ctx.globalAlpha = 1;
@@ -676,7 +676,6 @@ function fill(box) {
   if (list("remarks").length) parts.push(heading("Good to know"), ...list("remarks").map((i) => make("p", "", T[i])));
   if (list("readings").length) { const t = make("table", "readings", make("tbody", "", ...list("readings").map((row) => make("tr", "", ...row.map((i) => make("td", "", T[i])))))); parts.push(t); }
   if (list("notes").length) parts.push(heading("Notes"), ...list("notes").map((i) => make("p", "quiet", T[i])));
-  if (box === root && D.notes.length) parts.push(heading("Notes"), ...D.notes.map((note) => make("p", "quiet", note)));
   card.replaceChildren(...parts.filter(Boolean));
   card.scrollTop = 0;
 }
@@ -825,6 +824,8 @@ function start() {
   if (D.pairs) ways.unshift(["status", "Color: difference"]);
   if (D.column) ways.push(["data", "Color: " + D.column]);
   el("color").append(...ways.map(([value, text]) => { const option = make("option", "", text); option.value = value; return option; }));
+  el("noted").hidden = !D.notes.length;
+  el("noted").textContent = D.notes.length === 1 ? "1 note" : D.notes.length + " notes";
   colors();
   if (D.pairs) { mode = "status"; el("color").value = "status"; }
   if (D.column) { mode = "data"; el("color").value = "data"; }

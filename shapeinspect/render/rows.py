@@ -65,6 +65,22 @@ class Sheet:
         """The sums of the whole model."""
         return of_model(self.model)
 
+    def shape(self, name: str) -> str:
+        """Write the shape of a value with its letters.
+
+        Args:
+            name: the value's name.
+        """
+        known = self.shapes.get(name)
+        if known is None:
+            value = self.model.values.get(name) or Value(name)
+            if value.element is not None:
+                known = f"list of {cells.shape(self.letters.shape(value.element), None)}"
+            else:
+                known = cells.shape(self.letters.shape(value.shape), value.axes)
+            self.shapes[name] = known
+        return known
+
     @cached_property
     def makers(self) -> Mapping[str, str]:
         """What a row calls the maker of each value: a layer, or an input by its own name."""
@@ -135,16 +151,7 @@ class Texts:
         return unique
 
     def _shapes(self, names: Sequence[str]) -> str:
-        return cells.several([self.sheet.shapes.get(name) or self._shape(name) for name in names if name])
-
-    def _shape(self, name: str) -> str:
-        value = self.sheet.model.values.get(name) or Value(name)
-        if value.element is not None:
-            text = f"list of {cells.shape(self.sheet.letters.shape(value.element), None)}"
-        else:
-            text = cells.shape(self.sheet.letters.shape(value.shape), value.axes)
-        self.sheet.shapes[name] = text
-        return text
+        return cells.several([self.sheet.shape(name) for name in names if name])
 
     def _weights_cells(self) -> list[str]:
         return weights_of(self.node)

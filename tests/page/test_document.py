@@ -15,9 +15,15 @@ import pytest
 import shapeinspect
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.explanation import explain_model
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.page import album, document
+from shapeinspect.page.boxes import boxes
 from shapeinspect.page.cards import card
 from shapeinspect.page.column import read_column
 from shapeinspect.page.document import content, page
+from shapeinspect.page.faces import Faces
+from shapeinspect.render.letters import Letters
+from shapeinspect.render.rows import Sheet
 
 from .networks import HOSTILE, hostile, residual, weights_alone
 
@@ -185,6 +191,38 @@ def test_the_commands_write_the_page(tmp_path: Path, run: Any) -> None:
     code, _, problem = run("view", str(LENET), "-o", str(tmp_path))
     assert code == 2
     assert "not a file" in problem or "cannot write" in problem or "directory" in problem
+
+
+def test_what_the_page_leaves_out_is_noted_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = shapeinspect.inspect(LENET).model
+    assert data(page(model))["notes"] == []
+    monkeypatch.setattr(document, "_CARDS", 3)
+    monkeypatch.setattr(document, "_ROWS", 5)
+    monkeypatch.setattr(album, "_MOST", 10)
+    text = page(model)
+    reader, number = Reader(text), len(model.layers)
+    assert reader.texts["th"][6:] == [*(layer.path for layer in model.layers[:5]), f"and {number - 5} more"]
+    assert [note.split(":")[0] for note in data(text)["notes"]] == [
+        f"{number - 3} layers beyond 3 without an explanation here",
+        "no room for pictures of 2 layers more",
+    ]
+    assert reader.texts["li"] == data(text)["notes"]
+    compared = shapeinspect.diff(LENET, LENET)
+    both = Reader(compared.to_html())
+    assert both.texts["th"][-1] == f"and {len(compared.comparison.layers) - 5} more"
+    assert len(set(both.texts["li"])) == len(both.texts["li"]) == 2
+
+
+def test_a_box_says_how_many_of_its_values_are_not_listed() -> None:
+    names = tuple(f"part{number}" for number in range(5))
+    values = {name: Value(name, (2, 7)) for name in ("whole", *names)}
+    layer = Layer("split", "split", "Split", ("split",))
+    model = Model(
+        "m", "f", "f", "a", (layer,), (Call("split", ("whole",), names),), Frozen(values), ("whole",), names
+    )
+    (box,) = [one for one in boxes(model).walk() if one.path == "split"]
+    face = Faces(Sheet(model, Letters(model))).of(box, names)
+    assert [shape for shape, _ in face.labels] == ["2×7", "2×7", "2×7", "and 2 more"]
 
 
 def test_content_is_plain_json() -> None:
