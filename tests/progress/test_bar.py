@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,27 +34,20 @@ def shards(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def on_a_terminal(shards: Path, delay: float, **more: str) -> tuple[str, str]:
+@pytest.fixture
+def show(shards: Path, on_a_terminal: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[str, str]]:
     """Run the command with a terminal as stderr; return what came on stdout and on stderr."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **more}
-    words = [sys.executable, "-c", RUN, str(delay), str(shards)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment)
-    os.close(theirs)
-    shown = b""
-    try:
-        while piece := os.read(ours, 4096):
-            shown += piece
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    os.close(ours)
-    out, _ = process.communicate()
-    assert process.returncode == 0, shown
-    return out.decode(), shown.decode()
+
+    def run(delay: float, **more: str) -> tuple[str, str]:
+        code, out, err = on_a_terminal([sys.executable, "-c", RUN, str(delay), str(shards)], **more)
+        assert code == 0, err
+        return out, err
+
+    return run
 
 
-def test_a_bar_is_drawn_and_taken_away(shards: Path) -> None:
-    out, err = on_a_terminal(shards, 0)
+def test_a_bar_is_drawn_and_taken_away(show: Callable[..., tuple[str, str]]) -> None:
+    out, err = show(0)
     assert "reading files" in err
     assert f"/{FILES}" in err
     assert err.rstrip().endswith("\x1b[2K")  # the line is empty again
@@ -64,14 +55,14 @@ def test_a_bar_is_drawn_and_taken_away(shards: Path) -> None:
     assert "reading" not in out
 
 
-def test_nothing_is_drawn_before_its_time(shards: Path) -> None:
-    out, err = on_a_terminal(shards, 3600)
+def test_nothing_is_drawn_before_its_time(show: Callable[..., tuple[str, str]]) -> None:
+    out, err = show(3600)
     assert err == ""
     assert "6 layers" in out
 
 
-def test_nothing_is_drawn_on_a_dumb_terminal(shards: Path) -> None:
-    assert on_a_terminal(shards, 0, TERM="dumb")[1] == ""
+def test_nothing_is_drawn_on_a_dumb_terminal(show: Callable[..., tuple[str, str]]) -> None:
+    assert show(0, TERM="dumb")[1] == ""
 
 
 def test_nothing_is_drawn_into_a_pipe(shards: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,21 +57,9 @@ def test_an_interrupted_comparison_says_so_and_nothing_else(pair: list[str], for
     assert "Traceback" not in done.stderr
 
 
-def test_a_bar_counts_the_layers(pair: list[str]) -> None:
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    words = [sys.executable, "-c", DRAWN, *pair]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment)
-    os.close(theirs)
-    shown = b""
-    try:
-        while piece := os.read(ours, 4096):
-            shown += piece
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    os.close(ours)
-    out, _ = process.communicate()
-    assert process.returncode == 1
-    assert b"reading layers" in shown
-    assert f"/{LAYERS}".encode() in shown
-    assert b"6 of 7 layers are the same" in out
+def test_a_bar_counts_the_layers(pair: list[str], on_a_terminal: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, shown = on_a_terminal([sys.executable, "-c", DRAWN, *pair])
+    assert code == 1
+    assert "reading layers" in shown
+    assert f"/{LAYERS}" in shown
+    assert "6 of 7 layers are the same" in out
