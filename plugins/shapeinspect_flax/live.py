@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from shapeinspect.errors import UsageError
 from shapeinspect.ir import Model
-from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.plugin_api.module_tree import ModuleTreeAdapter
 from shapeinspect.sources.source import Source
 
 
-class NnxAdapter(Adapter):
+class NnxAdapter(ModuleTreeAdapter):
     """Reads an ``nnx.Module`` in memory.
 
     Example:
@@ -22,36 +21,13 @@ class NnxAdapter(Adapter):
     requires = "flax"
     native = "shapeinspect_flax.native:NNX"
     script = "shapeinspect_flax.loading_code:NNX"
+    base = ("flax.nnx.module", "Module")
 
-    def match(self, source: Source) -> int:
-        """Tell by the names of the object's classes; nothing is imported.
-
-        Args:
-            source: the request.
-        """
-        bases = type(source.target).__mro__
-        return 2 if any((base.__module__, base.__name__) == _MODULE for base in bases) else 0
-
-    def read(self, source: Source) -> Model:
-        """Read the module; see ``shapeinspect_flax.modules``.
-
-        Args:
-            source: a request whose target is an ``nnx.Module``.
-
-        Raises:
-            UsageError: if inputs are given: no graph is read.
-        """
-        if source.inputs or source.example is not None:
-            raise UsageError(
-                f'"{source.label}" takes no input here',
-                expected="the module alone: of Flax's modules the layers are read, and no graph",
-                hint="leave out --input and --input-like",
-            )
+    def read_tree(self, source: Source) -> Model:
+        """Read the module; see ``shapeinspect_flax.modules``."""
         from shapeinspect_flax.modules import read_module
 
         return read_module(source)
 
-
-_MODULE = ("flax.nnx.module", "Module")
 
 ADAPTER = NnxAdapter()
