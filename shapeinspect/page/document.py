@@ -24,7 +24,7 @@ from shapeinspect.page.placing import Placed, place
 from shapeinspect.render import cells
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.listing import amount_for_one
-from shapeinspect.render.pictures.canvas import style as picture_style
+from shapeinspect.render.pictures.canvas import dark_rules, light_style
 from shapeinspect.render.rows import Sheet, Texts
 from shapeinspect.render.totals import weigh
 from shapeinspect.render.tree import Node
@@ -360,6 +360,17 @@ def _part(name: str) -> str:
     return files("shapeinspect.page").joinpath(name).read_text("utf-8").strip()
 
 
+@cache
+def _style() -> str:
+    """Return the style of the page and its pictures: dark as the reader chose, else as the system is."""
+    colors = f"{{{_part('dark.css')}}}"
+    chosen, system = (
+        "".join([root + colors, *(f"{root} {rule}" for rule in dark_rules())])
+        for root in (":root[data-theme=dark]", ":root:not([data-theme=light])")
+    )
+    return f"{_part('page.css')}\n{light_style()}\n{chosen}\n@media(prefers-color-scheme:dark){{{system}}}"
+
+
 def document(
     title: str,
     data: Mapping[str, Any],
@@ -376,7 +387,7 @@ def document(
         pictures: those of the cards, packed.
         columns: the names of the table's columns.
     """
-    style, code = f"{_part('page.css')}\n{picture_style()}", _part("page.js")
+    style, code = _style(), _part("page.js")
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(code)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -210,6 +210,14 @@ def test_colors_light_dark_and_a_column_of_ones_own(opened: Open) -> None:
     dark = shown.page.evaluate(ink)
     shown.page.locator("#theme").click()
     assert shown.page.evaluate(ink) != dark
+    shown.page.evaluate("location.hash = '#layer=stem'")
+    ground = "getComputedStyle(document.querySelector('#card .drawing .ground')).fill"
+    grounds = []
+    for _ in range(2):
+        shown.page.wait_for_selector("#card .drawing .ground")
+        grounds.append(shown.page.evaluate(ground))
+        shown.page.locator("#theme").click()
+    assert grounds == ["rgb(252, 252, 251)", "rgb(20, 24, 28)"]
     for value in ("params", "macs", "bytes", "dtype", "field", "kind"):
         shown.page.locator("#color").select_option(value)
         shown.settled()

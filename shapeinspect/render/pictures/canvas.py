@@ -45,9 +45,13 @@ _STYLE = (
     ".si .ray{stroke:#a96a12;fill:none;stroke-opacity:.55}.si .head{fill:#7b8590}"
     ".si .padding,.si .ghost{stroke-dasharray:3 3}.si .ghost{stroke-width:1.6}"
 )
-_DARK_STYLE = (
-    f".si text{{fill:{TEXT[1]}}}.si .ground{{fill:{GROUND[1]}}}"
-    ".si .quiet{fill:#9aa4af}.si .line{stroke:#8b95a0}.si .ray{stroke:#f0b768}.si .head{fill:#8b95a0}"
+_DARK_RULES = (
+    f".si text{{fill:{TEXT[1]}}}",
+    f".si .ground{{fill:{GROUND[1]}}}",
+    ".si .quiet{fill:#9aa4af}",
+    ".si .line{stroke:#8b95a0}",
+    ".si .ray{stroke:#f0b768}",
+    ".si .head{fill:#8b95a0}",
 )
 
 
@@ -207,10 +211,19 @@ def text_width(text: str, style: str = "") -> float:
 
 def style() -> str:
     """Return the style that every picture has, for light and dark pages."""
+    return f"{light_style()}@media(prefers-color-scheme:dark){{{''.join(dark_rules())}}}"
+
+
+def light_style() -> str:
+    """Return the style of pictures on a light page."""
     light = "".join(f".si .{name}{{fill:{each[0]};stroke:{each[1]}}}" for name, each in _FILLS.items())
-    dark = "".join(f".si .{name}{{fill:{each[2]};stroke:{each[3]}}}" for name, each in _FILLS.items())
-    ground = f".si .ground{{fill:{GROUND[0]}}}"
-    return f"{ground}{light}{_STYLE}@media(prefers-color-scheme:dark){{{dark}{_DARK_STYLE}}}"
+    return f".si .ground{{fill:{GROUND[0]}}}{light}{_STYLE}"
+
+
+def dark_rules() -> list[str]:
+    """Return the rules that make pictures dark, one selector each, for a page that decides when."""
+    fills = [f".si .{name}{{fill:{each[2]};stroke:{each[3]}}}" for name, each in _FILLS.items()]
+    return [*fills, *_DARK_RULES]
 
 
 def stacked(canvases: Iterable[Canvas], *, gap: int = 26) -> Canvas:
