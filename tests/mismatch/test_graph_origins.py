@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from shapeinspect_onnx.debug.origins.graph import End, Graph
 
 GRAPH = """
 import numpy as np
@@ -114,3 +117,53 @@ def test_the_line_is_told_at_which_a_size_of_a_graph_is_written(case: str, tmp_p
 def test_the_default_is_told_that_a_checkpoint_contradicts(tmp_path: Path) -> None:
     said = told(tmp_path, CHECKPOINT)
     assert "12 is the default of width in Net, line 7; the checkpoint has 7 there: token and 5 more" in said
+
+
+#: A node, the shapes of its operands and its attributes; no two lengths are equal that need not be.
+NODES = {
+    "fewer axes first": ("MatMul", [(3, 4), (5, 4, 6)], {}),
+    "fewer axes second": ("MatMul", [(5, 3, 4), (4, 6)], {}),
+    "a length of one": ("MatMul", [(1, 3, 4), (5, 4, 6)], {}),
+    "a vector first": ("MatMul", [(4,), (5, 4, 6)], {}),
+    "a vector second": ("MatMul", [(5, 3, 4), (4,)], {}),
+    "both turned": ("Gemm", [(4, 3), (6, 4)], {"transA": 1, "transB": 1}),
+    "no order": ("Transpose", [(3, 4, 5)], {}),
+    "rows": ("Gather", [(3, 4, 5), (7, 6)], {}),
+    "the last axis": ("Gather", [(3, 4, 5), (7, 6)], {"axis": -1}),
+    "turned kernels": ("ConvTranspose", [(2, 3, 9), (3, 5, 4)], {}),
+}
+
+
+@pytest.mark.parametrize("case", NODES)
+def test_a_length_is_followed_to_the_axis_that_has_it(case: str) -> None:
+    from onnx import TensorProto, helper, numpy_helper, shape_inference
+
+    kind, shapes, settings = NODES[case]
+    types = ["float32", "int64" if kind == "Gather" else "float32"]
+    tensors = [
+        numpy_helper.from_array(np.zeros(shape, dtype), name)
+        for name, shape, dtype in zip("ab", shapes, types, strict=False)
+    ]
+    node = helper.make_node(kind, [one.name for one in tensors], ["out"], name="node", **settings)
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    model = shape_inference.infer_shapes(
+        helper.make_model(helper.make_graph([node], "net", [], [out], tensors)), strict_mode=True
+    )
+    made = tuple(one.dim_value for one in model.graph.output[0].type.tensor_type.shape.dim)
+    graph, given = Graph(model.graph, {"out": made}), dict(zip("ab", shapes, strict=False))
+    for axis, length in enumerate(made[:2] if kind == "ConvTranspose" else made):
+        end = graph.end("out", axis)
+        assert isinstance(end, End), axis
+        assert end.kind == "stored", (axis, end)
+        assert given[end.name][end.axis] == length, (axis, end)
+
+
+def test_a_row_in_another_file_is_not_read() -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    row = numpy_helper.from_array(np.array([0, 7]), "rows")
+    row.data_location = TensorProto.EXTERNAL
+    row.external_data.add(key="location", value="absent.bin")
+    node = helper.make_node("Reshape", ["x", "rows"], ["out"], name="node")
+    graph = Graph(helper.make_graph([node], "net", [], [], [row]), {"out": (5, 7)})
+    assert graph.end("out", 1) == End("node", "node", 1)

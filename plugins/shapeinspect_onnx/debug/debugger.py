@@ -151,7 +151,7 @@ def _graph_of(error: BaseException) -> Any:
             path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
             if content:
                 return ModelProto.FromString(content).graph
-            return load(path).graph if path and os.path.exists(path) else None
+            return load(path, load_external_data=False).graph if path and os.path.exists(path) else None
     return None
 
 

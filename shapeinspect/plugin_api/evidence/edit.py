@@ -99,18 +99,19 @@ class Edit:
                 yield from (value for one, value in pairs if isinstance(one, ast.Name) and one.id == name)
 
 
-def shortened(code: str) -> str:
+def shortened(code: str, longest: int = _LONGEST) -> str:
     """Return code on one line, cut where it is long.
 
     Args:
         code: the code.
+        longest: at most so many characters.
 
     Example:
         >>> shortened("f(x,  y)"), shortened("x" * 50)
         ('f(x, y)', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…')
     """
     text = " ".join(code.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 
 def place_of(node: ast.AST) -> tuple[int | None, ...]:

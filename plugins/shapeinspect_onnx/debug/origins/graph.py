@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import Shape
+from shapeinspect_onnx.reading.node import attributes
 
 #: So many nodes back a length is followed.
 _STEPS = 24
@@ -22,7 +23,7 @@ _ALIKE = frozenset((
 _WINDOWED = frozenset(
     ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize", "Pad", "Slice", "Upsample")
 )
-_RECURRENT = frozenset(("GRU", "LSTM", "RNN"))
+RECURRENT = frozenset(("GRU", "LSTM", "RNN"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,16 @@ class Graph:
         return self.stored.get(name) or tuple(self.shapes.get(name) or ())
 
     def numbers(self, name: str) -> list[int]:
-        """Return the whole numbers that a stored row holds; none for another value.
+        """Return the whole numbers that a stored row holds; none for another value, or one in another file.
 
         Args:
             name: the row.
         """
         from onnx import numpy_helper
+        from onnx.external_data_helper import uses_external_data
 
-        found = next((one for one in self.proto.initializer if one.name == name), None)
+        stored = (one for one in self.proto.initializer if not uses_external_data(one))
+        found = next((one for one in stored if one.name == name), None)
         return [] if found is None else [int(one) for one in numpy_helper.to_array(found).reshape(-1)]
 
     def node(self, name: str) -> Any:
@@ -165,42 +168,39 @@ class Graph:
 _Step: TypeAlias = "End | tuple[str, int] | None"
 
 
-def attribute(node: Any, name: str, default: Any = None) -> Any:
-    """Return an attribute of a node.
-
-    Args:
-        node: the node.
-        name: the attribute.
-        default: what it is where it is not there.
-    """
-    from onnx import helper
-
-    found = next((one for one in node.attribute if one.name == name), None)
-    return default if found is None else helper.get_attribute_value(found)
-
-
 def _conv(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
     turned = node.op_type == "ConvTranspose"
     if axis == 1:
-        return None if turned and attribute(node, "group", 1) > 1 else (node.input[1], 1 if turned else 0)
+        return (
+            None if turned and attributes(node).get("group", 1) > 1 else (node.input[1], 1 if turned else 0)
+        )
     return (node.input[0], 0) if axis == 0 else None
 
 
 def _gemm(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
+    given = attributes(node)
     if axis == 1:
-        return node.input[1], 0 if attribute(node, "transB", 0) else 1
-    return node.input[0], 1 if attribute(node, "transA", 0) else 0
+        return node.input[1], 0 if given.get("transB") else 1
+    return node.input[0], 1 if given.get("transA") else 0
 
 
 def _matmul(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
     a, b = node.input[:2]
-    if axis == len(shape) - 1:
-        return b, len(graph.shape(b)) - 1
-    return a, axis - len(shape) + len(graph.shape(a))
+    ranks = [len(graph.shape(one)) for one in (a, b)]
+    if 1 in ranks:  # a vector's only axis is gone
+        return (b, axis if axis < ranks[1] - 2 else ranks[1] - 1) if ranks[0] == 1 else (a, axis)
+    back = axis - len(shape)
+    if back == -1:
+        return b, ranks[1] - 1
+    # of the axes before the last two, one operand may lack some, or have 1
+    for one, rank in zip((a, b)[: 1 if back == -2 else 2], ranks, strict=False):
+        if rank + back >= 0 and graph.shape(one)[back] == shape[axis]:
+            return one, rank + back
+    return None
 
 
 def _transpose(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
-    order = attribute(node, "perm", [*range(len(shape))][::-1])
+    order = attributes(node).get("perm", range(len(shape))[::-1])
     return node.input[0], order[axis]
 
 
@@ -214,7 +214,8 @@ def _reshape(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
 
 
 def _gather(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
-    table, at = graph.shape(node.input[0]), attribute(node, "axis", 0)
+    table, at = graph.shape(node.input[0]), attributes(node).get("axis", 0)
+    at += len(table) if at < 0 else 0
     indices = len(shape) - len(table) + 1
     if axis < at:
         return node.input[0], axis
@@ -224,7 +225,8 @@ def _gather(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
 def _recurrent(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
     if axis == len(shape) - 1:
         return node.input[2], 2
-    return (node.input[0], {0: 0, 2: 1}[axis]) if len(shape) == 4 and axis in (0, 2) else None
+    kept = {0: 0, 1: 1} if attributes(node).get("layout") else {0: 0, 2: 1}
+    return (node.input[0], kept[axis]) if len(shape) == 4 and axis in kept else None
 
 
 def _squeezed(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
@@ -245,6 +247,6 @@ def _kept(graph: Graph, node: Any, axis: int, shape: Sequence[Any]) -> _Step:
 _RULES: dict[str, Callable[[Graph, Any, int, Sequence[Any]], _Step]] = {
     "Conv": _conv, "ConvTranspose": _conv, "Gemm": _gemm, "MatMul": _matmul, "Transpose": _transpose,
     "Reshape": _reshape, "Gather": _gather, "Squeeze": _squeezed, "Unsqueeze": _squeezed,
-    **dict.fromkeys(_RECURRENT, _recurrent),
+    **dict.fromkeys(RECURRENT, _recurrent),
     **dict.fromkeys(("MaxPool", "AveragePool", "Resize", "Pad", "Slice", "Concat"), _kept),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from shapeinspect.plugin_api.programs.dependence import held
 from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.story import Story
+from shapeinspect_onnx.debug.nodes import NODE
 from shapeinspect_onnx.debug.origins.following import Found, GraphFollower
 from shapeinspect_onnx.debug.origins.graph import Graph
 from shapeinspect_onnx.debug.origins.telling import Telling
@@ -24,8 +25,9 @@ _SENTENCES = 4
 _UNFORKABLE = ("tensorflow", "jax")
 #: Sizes in a message, and not the number of the error.
 _NUMBERS = re.compile(r"\d+ by \d+|[\[{(]\d|Got:|mismatch")
+#: How onnxruntime and onnx name the node that failed.
 _NODES = (
-    re.compile(r"Name:'(?P<name>[^']+)' Status Message"),
+    NODE,
     re.compile(r"Node ?\((?P<name>[^)]+)\) Op"),
     re.compile(r"node name: (?P<name>[^)]+)\)"),
 )
@@ -65,7 +67,7 @@ def node_that_failed(message: str, graph: Graph) -> Any:
         graph: the graph.
     """
     found = next(filter(None, (pattern.search(message) for pattern in _NODES)), None)
-    return None if found is None else graph.node(found["name"])
+    return graph.node(found["name"]) if found is not None and found["name"] else None
 
 
 def of_graph(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,12 @@ from shapeinspect.plugin_api.programs.lineage import lineage
 from shapeinspect.plugin_api.programs.places import places_of
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect_onnx.debug.origins.following import Found, Made
-from shapeinspect_onnx.debug.origins.graph import Graph, Window, attribute
+from shapeinspect_onnx.debug.origins.graph import Graph, Window
+from shapeinspect_onnx.debug.origins.pairs import Pair, compared
+from shapeinspect_onnx.reading.node import attributes
 
 #: A longer piece of code is not repeated.
 _LONGEST = 60
-#: At most so many sentences.
-_SENTENCES = 3
 #: Rows of so many entries are too common.
 _FEW = 2
 #: Of each side at most so many nodes are told.
@@ -31,23 +31,6 @@ _WINDOWS = 2
 _SETTINGS = ("strides", "pads", "axis")
 #: A text in the source, and what is filled into it.
 _TEXT, _HOLE = re.compile(r"[\"']([^\"']+)[\"']"), re.compile(r"\{[^}]*\}")
-_BROADCASTING = frozenset((
-    "Add", "Sub", "Mul", "Div", "Pow", "Where", "Max", "Min", "PRelu", "And", "Or", "Equal", "Less",
-    "Greater",
-))  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two lengths that have to be equal: the value and the axis of each.
-
-    Args:
-        one: one of them.
-        other: the other one.
-    """
-
-    one: tuple[str, int]
-    other: tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +108,11 @@ class Telling:
         made = self.found.tensors.get(end.name)
         if made is None:
             return ""
-        numbers = made.contents or () if end.kind == "row" else made.axes
-        said = self._number(numbers, end.axis)
-        return said or self._made(f'{length} is a length of "{end.name}",', made)
+        if end.kind == "row":
+            numbers, part = made.contents or (), "an entry"
+        else:
+            numbers, part = made.axes, "a length"
+        return self._number(numbers, end.axis) or self._made(f'{length} is {part} of "{end.name}",', made)
 
     def _apart(self, pair: Pair) -> Iterator[Window]:
         """Yield the nodes that only one of two spatial lengths ran through."""
@@ -141,8 +126,9 @@ class Telling:
         node, made = self.graph.node(window.name), self.found.nodes.get(window.name)
         if made is None or node is None:
             return ""
-        names = [name for name in _SETTINGS if _has(node, name)]
-        settings = ", ".join(f"{name}={attribute(node, name)}" for name in names)
+        given = attributes(node)
+        names = [name for name in _SETTINGS if name in given]
+        settings = ", ".join(f"{name}={_written(given[name])}" for name in names)
         does = f"keeps {window.of}" if window.makes == window.of else f"makes {window.makes} of {window.of}"
         said = self._made(f'"{window.name}"{f" with {settings}" if settings else ""} {does},', made)
         origins = [one for name in names[:1] for one in made.settings.get(name, ())[:1] if one is not None]
@@ -164,13 +150,13 @@ class Telling:
     def _made(self, begin: str, made: Made) -> str:
         """Say at which line something is made, with its source."""
         file, line = _line_of(made)
-        code = " ".join(linecache.getline(file, line).split()).rstrip(",")
-        code = code if len(code) <= _LONGEST else f"{code[: _LONGEST - 1].rstrip()}…"
+        code = shortened(linecache.getline(file, line).rstrip().rstrip(","), _LONGEST)
         return f"{begin} {self.words.line(file, line)}: {code}"
 
 
-def _has(node: Any, name: str) -> bool:
-    return any(one.name == name for one in node.attribute)
+def _written(value: Any) -> str:
+    """Write a setting as a script gives it: rows in brackets."""
+    return str([*value] if isinstance(value, tuple) else value)
 
 
 def _line_of(made: Made) -> tuple[str, int]:
@@ -180,61 +166,3 @@ def _line_of(made: Made) -> tuple[str, int]:
             if any(part and part in made.name for part in _HOLE.split(text)):
                 return file, line
     return made.lines[0]
-
-
-def compared(graph: Graph, node: Any) -> Iterator[Pair]:
-    """Yield the lengths that have to be equal for a node, and are not.
-
-    Args:
-        graph: the graph.
-        node: the node that refuses.
-    """
-    for pair in _pairs(graph, node):
-        lengths = [_length(graph, *one) for one in (pair.one, pair.other)]
-        if None not in lengths and lengths[0] != lengths[1]:
-            yield pair
-
-
-def _length(graph: Graph, name: str, axis: int) -> Any:
-    shape = graph.shape(name)
-    length = shape[axis] if -len(shape) <= axis < len(shape) else None
-    return length if isinstance(length, int) else None
-
-
-def _pairs(graph: Graph, node: Any) -> Iterator[Pair]:
-    given: Sequence[str] = [*node.input]
-    kind = node.op_type
-    if kind == "MatMul":
-        last = -2 if len(graph.shape(given[1])) > 1 else -1
-        yield Pair((given[0], -1), (given[1], last))
-    elif kind == "Gemm":
-        turned = [attribute(node, name, 0) for name in ("transA", "transB")]
-        yield Pair((given[0], 0 if turned[0] else 1), (given[1], 1 if turned[1] else 0))
-        if len(given) > 2:
-            yield Pair((given[2], -1), (given[1], 0 if turned[1] else 1))
-    elif kind == "Conv":
-        if attribute(node, "group", 1) == 1:
-            yield Pair((given[0], 1), (given[1], 1))
-        if len(given) > 2:
-            yield Pair((given[2], 0), (given[1], 0))
-    elif kind in ("GRU", "LSTM", "RNN"):
-        yield Pair((given[0], -1), (given[1], -1))
-    elif kind == "BatchNormalization":
-        yield from (Pair((given[0], 1), (one, 0)) for one in given[1:])
-    elif kind == "LayerNormalization":
-        yield from (Pair((given[0], -1), (one, -1)) for one in given[1:])
-    elif kind in _BROADCASTING or kind == "Concat":
-        yield from _aligned(graph, given, attribute(node, "axis", None))
-
-
-def _aligned(graph: Graph, given: Sequence[str], joined: int | None) -> Iterator[Pair]:
-    """Yield the axes of operands that are combined, or joined along another axis."""
-    first, *others = [one for one in given if one]
-    for other in others:
-        ranks = [len(graph.shape(one)) for one in (first, other)]
-        for back in range(1, min(ranks) + 1):
-            if joined is not None and (joined - ranks[0] if joined >= 0 else joined) == -back:
-                continue
-            lengths = [_length(graph, one, -back) for one in (first, other)]
-            if joined is not None or 1 not in lengths:
-                yield Pair((first, -back), (other, -back))
