@@ -111,6 +111,8 @@ def _drawn(error: Exception, diagnosis: Diagnosis, page: str | os.PathLike[str])
         text = f"{os.fspath(page)} shows it"
     except UsageError as problem:
         text = str(problem)
+    except Exception as problem:  # noqa: BLE001  # no fault of the drawing hides the user's exception
+        text = f"no page is drawn ({type(problem).__name__}: {problem})"
     _add_note(error, visible(f"shapeinspect: {text}"))
 
 

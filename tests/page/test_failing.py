@@ -68,6 +68,15 @@ def test_a_page_that_cannot_be_written_hides_no_error(tmp_path: Path) -> None:
     assert 'layer "cat" (concat)' in error.__notes__[-2]
 
 
+def test_a_page_that_cannot_be_drawn_hides_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(diagnosis: object) -> str:
+        raise LookupError(type(diagnosis).__name__)
+
+    monkeypatch.setattr("shapeinspect.page.failing.diagnosis_page", refuse)
+    error = failing(tmp_path / "error.html")
+    assert error.__notes__[-1] == "shapeinspect: no page is drawn (LookupError: Diagnosis)"
+
+
 def test_a_call_and_a_function_take_a_page(tmp_path: Path) -> None:
     for number, run in enumerate((_called, _decorated)):
         page = tmp_path / f"{number}.html"
