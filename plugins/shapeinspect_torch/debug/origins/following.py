@@ -160,8 +160,9 @@ class TorchFollower(Follower):
         """Keep where a layer of torch's own is made.
 
         Args:
-            module: a module that begins to be.
+            module: a module that begins to be; another one may have been at its address.
         """
+        self._made.pop(id(module), None)
         if type(module).__module__.startswith("torch.nn."):
             self._made[id(module)] = self.place()
 
