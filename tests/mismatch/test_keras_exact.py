@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from shapeinspect_keras.debug.script import exact
-from shapeinspect_keras.debug.script.candidate import Scene
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene
 from shapeinspect_keras.debug.script.clues import clues_of
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.reach import Reach
@@ -48,28 +48,36 @@ SCRIPTS: dict[str, tuple[str, str, str]] = {
 }
 
 
-def edits(text: str) -> tuple[Program, list[tuple[str, str]]]:
+def candidates(text: str) -> tuple[Program, list[Candidate]]:
     program = Program("script.py", text)
     line = len(text.rstrip().splitlines())
     outcome = run_again(program, line, 60.0, eager=True)
     assert outcome.error is not None
     message = str(outcome.error)
     scene = Scene(program, outcome.seen, clues_of([message]), Reach(program, (line,)), message)
-    found = sorted(
-        (one for operator in exact.OPERATORS for one in operator(scene)), key=lambda one: one.prior
-    )
-    replaced = [one.replacements[0] for one in found]
-    return program, [(program.source(one.node), one.text) for one in replaced]
+    found = (one for operator in exact.OPERATORS for one in operator(scene))
+    return program, sorted(found, key=lambda one: one.prior)
+
+
+def edits(text: str) -> list[tuple[str, str]]:
+    program, found = candidates(text)
+    return [(program.source(one.replacements[0].node), one.replacements[0].text) for one in found]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_what_a_message_asks_for_is_suggested_first_and_runs(name: str, run: Callable[[str], None]) -> None:
     text, old, new = SCRIPTS[name]
-    _, found = edits(HEAD + text)
+    found = edits(HEAD + text)
     assert found[0] == (old, new), found
     head, _, tail = (HEAD + text).rpartition(old)
     assert ast.parse(head + new + tail)
     run(head + new + tail)
+
+
+def test_a_number_that_is_no_axis_is_called_none() -> None:
+    text = "AXIS = 2\nx = keras.Input((6,))\nmodel = keras.Model(x, layers.Dense(2)(x))\n"
+    _, found = candidates(f"{HEAD}{text}best = keras.ops.sum(model(np.zeros((5, 6))), AXIS)")
+    assert [one.why for one in found if one.fact or "axis 2" in one.why] == []
 
 
 #: What a script imports, and how it writes a layer.

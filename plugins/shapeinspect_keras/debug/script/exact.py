@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS
 from shapeinspect.plugin_api.evidence.edit import number_of
 from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.edit_words import WORDS
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.flags import numbered
 from shapeinspect_keras.debug.script.numbers import FILLED
@@ -53,17 +54,19 @@ def axes_outside(scene: Scene) -> Iterator[Candidate]:
     if match is None:
         return
     axis, rank = int(match["axis"]), int(match["rank"])
-    for node in scene.near:
+    for node in scene.near if rank else ():
         outer = scene.program.parents.get(node)
         named = isinstance(outer, ast.keyword) and outer.arg in AXIS_ARGUMENTS
-        if number_of(node) != axis or not (
-            named or (isinstance(outer, ast.Call) and node in outer.args[-1:])
-        ):
+        last = isinstance(outer, ast.Call) and node in outer.args[-1:]
+        if number_of(node) != axis or not (named or last):
             continue
+        # the last argument of another function may be anything
+        certain = named or callee_of(outer) in WORDS.axes
         why = f"axis {axis} is asked for at {scene.at(node)}, and the array has {rank} axes, 0 to {rank - 1}"
         for place, new in enumerate((-1, *range(rank - 2, -1, -1))):
             prior = 0.6 + 0.1 * place + scene.far(node)
-            yield Candidate((Replacement(node, str(new)),), prior, "", why, fact=not place)
+            edit = (Replacement(node, str(new)),)
+            yield Candidate(edit, prior, "", why if certain else "", fact=certain and not place)
 
 
 def counts(scene: Scene) -> Iterator[Candidate]:
