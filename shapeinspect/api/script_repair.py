@@ -10,8 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +18,8 @@ from typing import Any
 
 from shapeinspect import registry
 from shapeinspect.api.own_edits import making_lines, own_edits
+from shapeinspect.api.script_files import files_of, folder_of, started_in
+from shapeinspect.api.script_frames import classes_of, modules_of, running_in, shapes_of
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.mismatch.diagnose import Tried
 from shapeinspect.mismatch.repairs.fix import Fix
@@ -31,11 +31,10 @@ from shapeinspect.plugin_api.evidence.evidence import weight
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
 from shapeinspect.plugin_api.rerun import Debugger
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_code.frames import Place, is_installed, traceback_frames
+from shapeinspect.plugin_api.user_code.frames import is_installed, traceback_frames
 from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings
-from shapeinspect.trials.marks import Running, is_empty
 from shapeinspect.trials.search import Search
 from shapeinspect.trials.sizes import sizes_of
 from shapeinspect.trials.source_file import File
@@ -45,8 +44,6 @@ from shapeinspect.trials.task import Hints, Means, Repair, Wrong
 _LONGEST = 12.0
 #: A trial may take so many times what the script took, and at least so many seconds.
 _TIMES, _LEAST = 3.0, 1.0
-#: At most so many files, of so many bytes, are changed.
-_FILES, _BYTES = 12, 200_000
 _SHOWN = 3
 #: What a message about shapes, sizes, dtypes or indices says, and one about a call of Python's.
 _OF_SHAPES = re.compile(
@@ -80,7 +77,7 @@ def server(error: BaseException, script: str, used: float) -> subprocess.Popen[b
     """
     if used > _LONGEST or not available() or not _may_be_of_shapes(error) or _prepared() is not None:
         return None
-    return started(_folder(os.path.abspath(script)))
+    return started(folder_of(os.path.abspath(script)))
 
 
 def repaired(
@@ -109,7 +106,7 @@ def repaired(
     if used > _LONGEST or not available() or (diagnosis is None and not _may_be_of_shapes(error)):
         return ()
     path = os.path.abspath(script)
-    folder = _folder(path)
+    folder = folder_of(path)
     frames = [
         (frame, line)
         for frame, line in traceback_frames(error.__traceback__)
@@ -117,7 +114,7 @@ def repaired(
         and not is_installed(frame.f_code.co_filename)
         and not frame.f_code.co_filename.startswith("<")  # code without a file
     ]
-    files = [*_files(path, folder)]
+    files = [*files_of(path, folder)]
     if not frames or not files:
         return ()
     places = tuple((os.path.relpath(frame.f_code.co_filename, folder), line) for frame, line in frames)
@@ -125,7 +122,7 @@ def repaired(
     order = Script(
         folder,
         name,
-        _started_in(folder),
+        started_in(folder),
         tuple(argv),
         began,
         memory_of_a_run(),
@@ -137,12 +134,12 @@ def repaired(
         type(error).__name__,
         str(error),
         sizes_of(str(error), known, likely, others),
-        _arrays(frames),
-        _modules(frames),
+        classes_of(frames),
+        modules_of(frames),
         _in_data(diagnosis),
-        _running(frames, folder),
+        running_in(frames, folder),
         given_warnings([frame for frame, _ in frames]),
-        _shapes(frames),
+        shapes_of(frames),
     )
     own = [*own_edits(diagnosis, files, places)]
     suggested = [*own, *_suggested(error, files, folder)]
@@ -179,7 +176,7 @@ def placed(diagnosis: Diagnosis, script: str) -> Diagnosis:
         script: the script's path.
     """
     path = os.path.abspath(script)
-    said = making_lines(diagnosis, [*_files(path, _folder(path))])
+    said = making_lines(diagnosis, [*files_of(path, folder_of(path))])
     return replace(diagnosis, because=(*said, *diagnosis.because)[:_REASONS]) if said else diagnosis
 
 
@@ -245,52 +242,6 @@ def _may_be_of_shapes(error: BaseException) -> bool:
     source = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
     own = not is_installed(frame.f_code.co_filename) and source.startswith(("raise", "assert"))
     return not own and bool(registry.debuggers()) and bool(_OF_SHAPES.search(str(error)))
-
-
-def _folder(path: str) -> str:
-    """Return the folder to mirror: the one that it was started in where that holds the script."""
-    here, own = os.getcwd(), os.path.dirname(path)
-    # A mirror is made among the temporary files, and would hold itself.
-    wide = here == os.path.expanduser("~") or (tempfile.gettempdir() + os.sep).startswith(here + os.sep)
-    return here if own.startswith(here + os.sep) and not wide else own
-
-
-def _started_in(folder: str) -> str:
-    """Return the folder that the script was started in: its path in the mirrored one, or where it is."""
-    here = os.getcwd()
-    return os.path.relpath(here, folder) if (here + os.sep).startswith(folder + os.sep) else here
-
-
-def _files(path: str, folder: str) -> Iterator[File]:
-    paths = [path]
-    for module in [*sys.modules.values()]:
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.endswith(".py") and not is_installed(file):
-            paths.append(os.path.abspath(file))
-    for one in [*dict.fromkeys(paths)][: _FILES * 100]:
-        if not one.startswith(folder + os.sep) or _own(one):
-            continue
-        try:
-            with open(one, encoding="utf-8-sig") as file:  # as the plug-ins read it: each line ends in \n
-                text = file.read(_BYTES + 1)
-            if len(text) <= _BYTES:
-                yield File.parsed(os.path.relpath(one, folder), text)
-        except (OSError, SyntaxError, ValueError):
-            continue
-
-
-def _own(path: str) -> bool:
-    """Tell whether a file is one of this package, or of a plug-in."""
-    return any(path.startswith(folder + os.sep) for folder in _own_folders())
-
-
-@functools.cache
-def _own_folders() -> frozenset[str]:
-    found = {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}
-    for debugger in registry.debuggers():
-        package = sys.modules[type(debugger).__module__.partition(".")[0]]
-        found |= {os.path.abspath(folder) for folder in getattr(package, "__path__", ())}
-    return frozenset(found)
 
 
 def _failed(debugger: Debugger, problem: Exception) -> None:
@@ -402,59 +353,6 @@ def _in_data(diagnosis: Diagnosis | None) -> bool | None:
         return None
     changes = diagnosis.fixes[0].fix.changes
     return None if not changes else all(isinstance(change, OnInput) for change in changes)
-
-
-def _arrays(frames: Sequence[Place]) -> dict[str, str]:
-    """Return the class of each array that a name or an attribute of one stands for."""
-    found: dict[str, str] = {}
-    for frame, _ in frames:
-        for name, value in {**frame.f_globals, **frame.f_locals}.items():
-            if hasattr(type(value), "shape") and hasattr(type(value), "__getitem__"):
-                found[name] = _class(value)
-            elif name == "self":
-                for attribute, held in getattr(value, "__dict__", {}).items():
-                    if hasattr(type(held), "shape") and hasattr(type(held), "__getitem__"):
-                        found[f"self.{attribute}"] = _class(held)
-    return found
-
-
-def _shapes(frames: Sequence[Place]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each array that a name or an attribute of one stands for, the innermost frame's."""
-    found: dict[str, tuple[int, ...]] = {}
-    for frame, _ in frames:
-        held = {**frame.f_globals, **frame.f_locals}
-        own = getattr(held.get("self"), "__dict__", {})
-        for name, value in [*held.items(), *((f"self.{name}", value) for name, value in own.items())]:
-            shape = getattr(value, "shape", None)
-            if isinstance(shape, tuple) and all(isinstance(length, int) for length in shape):
-                found[name] = tuple(int(length) for length in shape)
-    return found
-
-
-def _running(frames: Sequence[Place], folder: str) -> tuple[Running, ...]:
-    return tuple(
-        Running(
-            os.path.relpath(frame.f_code.co_filename, folder),
-            line,
-            frame.f_code.co_name,
-            tuple(name for name, value in frame.f_locals.items() if is_empty(value)),
-        )
-        for frame, line in frames
-    )
-
-
-def _class(value: Any) -> str:
-    module = type(value).__module__.partition(".")[0]
-    return f"{module}.{type(value).__qualname__}"
-
-
-def _modules(frames: Sequence[Place]) -> frozenset[str]:
-    return frozenset(
-        name
-        for frame, _ in frames
-        for name, value in frame.f_globals.items()
-        if isinstance(value, types.ModuleType)
-    )
 
 
 def _causes(
