@@ -375,7 +375,8 @@ def _causes(
             if trace is not None:
                 paths = {os.path.relpath(os.path.abspath(file), folder): file for file in trace.texts}
                 texts = {paths[path]: text for path, text in repair.texts.items() if path in paths}
-                return causes(trace, texts, words, debugger.trace(error, texts) if again else None)
+                after = debugger.trace(error, texts) if again else None
+                return causes(trace, texts, words, after, repair.result.status == "passed")
         except Exception:  # noqa: BLE001, S112  # the fix stands without it
             continue
     return ()

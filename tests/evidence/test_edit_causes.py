@@ -208,3 +208,10 @@ def test_a_number_of_which_no_effect_is_known_is_told_with_the_one_that_runs() -
     assert causes(traced(_FAILS), {FILE: edited}, WORDS) == (
         "length, line 7, is 4; the script runs with 25 // 4",
     )
+
+
+def test_no_script_is_said_to_run_that_was_stopped() -> None:
+    edited = _FAILS.replace("length = 4", "length = 25 // 4")
+    assert causes(traced(_FAILS), {FILE: edited}, WORDS, ended=False) == (
+        "length, line 7, is 4; the failing statement runs with 25 // 4",
+    )

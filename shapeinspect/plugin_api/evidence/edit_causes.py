@@ -18,10 +18,16 @@ from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of
 
 #: At most so many sentences.
 _SENTENCES = 2
+#: How sentences on an edit begin that say what it makes possible.
+_RUNS = "the script runs with"
 
 
 def causes(
-    trace: Trace, texts: Mapping[str, str], words: EditWords, after: Trace | None = None
+    trace: Trace,
+    texts: Mapping[str, str],
+    words: EditWords,
+    after: Trace | None = None,
+    ended: bool = True,
 ) -> tuple[str, ...]:
     """Return what was wrong with a script, a sentence for each part of it that was edited.
 
@@ -30,6 +36,7 @@ def causes(
         texts: the files with which it runs, by path.
         words: how the frameworks in use are written.
         after: what the expressions of the edited script are worth; None where it is not known.
+        ended: whether the edited script ran to its end; else no more than the failing statement is known to.
     """
     found: list[str] = []
     for file, text in texts.items():
@@ -44,7 +51,8 @@ def causes(
         alone = len(edits) == 1 and len([one for one in texts if trace.texts.get(one) != texts[one]]) == 1
         said = [turned] if turned else [*chain.from_iterable(_told(edit, alone) for edit in edits)]
         found += said if alone or turned else [_together(one) for one in said]
-    return tuple(dict.fromkeys(found))[:_SENTENCES]
+    told = found if ended else [one.replace(_RUNS, "the failing statement runs with") for one in found]
+    return tuple(dict.fromkeys(told))[:_SENTENCES]
 
 
 def _turned(first: Edit, second: Edit) -> str:
@@ -61,14 +69,14 @@ def _turned(first: Edit, second: Edit) -> str:
         if None not in worth
         else ""
     )
-    return f"the script runs with {texts[0][0]} and {texts[1][0]} exchanged{place}, {first.line}" + (
+    return f"{_RUNS} {texts[0][0]} and {texts[1][0]} exchanged{place}, {first.line}" + (
         held if not texts[0][0].isdigit() else ""
     )
 
 
 def _together(sentence: str) -> str:
     """Say that it takes all changes, where the script runs with none of them alone."""
-    return sentence.replace("the script runs with", "with all changes, the script runs with")
+    return sentence.replace(_RUNS, f"with all changes, {_RUNS}")
 
 
 def _told(edit: Edit, alone: bool) -> Iterator[str]:
@@ -76,7 +84,7 @@ def _told(edit: Edit, alone: bool) -> Iterator[str]:
     made = effect(edit) if alone and "; " not in said else ""
     if not said and alone and edit.trace.ended.status == "error":
         said = _written(edit)
-        made = made or (f"the script runs with {new_code(edit)}" if said else "")
+        made = made or (f"{_RUNS} {new_code(edit)}" if said else "")
     if said:
         yield f"{said}; {made}" if made else said
 
@@ -197,7 +205,7 @@ def _wrapped(edit: Edit) -> str:
     effect = edit.words.effects.get(word)
     if effect is Effect.DTYPE:
         got = f"{edit.code(old)} is of {edit.trace.dtype(old)}, {edit.line}"
-    return f"{got}: the script runs with {effect.value}" if effect is not None else ""
+    return f"{got}: {_RUNS} {effect.value}" if effect is not None else ""
 
 
 def _part(shape: tuple[int, ...], index: str) -> str:
@@ -234,7 +242,7 @@ def _exchanged(edit: Edit) -> str:
         return ""
     text = f"{edit.code(old)}{given_to(edit)}, {edit.line}, is {spelled(before)}"
     if isinstance(new, ast.Constant):
-        return f"{text}; the script runs with {ast.unparse(new)}"
+        return f"{text}; {_RUNS} {ast.unparse(new)}"
     if after is not None and after != -1:
         return f"{text}; {edit.code(new)} is {spelled(after)}"
     makes = edit.makes()
