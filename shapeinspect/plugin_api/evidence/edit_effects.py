@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shapeinspect.plugin_api.evidence.edit import Edit, number_of, shortened, shown
-from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.programs.trace import Trace, shape_of
 
 #: What stands between an operand and the expression that it is an operand of.
 _BETWEEN = (ast.keyword, ast.Starred, ast.Tuple, ast.List, ast.Dict)
@@ -78,11 +78,11 @@ def _holds(outer: ast.AST, inner: Any) -> bool:
 
 def _change(before: Any, after: Any) -> str:
     """Write both values where both are arrays that differ in shape, or else in dtype."""
-    arrays = all(isinstance(one, tuple) and len(one) == 3 and one[0] == "tensor" for one in (before, after))
-    if not arrays:
+    had, has = shape_of(before), shape_of(after)
+    if had is None or has is None:
         return ""
-    if before[1] != after[1]:
-        return f"{shown(after[1])} instead of {shown(before[1])}"
+    if had != has:
+        return f"{shown(has)} instead of {shown(had)}"
     return f"of {after[2]} instead of {before[2]}"
 
 

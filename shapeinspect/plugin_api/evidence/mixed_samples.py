@@ -9,13 +9,13 @@ from typing import Any
 
 from shapeinspect.plugin_api.evidence.edit import number_of, shown
 from shapeinspect.plugin_api.evidence.evidence import Evidence
+from shapeinspect.plugin_api.programs.named_rules import RESHAPES
 from shapeinspect.plugin_api.programs.numbers import Pair
 from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
 
-_RESHAPES = frozenset({"view", "reshape"})
 #: At most so many are told.
 _TOLD = 2
 #: The rank of a length that is one of the sizes that differ, and of another one.
@@ -66,7 +66,7 @@ def _mixing(trace: Trace) -> Iterator[tuple[Any, tuple[int, ...], tuple[int, ...
         for node in ast.walk(trace.tree(file)):
             call: Any = node
             method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-            if not method or callee_of(call) not in _RESHAPES:
+            if not method or callee_of(call) not in RESHAPES:
                 continue
             before, after = trace.shape(call.func.value), trace.shape(call)
             numbers = [number_of(one) for one in call.args]

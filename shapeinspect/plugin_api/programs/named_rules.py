@@ -38,9 +38,10 @@ _NO_PLACE = (ast.Attribute, ast.Compare, ast.FormattedValue, ast.Slice, ast.Subs
 _OTHERS = frozenset(
     {"range", "print", "manual_seed", "format", "enumerate", "zip", "round", "isinstance", "super"}
 )
-_RESHAPES = frozenset({"view", "reshape"})
+#: Methods and functions that give the elements of an array other lengths.
+RESHAPES = frozenset({"view", "reshape"})
 #: What is made of the lengths that it is given.
-_MADE_OF_LENGTHS = _RESHAPES | {
+_MADE_OF_LENGTHS = RESHAPES | {
     "expand", "zeros", "ones", "full", "empty", "randn", "rand", "arange", "repeat", "unflatten",
     "broadcast_to", "new_zeros", "new_ones", "new_full", "eye",
 }  # fmt: skip
@@ -146,7 +147,7 @@ def _ways(
     own = trace.source(node)
     literal = isinstance(node, ast.Constant)
     parent = trace.parents.get(node)
-    if isinstance(parent, ast.Call) and callee_of(parent) in _RESHAPES and not literal:
+    if isinstance(parent, ast.Call) and callee_of(parent) in RESHAPES and not literal:
         others = [part for part in parent.args if part is not node]
         if not any(ast.unparse(part) == "-1" for part in others):
             yield "-1", 0.1

@@ -115,7 +115,7 @@ class Trace:
         Args:
             node: the expression.
         """
-        return _shape_of(self.last(node))
+        return shape_of(self.last(node))
 
     def shapes(self, node: Any) -> list[tuple[int, ...]]:
         """Return the shapes of all arrays that an expression was worth, the last one last.
@@ -123,7 +123,7 @@ class Trace:
         Args:
             node: the expression.
         """
-        return [shape for value in self.values(node) if (shape := _shape_of(value)) is not None]
+        return [shape for value in self.values(node) if (shape := shape_of(value)) is not None]
 
     def dtype(self, node: Any) -> str:
         """Return the dtype of the array that an expression was worth last.
@@ -232,7 +232,16 @@ class Trace:
         return found
 
 
-def _shape_of(value: Any) -> tuple[int, ...] | None:
+def shape_of(value: Any) -> tuple[int, ...] | None:
+    """Return the shape of what an expression was worth; None where that was no array.
+
+    Args:
+        value: as a trace holds it.
+
+    Example:
+        >>> shape_of(("tensor", (3, 5), "float32")), shape_of(("sized", 7))
+        ((3, 5), None)
+    """
     array = isinstance(value, tuple) and len(value) == 3 and value[0] == "tensor"
     return value[1] if array else None
 
