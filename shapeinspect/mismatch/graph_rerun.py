@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from shapeinspect.dims import Dim, Shape, known, substitute
+from shapeinspect.dims import Shape, known
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.doubts import Doubts, contradicts
 from shapeinspect.infer.kernels import check_kernel
@@ -17,7 +17,7 @@ from shapeinspect.mismatch.graph_regions import region_of
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
 from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened, worded
 from shapeinspect.mismatch.recorded_doubts import UNKNOWN_INDICES, as_far_as_known, doubted_calls
-from shapeinspect.mismatch.requirements import space_rank
+from shapeinspect.mismatch.walked_shapes import at, check_batch, stepped
 from shapeinspect.plugin_api.changes import (
     Change,
     OnCall,
@@ -25,16 +25,14 @@ from shapeinspect.plugin_api.changes import (
     OnInput,
     OnLayer,
     OnOperand,
-    Step,
     Wording,
-    reshaped,
 )
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Contradiction, IndexOutside, UndeclaredShape
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.plugin_api.rerun import COMPUTED, Failure, Recorded, Rerun
 from shapeinspect.rules import has_rule, output_shapes
-from shapeinspect.rules.rule import mismatch, show, unlike
+from shapeinspect.rules.rule import unlike
 from shapeinspect.rules.shape_targets import TARGETS
 from shapeinspect.rules.shape_values import contents, cut
 
@@ -309,9 +307,9 @@ class Walked(Rerun):
         recorded = inputs_of(layer, call, {name: value.shape for name, value in values.items()})
         batch = given[0][0] if given and given[0] else self._batch
         fed = {str(self._recorded_batch): batch}
-        same = list(given) == [_at(shape, fed) for shape in recorded]
+        same = list(given) == [at(shape, fed) for shape in recorded]
         return tuple(
-            _at(values[name].shape, fed) if same and name in values else None for name in call.outputs
+            at(values[name].shape, fed) if same and name in values else None for name in call.outputs
         )
 
     def _start(self, changes: tuple[Change, ...]) -> dict[str, Shape | None]:
@@ -325,7 +323,7 @@ class Walked(Rerun):
             shapes[name] = counted(given, self._batch)
         for change in changes:
             if isinstance(change, OnInput):
-                shapes[change.name] = _stepped(shapes[change.name], change.steps)
+                shapes[change.name] = stepped(shapes[change.name], change.steps)
         return shapes
 
     def _unfed(self, name: str, run: _Run) -> Failure | None:
@@ -350,7 +348,7 @@ class Walked(Rerun):
             if isinstance(change, OnOperand) and index == (
                 self._failed if change.call is None else change.call
             ):
-                given[change.operand] = _stepped(given[change.operand], change.steps)
+                given[change.operand] = stepped(given[change.operand], change.steps)
         return tuple(given)
 
     def _outputs(
@@ -369,7 +367,7 @@ class Walked(Rerun):
             loss_fits(replace(layer, attributes=Frozen(attributes)), given)
             return ((),)
         if self._recorded.batched:
-            _check_batch(layer, given)
+            check_batch(layer, given)
         check_kernel(layer)
         if not has_rule(layer.kind):
             return (None,)
@@ -482,37 +480,9 @@ class Walked(Rerun):
         return Frozen(declares)
 
 
-def _at(shape: Shape | None, lengths: Mapping[str, Dim]) -> Shape | None:
-    """Put lengths in the place of symbols."""
-    return None if shape is None else tuple(substitute(dim, lengths) for dim in shape)
-
-
 def _with_weights(model: Model) -> Model:
     """Give every input of a call a value, so that each has a shape."""
     values = dict(model.values)
     for name in model.inputs:
         values.setdefault(name, Value(name))
     return replace(model, values=Frozen(values))
-
-
-def _check_batch(layer: Layer, given: tuple[Shape | None, ...]) -> None:
-    """Refuse an image without a batch, which the arithmetic itself would accept."""
-    space, shape = space_rank(layer.attributes), given[0] if given else None
-    if space is None or shape is None or len(shape) == space + 2 or "kernel_size" not in layer.attributes:
-        return
-    last = layer.attributes.get("data_format") == "channels_last"
-    letters = ("D H W", "H W", "L")[-space if space > 1 else 2] if space <= 3 else "space"
-    order = f"N {letters} C" if last else f"N C {letters}"
-    if layer.kind != "conv_lstm":
-        raise mismatch(f"{space + 2} axes: {order}", f"{len(shape)} axes: {show(shape)}")
-
-
-def _stepped(shape: Shape | None, steps: tuple[Step, ...]) -> Shape | None:
-    if shape is None:
-        return None
-    if not known(shape) and any(name in ("crop", "resize") for name, _ in steps):
-        raise ValueError("open lengths")
-    done: Any = tuple(shape)
-    for step in steps:
-        done = reshaped(step, done)
-    return tuple(done)
