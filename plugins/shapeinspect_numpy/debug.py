@@ -28,7 +28,7 @@ _OF_SHAPES = re.compile(
     r"operands could not be broadcast|all the input array|all input arrays must have the same shape"
     r"|cannot reshape array|matmul: |not aligned|boolean index did not match|could not broadcast input array"
     r"|zero-dimensional arrays cannot be concatenated|axes don't match array|shape mismatch|einstein sum"
-    r"|axis \d+ is out of bounds|arrays used as indices|is out of bounds for axis"
+    r"|axis -?\d+ is out of bounds|arrays used as indices|is out of bounds for axis"
 )
 _NO_AXIS = re.compile(r"axis (-?\d+) is out of bounds for array of dimension (\d+)")
 _OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)")
@@ -109,11 +109,10 @@ def _axis(source: UserSource, message: str, where: str | None) -> Rewriting | No
         return None
     axis, rank = int(found[1]), int(found[2])
     name = callee_of(source.failed) if source.failed is not None else ""
-    axes = f"an axis from 0 to {rank - 1}" if rank else "no axis: the array is a number"
-    fact = Explained("unknown", (axes,), (f"axis {axis}",))
-    return Rewriting(
-        outside(Layer(name or "axis", "unknown", "statement"), [], "numpy", message, where, fact)
-    )
+    axes = f"an axis from {-rank} to {rank - 1}" if rank else "no axis: the array is a number"
+    fact = Explained("axis-outside", (axes,), (f"axis {axis}",))
+    layer = Layer(name or "axis", _KINDS.get(name, "unknown"), "statement")
+    return Rewriting(outside(layer, [], "numpy", message, where, fact))
 
 
 def _is_numpy(module: Any) -> bool:

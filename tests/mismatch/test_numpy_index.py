@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shapeinspect.api.debugging import explain_error
@@ -32,3 +33,26 @@ def test_the_array_and_the_axis_are_named(tmp_path: Path, statement: str, index:
     assert expected in text
     assert f"index {index}, " in text
     assert "program.py:3" in text
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected", "got"),
+    [
+        ("counts.cumsum(3)", "an axis from -3 to 2", "axis 3"),
+        ("np.max(counts, axis=-4)", "an axis from -3 to 2", "axis -4"),
+        ("np.sum(counts[0, 1, 2], axis=1)", "no axis: the array is a number", "axis 1"),
+    ],
+)
+def test_an_axis_that_is_not_there_is_called_that(
+    tmp_path: Path, statement: str, expected: str, got: str
+) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(f"import numpy as np\ncounts = np.zeros((4, 3, 7))\n{statement}\n")
+    with pytest.raises(np.exceptions.AxisError) as caught:
+        exec(compile(path.read_text(), str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    assert diagnosis.cause == "axis-outside"
+    rows = [line.strip() for line in describe(diagnosis).splitlines()]
+    assert f"expected  {expected}" in rows
+    assert f"got       {got}" in rows
