@@ -117,7 +117,7 @@ def _argument_added(edit: Edit) -> str:
         return f"{text}, and {ast.unparse(value)} is {worth}"
     passed = [word.value for one in _calls_like(edit, old) for word in one.keywords if word.arg == name]
     if passed:
-        return f"{text}; line {passed[0].lineno} passes {ast.unparse(passed[0])}"
+        return f"{text}; {edit.trace.line(passed[0])} passes {ast.unparse(passed[0])}"
     return text + (naming(edit, value) or follows(edit, value))
 
 

@@ -136,7 +136,7 @@ def _named(edit: Edit, value: int) -> str:
         own = {*re.findall(r"[a-z]+", name.lower())}
         alike = isinstance(node, ast.Call) or words & own or (words & _SIDES and own & _SIDES)
         if alike and edit.trace.values(node)[-1:] == (value,):
-            return f"{name} is {value}, line {node.lineno}"
+            return f"{name} is {value}, {edit.trace.line(node)}"
     return ""
 
 
@@ -145,7 +145,7 @@ def _long(edit: Edit, value: int) -> str:
     for node, name in _read(edit):
         shape = edit.trace.shape(node)
         if shape and value in shape:
-            return f"{name} is {shown(shape)}, line {node.lineno}"
+            return f"{name} is {shown(shape)}, {edit.trace.line(node)}"
     return ""
 
 
@@ -154,7 +154,7 @@ def _flat(edit: Edit, value: int) -> str:
         shape = edit.trace.shape(node)
         if shape is not None and len(shape) > 2 and prod(shape[1:]) == value:
             factors = "·".join(map(str, shape[1:]))
-            return f"{factors} = {value} are the elements of {name}, {shown(shape)}, line {node.lineno}"
+            return f"{factors} = {value} are the elements of {name}, {shown(shape)}, {edit.trace.line(node)}"
     return ""
 
 

@@ -87,28 +87,24 @@ def told(second: SecondRun) -> Story:
         second: the second run.
     """
     found, evidence, mixed = second.found, contradicted(second.trace), mixed_samples(second.trace)
-    said = tuple(one.sentence for one in evidence[:1])
-    said, evidence = (*said, *[*lone_joins(second.trace)][:1]), (*evidence, *mixed)
+    said = [*(one.sentence for one in evidence[:1]), *[*lone_joins(second.trace)][:1]]
     if found is None or not _of_loss(found):  # that of a loss is told by its calls
-        said = (*said, *(one.sentence for one in mixed[:1]))
+        said += [one.sentence for one in mixed[:1]]
+    evidence = (*evidence, *mixed)
     if found is None:
         return Story((*said, *births(second.trace))[:_SENTENCES], evidence=evidence)
-    forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in compared(found)])
-    evidence, said = (*evidence, *forgotten), (*said, *(one.sentence for one in forgotten[:1]))
-    literals = [_named(one) for one in second.literals]
-    words, pairs = Words(literals, second.program.path), compared(found)
+    pairs, literals = compared(found), [_named(one) for one in second.literals]
+    words = Words(literals, second.program.path)
+    forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     defaults = _defaults(second, pairs, literals)
-    said = (*said, *(one.why for one in defaults))
-    depending = held(_sentences(pairs, found, words), second.program, words, literals)
+    said += [*(one.sentence for one in forgotten[:1]), *(one.why for one in defaults)]
     ranks = [*changed_ranks(second.trace, found)]
-    told_once = [
-        *dict.fromkeys([*said, *(ranks or depending)])
-    ]  # axes that are apart are compared by no length
-    because = [one for one in told_once if not any(one != other and one in other for other in told_once)]
-    because = because[:_SENTENCES]
+    # axes that are apart are compared by no length
+    said += ranks or held(_sentences(pairs, found, words), second.program, words, literals)
+    because = [one for one in dict.fromkeys(said) if not any(one != other and one in other for other in said)]
     suggestions = (*defaults, *_whole_batches(second, pairs, words))
     edits = () if ranks else tuple(_edits(found, pairs, literals))
-    return Story(tuple(because), edits, found, evidence, suggestions)
+    return Story(tuple(because[:_SENTENCES]), edits, found, (*evidence, *forgotten), suggestions)
 
 
 def _of_loss(found: Found) -> bool:
