@@ -80,8 +80,7 @@ def _argument(file: File, call: ast.Call, name: str, value: str) -> Replacement:
     for word in call.keywords:
         if word.arg == name:
             return (*file.span(word.value), value)
-    inner = file.source(call)[:-1].rstrip().removesuffix(",")
-    return (*file.span(call), f"{inner}{', ' if call.args or call.keywords else ''}{name}={value})")
+    return (*file.span(call), file.extended(call, f"{name}={value}"))
 
 
 def making_lines(diagnosis: Diagnosis, files: Sequence[File]) -> tuple[str, ...]:

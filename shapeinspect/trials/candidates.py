@@ -219,9 +219,7 @@ class _Site:
         for place, other in enumerate(self.file.choices.get(value, ())):
             quoted, rank = self.file.source(node).replace(value, other), CHOICE + nearer + place * _PAIR
             for call, name in calls:
-                text = self.file.source(call)
-                comma = ", " if call.args or call.keywords else ""
-                yield self._one(call, f"{text[:-1].rstrip().rstrip(',')}{comma}{name}={quoted})", rank)
+                yield self._one(call, self.file.extended(call, f"{name}={quoted}"), rank)
             if not default:
                 yield self._one(node, quoted, rank)
 

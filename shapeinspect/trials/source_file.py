@@ -169,6 +169,21 @@ class File:
                 function = next(made, None)
         return [] if function is None else self.positional(function)[place : place + 1]
 
+    def extended(self, call: ast.Call, argument: str) -> str:
+        """Return the source of a call with one more argument.
+
+        Args:
+            call: the call.
+            argument: the argument, ``name=value``.
+
+        Example:
+            >>> file = File.parsed("net.py", "head(width, )")
+            >>> file.extended(file.tree.body[0].value, "bias=False")
+            'head(width, bias=False)'
+        """
+        inner = self.source(call)[:-1].rstrip().removesuffix(",")
+        return f"{inner}{', ' if call.args or call.keywords else ''}{argument})"
+
     def positional(self, function: ast.FunctionDef) -> list[str]:
         """Return the parameters that a call's arguments by place are for, in their order.
 
