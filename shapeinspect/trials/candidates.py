@@ -338,9 +338,7 @@ class _Site:
         for setting in self.words.settings.get(name, ()):
             key = setting.partition("=")[0]
             if key not in given and text.endswith(")"):
-                comma = "" if not (node.args or node.keywords) else ", "
-                inner = text[:-1].rstrip().rstrip(",")
-                yield self._one(node, f"{inner}{comma}{setting})", SETTING)
+                yield self._one(node, self.file.extended(node, setting), SETTING)
         if name in self.words.plain:
             value = node.func.value if isinstance(node.func, ast.Attribute) else None
             own = isinstance(value, ast.Name) and (value.id in self.modules or value.id == "self")
