@@ -1,14 +1,12 @@
-"""What llama.cpp's converter calls the layers of Hugging Face's checkpoints, and which rows it reorders.
+"""What llama.cpp's converter calls the layers of Hugging Face's checkpoints.
 
-Source: ``gguf-py/gguf/tensor_mapping.py``, ``TensorNameMap``, for the names; ``conversion/llama.py`` and its
-neighbors for what is done to the numbers.
+Source: ``gguf-py/gguf/tensor_mapping.py``, ``TensorNameMap``.
 """
 
 from __future__ import annotations
 
-from shapeinspect.ir import Layer, Layout, Model
 from shapeinspect.plugin_api.name_table import NameTable
-from shapeinspect_gguf.names import TABLE
+from shapeinspect_gguf.conversion import added, adds, stored, unknown
 
 #: For each name inside of a block, the names in checkpoints, that of the Llama family first.
 _INSIDE = {
@@ -228,84 +226,17 @@ _BLOCKS = {
     "audio_tower": "a.blk", "*": "blk",
 }  # fmt: skip
 
-#: The architectures of which the converter turns the rows of q and k from two halves a head into pairs: there
-#: llama.cpp rotates neighbors, where Hugging Face's classes rotate the first half with the second.
-#: Source: ``conversion/llama.py``, ``LlamaModel.permute``, and the classes that call it for their ``q_proj``
-#: and ``k_proj``.
-PAIRED = frozenset(
-    (
-        *(
-            "llama",
-            "mistral3",
-            "deci",
-            "granite",
-            "granitemoe",
-            "granitehybrid",
-            "arcee",
-            "smollm3",
-            "minicpm",
-        ),
-        *("internlm2", "baichuan", "xverse", "olmo", "deepseek", "llada", "chameleon"),
-    )
-)
-
-#: The architectures whose norms are stored with 1 added, because Hugging Face's classes add it when they run.
-#: Source: ``conversion/gemma.py``, ``modify_tensors``.
-_ADDED_ONE = frozenset(("gemma", "gemma2", "gemma3"))
-
-
-def _added(model: Model, layer: Layer) -> float:
-    """Return what the converter has added to the numbers of a layer."""
-    named = model.metadata.get("general.architecture") in _ADDED_ONE and layer.type.endswith("norm")
-    return 1.0 if named else 0.0
-
-
-#: The types of models that the converter writes as an architecture of another name.
-#: Source: the classes that are registered for several architectures, ``conversion/llama.py``.
-_WRITTEN_AS = {"mistral": "llama", "mixtral": "llama", "gemma3_text": "gemma3"}
-#: The names inside of a block whose rows are turned, and the settings that count their heads.
-_TURNED = {
-    "attn_q": ("num_heads", ("config.num_attention_heads",)),
-    "attn_k": ("num_kv_heads", ("config.num_key_value_heads", "config.num_attention_heads")),
-}
-
-
-def _architecture(model: Model) -> str | None:
-    named = model.metadata.get("config.model_type")
-    return None if named is None else _WRITTEN_AS.get(str(named), str(named))
-
-
-def _stored(model: Model, layer: Layer, name: str, role: str, rank: int) -> Layout | str | None:
-    """Return how the converter stores the rows of q and k."""
-    attribute, keys = _TURNED.get(name.rpartition(".")[2], ("", ()))
-    if not keys:
-        return None
-    architecture = _architecture(model)
-    if architecture is None:
-        return "the order of its rows depends on the architecture, which a config.json beside the file says"
-    if architecture not in PAIRED:
-        return None
-    told = [str(model.metadata.get(key, "")) for key in keys]
-    heads = layer.attributes.get(attribute) or next((int(text) for text in told if text.isdecimal()), None)
-    if heads is None:
-        return "the number of its heads is not known"
-    return TABLE.bind("paired", role, rank, {"head": int(heads)})
-
-
-def _adds(model: Model, name: str) -> float:
-    return 1.0 if _architecture(model) in _ADDED_ONE and name.endswith("norm") else 0.0
-
-
 #: The names of layers in both conventions.
 NAMES = NameTable(
     "ggml",
     _BLOCKS,
     {name: tuple(there.split()) for name, there in _INSIDE.items()},
     {name: tuple(there.split()) for name, there in _OUTSIDE.items()},
-    _added,
+    added,
     ("gguf", "hf"),
     # Every block has these, which checkpoints call by names that other architectures use otherwise.
     ("attn_norm", "ffn_norm", "attn_output"),
-    _stored,
-    _adds,
+    stored,
+    adds,
+    unknown,
 )

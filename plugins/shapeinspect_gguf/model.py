@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from shapeinspect.ir import Attribute, Frozen, Layer, Packing, Quantization, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_gguf import names, values
+from shapeinspect_gguf.conversion import PAIRED
 from shapeinspect_gguf.facts import Facts
-from shapeinspect_gguf.hf_names import PAIRED
 from shapeinspect_gguf.reader import Tensor
 
 _RMS, _LAYER = "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"

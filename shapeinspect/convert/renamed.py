@@ -71,6 +71,9 @@ def renamed(model: Model, to: str, table: NameTable) -> Iterator[Renamed | tuple
                 options = " or ".join(found)
                 yield weight, f"it could be {options}" if options else f"the table has no {to} name for it"
                 continue
+            if why := table.unknown(model, layer.path if back else found[0]):
+                yield weight, why
+                continue
             made = _moved(weight, layer, (model, table), found[0], back=back)
             yield (weight, made) if isinstance(made, str) else made
 

@@ -24,6 +24,8 @@ class NameTable:
         stored: how the conversion stores a weight: from the model that is converted, the layer, its name
             here, the role and the rank; None where its axes keep their order, a clause where that is open.
         adds: what the conversion adds: from the model that is converted and the layer's name here.
+        unknown: why it is not known what the conversion does to a layer's numbers: from either model and the
+            layer's name here; an empty text where it is known.
 
     Example:
         >>> table = NameTable("f", {"*": "blk"}, {"attn_q": ("self_attn.q_proj",)}, {"output": ("lm_head",)})
@@ -42,6 +44,7 @@ class NameTable:
     first: tuple[str, ...] = ()
     stored: Callable[[Model, Layer, str, str, int], Layout | str | None] = lambda *_: None
     adds: Callable[[Model, str], float] = lambda *_: 0.0
+    unknown: Callable[[Model, str], str] = lambda *_: ""
 
     def here(self, name: str, known: Container[str] | None = None) -> tuple[str, ...]:
         """Return what a layer of a converted model may be called here; nothing where no row says it.

@@ -20,6 +20,9 @@ from shapeinspect.errors import UsageError
 Array = Any
 HEADS, KEY_HEADS, WIDTH, MODEL = 6, 2, 4, 20
 
+#: Source: ``conversion/gemma.py`` and ``conversion/nemotron.py``, ``modify_tensors``.
+_PLUS_ONE = ("gemma", "nemotron")
+
 
 def decoder(*, tied: bool = False) -> dict[str, Array]:
     shapes: dict[str, tuple[int, ...]] = {
@@ -68,7 +71,7 @@ def converted(state: dict[str, Array], arch: str, *, turned: bool) -> dict[str, 
             halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
             found[new] = halves.swapaxes(1, 2).reshape(weight.shape)
         else:
-            found[new] = weight + np.float32(1) if arch == "gemma" and "norm" in name else weight
+            found[new] = weight + np.float32(1) if arch in _PLUS_ONE and "norm" in name else weight
     return found
 
 
@@ -77,12 +80,17 @@ def converted(state: dict[str, Array], arch: str, *, turned: bool) -> dict[str, 
     [
         ("llama", "llama", True),
         ("llama", "mistral", True),
+        ("deepseek", "deepseek", True),
+        ("granite", "granite", True),
+        ("nemotron", "nemotron", False),
         ("qwen2", "qwen2", False),
         ("gemma", "gemma", False),
     ],
 )
 def test_into_the_names_of_gguf(arch: str, model_type: str, turned: bool, tmp_path: Path) -> None:
     state = decoder(tied=arch == "gemma")
+    if arch == "nemotron":  # it has no gate
+        state = {name: weight for name, weight in state.items() if "gate_proj" not in name}
     source = directory(tmp_path / "model", state, model_type)
     shapeinspect.normalize(source, tmp_path / "out", to="gguf")
     wanted, got = converted(state, arch, turned=turned), load_file(tmp_path / "out")
@@ -130,3 +138,22 @@ def test_names_that_no_table_has_are_listed(tmp_path: Path) -> None:
         shapeinspect.normalize(tmp_path / "m.safetensors", tmp_path / "out", to="gguf")
     with pytest.raises(UsageError, match="--to hf does not go with"):
         shapeinspect.normalize(tmp_path / "m.safetensors", tmp_path / "out", to="hf")
+
+
+def test_the_class_that_a_configuration_names_says_what_is_converted(tmp_path: Path) -> None:
+    state = decoder()
+    source = directory(tmp_path / "model", state, "mine")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**config, "architectures": ["LlamaForCausalLM"]}))
+    shapeinspect.normalize(source, tmp_path / "out", to="gguf")
+    wanted, got = converted(state, "llama", turned=True), load_file(tmp_path / "out")
+    assert all(np.array_equal(got[name], array) for name, array in wanted.items())
+
+
+@pytest.mark.parametrize("model_type", ["gpt_neox", "qwen3_next"])
+def test_what_is_done_to_numbers_is_not_guessed(model_type: str, tmp_path: Path) -> None:
+    """Of these the converter lays out q, k and v anew, or adds 1 to some norms."""
+    source = directory(tmp_path / "model", decoder(), model_type)
+    with pytest.raises(UsageError, match=f"what the converter does to the numbers of {model_type} is not"):
+        shapeinspect.normalize(source, tmp_path / "out", to="gguf")
+    assert not (tmp_path / "out").exists()
