@@ -8,21 +8,7 @@ import keras
 import torch
 from torch import nn
 
-
-class Depthwise(nn.Module):
-    """Depthwise and pointwise convolutions apart, a fold of channels, a flatten; C3 H9 W8."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.depth = nn.Conv2d(3, 6, 3, groups=3)
-        self.stem = nn.Conv2d(6, 10, 1)
-        self.sep_a = nn.Conv2d(10, 10, (3, 2), groups=10, bias=False)
-        self.sep_b = nn.Conv2d(10, 7, 1)
-        self.head = nn.Linear(7 * 5 * 5, 4)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = torch.relu(self.stem(torch.relu(self.depth(x))))
-        return self.head(torch.tanh(self.sep_b(self.sep_a(x))).flatten(1))
+from .matrix.torch_networks import Depthwise
 
 
 def keras_depthwise() -> keras.Model:

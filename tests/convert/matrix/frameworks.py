@@ -1,4 +1,4 @@
-"""The five frameworks of the matrix: how each makes a network, runs it, saves it and loads a port of it."""
+"""The six frameworks of the matrix: how each makes a network, runs it, saves it and loads a port of it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,6 @@ class Framework(ABC):
     """
 
     channels_last = True
-    #: Whether the file that ``normalize`` reads records no settings.
-    bare = False
     #: The epsilon of its batch norms and of its layer norms.
     eps = (1e-5, 1e-5)
 
@@ -70,10 +68,6 @@ class Framework(ABC):
 
     def epsilon(self, name: str) -> float:
         return self.eps[name == "attention"]
-
-    def with_epsilon(self, model: Any, eps: float) -> None:
-        """Give all norms an epsilon, as is done by hand where a file records none."""
-        raise NotImplementedError
 
     @abstractmethod
     def save(self, model: Any, folder: Path) -> Any:
@@ -92,6 +86,14 @@ class Framework(ABC):
         image = SHAPES[name][1] and self.channels_last
         y = self.forward(name, model, np.moveaxis(x, 1, -1) if image else x)
         return np.moveaxis(y, -1, 1) if image and y.ndim > 2 else y
+
+
+class Bare(Framework):
+    """One of which the file that ``normalize`` reads records no settings."""
+
+    @abstractmethod
+    def with_epsilon(self, model: Any, eps: float) -> None:
+        """Give all norms an epsilon, as is done by hand."""
 
 
 class Torch(Framework):
@@ -166,10 +168,9 @@ class Onnx(Framework):
         return folder / "onnx.onnx"
 
 
-class Linen(Framework):
+class Linen(Bare):
     """A module of ``flax.linen`` and its variables: these are the model."""
 
-    bare = True
     eps = (2e-3, 2e-3)
 
     def __init__(self) -> None:
@@ -219,9 +220,7 @@ class Nnx(Framework):
         return model
 
 
-class Mlx(Framework):
-    bare = True
-
+class Mlx(Bare):
     def with_epsilon(self, model: Any, eps: float) -> None:
         for module in model.modules():
             if hasattr(module, "eps"):

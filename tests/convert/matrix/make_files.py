@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .frameworks import FRAMEWORKS, SHAPES
+from .frameworks import FRAMEWORKS, SHAPES, Bare
 
 FOLDER = Path(__file__).parents[1] / "ported"
 SUFFIXES = {"flax": "msgpack", "mlx": "safetensors"}
@@ -25,6 +25,7 @@ def main() -> None:
         facts[f"{network}.input"] = x = np.random.default_rng(3).standard_normal(shape).astype(np.float32)
         for name, suffix in SUFFIXES.items():
             framework = FRAMEWORKS[name]
+            assert isinstance(framework, Bare)
             model = framework.make(network, 5)
             framework.with_epsilon(model, 1e-5)
             facts[f"{network}.{name}"] = framework.run(network, model, x)

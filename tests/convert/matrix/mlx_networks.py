@@ -7,14 +7,13 @@ from typing import Any
 import mlx.core as mx
 from mlx import nn
 
+from . import layers
+
 
 class Cnn(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv2d(3, 5, (3, 2))
-        self.second = nn.Conv2d(5, 10, 3)
-        self.hidden = nn.Linear(10 * 4 * 6, 17)
-        self.out = nn.Linear(17, 7)
+        layers.add(self, layers.cnn(nn))
 
     def __call__(self, x: mx.array) -> mx.array:
         x = nn.relu(self.second(nn.relu(self.first(x))))
@@ -24,11 +23,7 @@ class Cnn(nn.Module):
 class Depthwise(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.depth = nn.Conv2d(3, 6, 3, groups=3)
-        self.stem = nn.Conv2d(6, 10, 1)
-        self.separate = nn.Conv2d(10, 10, (3, 2), groups=10, bias=False)
-        self.point = nn.Conv2d(10, 7, 1)
-        self.head = nn.Linear(7 * 5 * 5, 4)
+        layers.add(self, layers.depthwise(nn))
 
     def __call__(self, x: mx.array) -> mx.array:
         x = nn.relu(self.stem(nn.relu(self.depth(x))))
@@ -39,11 +34,7 @@ class Depthwise(nn.Module):
 class Norms(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv2d(3, 5, (3, 2), bias=False)
-        self.first_norm = nn.BatchNorm(5)
-        self.second = nn.Conv2d(5, 8, (2, 3))
-        self.second_norm = nn.BatchNorm(8)
-        self.out = nn.Linear(8, 6)
+        layers.add(self, layers.norms(nn, nn.BatchNorm))
 
     def __call__(self, x: mx.array) -> mx.array:
         x = nn.relu(self.first_norm(self.first(x)))
@@ -54,12 +45,7 @@ class Norms(nn.Module):
 class UNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.down = nn.Conv2d(2, 6, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm(6)
-        self.deep = nn.Conv2d(6, 9, 3, padding=1)
-        self.up = nn.ConvTranspose2d(9, 5, 2, stride=2)
-        self.mask = nn.Conv2d(11, 3, 1)
-        self.wide = nn.ConvTranspose2d(3, 4, (3, 2))
+        layers.add(self, layers.unet(nn, nn.BatchNorm))
         self.pool = nn.MaxPool2d(2, 2)
 
     def __call__(self, x: mx.array) -> mx.array:
@@ -96,9 +82,7 @@ class Attention(nn.Module):
 class Grouped(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv1d(6, 12, 3, groups=3)
-        self.second = nn.Conv1d(12, 8, 2, groups=4)
-        self.out = nn.Conv1d(8, 5, 1)
+        layers.add(self, layers.grouped(nn))
 
     def __call__(self, x: mx.array) -> mx.array:
         return self.out(nn.relu(self.second(nn.relu(self.first(x)))))

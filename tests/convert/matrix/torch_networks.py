@@ -7,16 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from . import layers
+
 
 class Cnn(nn.Module):
     """Convolutions and a flatten; C3 H8 W9."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv2d(3, 5, (3, 2))
-        self.second = nn.Conv2d(5, 10, 3)
-        self.hidden = nn.Linear(10 * 4 * 6, 17)
-        self.out = nn.Linear(17, 7)
+        layers.add(self, layers.cnn(nn))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.second(torch.relu(self.first(x))))
@@ -28,11 +27,7 @@ class Depthwise(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.depth = nn.Conv2d(3, 6, 3, groups=3)
-        self.stem = nn.Conv2d(6, 10, 1)
-        self.separate = nn.Conv2d(10, 10, (3, 2), groups=10, bias=False)
-        self.point = nn.Conv2d(10, 7, 1)
-        self.head = nn.Linear(7 * 5 * 5, 4)
+        layers.add(self, layers.depthwise(nn))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.stem(torch.relu(self.depth(x))))
@@ -44,11 +39,7 @@ class Norms(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv2d(3, 5, (3, 2), bias=False)
-        self.first_norm = nn.BatchNorm2d(5)
-        self.second = nn.Conv2d(5, 8, (2, 3))
-        self.second_norm = nn.BatchNorm2d(8)
-        self.out = nn.Linear(8, 6)
+        layers.add(self, layers.norms(nn, nn.BatchNorm2d))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.first_norm(self.first(x)))
@@ -61,12 +52,7 @@ class UNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.down = nn.Conv2d(2, 6, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(6)
-        self.deep = nn.Conv2d(6, 9, 3, padding=1)
-        self.up = nn.ConvTranspose2d(9, 5, 2, stride=2)
-        self.mask = nn.Conv2d(11, 3, 1)
-        self.wide = nn.ConvTranspose2d(3, 4, (3, 2))
+        layers.add(self, layers.unet(nn, nn.BatchNorm2d))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         skip = torch.relu(self.norm(self.down(x)))
@@ -105,9 +91,7 @@ class Grouped(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv1d(6, 12, 3, groups=3)
-        self.second = nn.Conv1d(12, 8, 2, groups=4)
-        self.out = nn.Conv1d(8, 5, 1)
+        layers.add(self, layers.grouped(nn))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.out(torch.relu(self.second(torch.relu(self.first(x)))))
