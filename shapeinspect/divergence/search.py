@@ -250,7 +250,7 @@ class Search:
         if seen.is_output:
             index = int(seen.a.removeprefix(OUTPUT) or 0)
             chosen = [list(flow.returned) for flow in flows]
-            chosen[1] = [chosen[1][other] for _, other in self._outputs_of(*map(self._recorded, (0, 1)))][:]
+            chosen[1] = [chosen[1][other] for _, other in self._outputs_of(*map(self._recorded, (0, 1)))]
             for at in (0, 1):
                 found[at].extend(chosen[at][index : index + 1])
             return found

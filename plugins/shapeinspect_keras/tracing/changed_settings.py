@@ -50,7 +50,7 @@ def call_with(layer: Any, setting: Setting) -> Changed | None:
         layer: the layer.
         setting: which, and the value.
     """
-    if setting.name == "function" and not layer.weights if hasattr(layer, "weights") else False:
+    if setting.name == "function" and not getattr(layer, "weights", True):
         chosen = _function(setting.value)
         return lambda layer, call: lambda x, *args, **kwargs: chosen(x)
     if setting.name == "mean and variance" and hasattr(layer, "moving_variance"):

@@ -65,13 +65,18 @@ def _lines(setting: Setting) -> Iterator[str]:
     value = literal(setting.value)
     if setting.name in READ_AT_CALLS and setting.value is not None and value is not None:
         yield f"{module}.{setting.name} = {value}"
-    elif setting.name == "padding" and setting.kind in _CONV | _POOLS and _pairs(setting.value):
+    elif setting.name == "padding" and setting.kind in _CONV | _POOLS and pairs(setting.value):
         yield from _padding(module, setting)
     else:
         yield open_setting(setting)
 
 
-def _pairs(value: object) -> bool:
+def pairs(value: object) -> bool:
+    """Tell whether a padding is given by the two ends of each axis.
+
+    Args:
+        value: the value of a setting.
+    """
     return isinstance(value, tuple) and all(
         isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(end, int) for end in pair)
         for pair in value
@@ -83,13 +88,13 @@ def _padding(module: str, setting: Setting) -> Iterator[str]:
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html : the last axis first.
     """
-    pairs: tuple[tuple[int, int], ...] = setting.value
-    if all(before == after for before, after in pairs):
-        yield f"{module}.padding = {tuple(before for before, _ in pairs)!r}"
+    given: tuple[tuple[int, int], ...] = setting.value
+    if all(before == after for before, after in given):
+        yield f"{module}.padding = {tuple(before for before, _ in given)!r}"
         return
-    ends = tuple(end for pair in reversed(pairs) for end in pair)
+    ends = tuple(end for pair in reversed(given) for end in pair)
     value = ', value=float("-inf")' if setting.kind == "max_pool" else ""
-    yield f"{module}.padding = {(0,) * len(pairs)!r}"
+    yield f"{module}.padding = {(0,) * len(given)!r}"
     yield f"{module}.register_forward_pre_hook("
     yield f"    lambda module, inputs: (functional.pad(inputs[0], {ends!r}{value}), *inputs[1:])"
     yield ")"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shapeinspect.plugin_api.loading_script import Setting
+from shapeinspect_torch.checkpoints.loading_code import pairs
 
 #: Runs a function with another setting: given the function, its arguments, and named arguments.
 Changed = Callable[[Any, "tuple[Any, ...]", "dict[str, Any]"], Any]
@@ -67,7 +68,7 @@ def of_module(module: Any, setting: Setting) -> Callable[[Any], Any] | None:
         return (lambda copy: chosen) if not list(module.parameters()) else None
     if setting.name == "mean and variance" and getattr(module, "running_mean", None) is not None:
         return _exchanged
-    if setting.name == "padding" and setting.kind in _SLIDING and _pairs(setting.value):
+    if setting.name == "padding" and _can_pad(setting):
         return lambda copy: _padded_forward(copy, setting)
     if setting.name in _MORE and hasattr(module, name):
         return lambda copy: _with_attribute(copy, name, setting.value)
@@ -88,8 +89,6 @@ def _padded_forward(copy: Any, setting: Setting) -> Any:
     symmetric = _symmetric(setting.value)
     if symmetric is not None:
         return _with_attribute(copy, "padding", symmetric)
-    if setting.kind == "avg_pool":
-        return copy.forward
     forward = copy.forward
     copy.__dict__["padding"] = (0,) * len(setting.value)
     return lambda x, *args, **kwargs: forward(_padded(x, setting), *args, **kwargs)
@@ -106,15 +105,8 @@ def of_function(name: str, setting: Setting) -> Changed | None:
         chosen = functions()[setting.value]
         return lambda func, args, kwargs: chosen(args[0] if args else kwargs["input"])
     keyword = _NAMES.get(setting.name, setting.name)
-    if (
-        setting.name == "padding"
-        and setting.kind in _SLIDING
-        and _pairs(setting.value)
-        and name in _POSITIONS
-    ):
+    if setting.name == "padding" and _can_pad(setting) and name in _POSITIONS:
         symmetric = _symmetric(setting.value)
-        if symmetric is None and setting.kind == "avg_pool":
-            return None
         ahead = None if symmetric is not None else (lambda x: _padded(x, setting))
         return _replacing(name, keyword, symmetric or (0,) * len(setting.value), ahead)
     if setting.name in _MORE and name in _POSITIONS:
@@ -139,12 +131,15 @@ def _replacing(name: str, keyword: str, value: Any, ahead: Callable[[Any], Any] 
     return run
 
 
-def _pairs(value: object) -> bool:
-    return isinstance(value, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+def _can_pad(setting: Setting) -> bool:
+    """Tell whether zeros ahead of the call are the padding: a mean would count them."""
+    if setting.kind not in _SLIDING or not pairs(setting.value):
+        return False
+    return setting.kind != "avg_pool" or _symmetric(setting.value) is not None
 
 
-def _symmetric(pairs: tuple[tuple[int, int], ...]) -> tuple[int, ...] | None:
-    return tuple(before for before, _ in pairs) if all(a == b for a, b in pairs) else None
+def _symmetric(ends: tuple[tuple[int, int], ...]) -> tuple[int, ...] | None:
+    return tuple(before for before, _ in ends) if all(a == b for a, b in ends) else None
 
 
 def _padded(x: Any, setting: Setting) -> Any:
