@@ -37,6 +37,7 @@ VALUES: list[Any] = [
     CODE,
     symbol(CODE),
     (symbol(CODE), 3),
+    ((symbol(CODE), 1), (0, 2)),
     float("inf"),
     -float("inf"),
     float("nan"),
@@ -45,8 +46,9 @@ VALUES: list[Any] = [
 SETTINGS = ("eps", "output_size", "padding", "stride", "negative_slope", "momentum", CODE)
 
 
-def loading(name: str, value: object) -> Loading:
-    settings = tuple(Setting(f"{name}/a", "conv", called, value, name) for called in (*SETTINGS, name))
+def loading(name: str, value: object, layer: str | None = None) -> Loading:
+    layer = f"{name}/a" if layer is None else layer
+    settings = tuple(Setting(layer, "conv", called, value, name) for called in (*SETTINGS, name))
     shapes, tied = {f"{name}/b": (3, 5)}, {f"{name}c": name}
     return Loading(name, name, True, shapes, (f"{name}/b", name), {name: name}, tied, settings)
 
@@ -90,13 +92,15 @@ def test_a_name_is_a_text_in_the_code(framework: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("framework", SCRIPTS)
+@pytest.mark.parametrize("layer", ["plain/a", "plain.0.a"])
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
-def test_a_value_is_a_literal_in_the_code(framework: str, value: object) -> None:
+def test_a_value_is_a_literal_in_the_code(framework: str, value: object, layer: str) -> None:
     writer = registry.loading_script(framework)
     assert writer is not None
-    tree = ast.parse(writer.text(loading("plain", value)))
+    tree = ast.parse(writer.text(loading("plain", value, layer)))
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert "open" not in called
+    assert not {"inf", "nan"} & {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
             ast.literal_eval(ast.unparse(node.value).replace("float('inf')", "1.0").replace(

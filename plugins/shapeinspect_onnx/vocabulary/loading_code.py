@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,14 +91,13 @@ def _lines(setting: Setting) -> Iterator[str]:
 def _plain(value: Any) -> Any:
     """Return a value as ONNX's attributes hold it, pads with all beginnings first; None where none does."""
     if isinstance(value, float):
-        return value
+        return value if math.isfinite(value) else None
     if not isinstance(value, tuple):
         return None
-    if all(isinstance(length, int) for length in value):
-        return list(value)
     if all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
-        return [pair[end] for end in (0, 1) for pair in value]
-    return None
+        value = tuple(pair[end] for end in (0, 1) for pair in value)
+    # A length may be an expression, whose symbols a file has named.
+    return list(value) if all(isinstance(length, int) for length in value) else None
 
 
 SCRIPT = InitializersScript()

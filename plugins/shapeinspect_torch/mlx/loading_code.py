@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
+
 from shapeinspect.plugin_api.loading_script import (
     Loading,
     LoadingScript,
     Setting,
     check_lines,
+    literal,
     module_text,
     open_setting,
 )
@@ -44,14 +47,15 @@ class LoadWeightsScript(LoadingScript):
 
 
 def _line(setting: Setting) -> str:
-    parts = setting.layer.split(".")
-    known = setting.name in READ_AT_CALLS and setting.value is not None
-    if not known or not all(part.isidentifier() or part.isdecimal() for part in parts):
+    parts, value = setting.layer.split("."), literal(setting.value)
+    if setting.name not in READ_AT_CALLS or setting.value is None or value is None:
+        return open_setting(setting)
+    if not all(part.isdecimal() or (part.isidentifier() and not iskeyword(part)) for part in parts):
         return open_setting(setting)
     place = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in parts)
     if setting.name == _INTERLEAVED:
         return f"model{place}.pytorch_compatible = {not setting.value!r}"
-    return f"model{place}.{setting.name} = {setting.value!r}"
+    return f"model{place}.{setting.name} = {value}"
 
 
 SCRIPT = LoadWeightsScript()
