@@ -49,6 +49,7 @@ def diff_page(comparison: Comparison) -> str:
         ],
         "notes": [*note_texts(comparison.notes), *dict.fromkeys((*first.limits(), *second.limits()))],
         "statuses": STATUSES,
+        "usual": max(first.usual, second.usual),
         "pairs": [_pair(first, pair) for pair in comparison.layers],
         "texts": first.texts,
     }

@@ -12,6 +12,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any
 
+from shapeinspect.dims import symbols
 from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.layer import explain_layer
 from shapeinspect.explanation.receptive_field import Fields
@@ -23,9 +24,9 @@ from shapeinspect.page.faces import FAMILY_NAMES, Face, Faces, calls_inside, wei
 from shapeinspect.page.placing import Placed, place
 from shapeinspect.render import cells
 from shapeinspect.render.letters import Letters
-from shapeinspect.render.listing import amount_for_one
+from shapeinspect.render.listing import USUAL, amount_for_one
 from shapeinspect.render.pictures.canvas import dark_rules, light_style
-from shapeinspect.render.rows import Sheet, Texts
+from shapeinspect.render.rows import Sheet, Texts, bytes_text, params_text
 from shapeinspect.render.totals import weigh
 from shapeinspect.render.tree import Node
 from shapeinspect.text import many, printable
@@ -102,6 +103,8 @@ class Content:
         self._without_card: set[str] = set()
         self._written: list[Any] = []
         self.album = Album()
+        #: The length that open axes count with where boxes are colored by their MACs; 0 where none is open.
+        self.usual = 0
         if shared is not None:
             self._texts, self._known, self._written = shared._texts, shared._known, shared._written
             self._places, self._shapes, self._drawn = shared._places, shared._shapes, shared._drawn
@@ -132,7 +135,7 @@ class Content:
         """
         self._drawn.append(geometry)
         empty = [self.text(""), self.text(""), self.text("module"), self.text("module"), [], [], 0, 0, -1]
-        return [*empty, len(self._drawn) - 1, kids, [], [], 0, None, 0, self.text(""), None, None, 0]
+        return [*empty, len(self._drawn) - 1, kids, [], [], 0, None, 0, self.text(""), None, None, 0, []]
 
     def all(self, root: list[Any] | None = None) -> dict[str, Any]:
         """Return everything.
@@ -150,8 +153,7 @@ class Content:
             ["", cells.at_least(short(totals.bytes, "B"), totals.bytes_unknown)],
         ]
         if totals.macs is not None:
-            amount = cells.macs(self._sheet.letters.amount(totals.macs))
-            facts.append(["MACs", cells.at_least(amount, len(totals.macs_unknown))])
+            facts.append(["MACs", self._sheet.macs_text(totals) or "0"])
         return {
             "title": printable(model.source),
             "facts": facts,
@@ -159,6 +161,7 @@ class Content:
             "families": FAMILY_NAMES,
             "graph": bool(model.calls),
             "column": printable(self._data_name, 60),
+            "usual": self.usual,
             "texts": self.texts,
             "cards": self._written,
             "places": self._drawn,
@@ -189,6 +192,11 @@ class Content:
         """Return a box as a list, its fields in the order that the page's code names at its top."""
         placed, kids = self._inside(box) if box.kids else (-1, [])
         sums = weigh(weights_inside(box), calls_inside(box))
+        works = box.call is not None or bool(box.kids)
+        work = self._sheet.letters.amount(sums.macs) if works else None
+        if work is not None and symbols(work) - set(cells.BATCH):
+            self.usual = USUAL
+        amounts = params_text(sums), self._sheet.macs_text(sums) if works else "", bytes_text(sums)
         field = self._reach(box)
         return [
             self.text(face.title),
@@ -205,12 +213,13 @@ class Content:
             [self.text(member.path) for member in box.members],
             [self.text(text) for text in box.differences],
             sums.params,
-            amount_for_one(sums.macs) if box.call is not None or box.kids else None,
+            amount_for_one(work),
             sums.bytes,
             self.text(sums.bytes_by_dtype[0][0] if sums.bytes_by_dtype else ""),
             field,
             self._data_of(box),
             box.turn,
+            [self.text(text) for text in amounts],
         ]
 
     def _data_of(self, box: Box) -> float | str | None:

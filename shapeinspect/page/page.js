@@ -8,7 +8,7 @@ const stage = el("stage"), canvas = el("picture"), ctx = canvas.getContext("2d")
 /* ---- the boxes --------------------------------------------------------------------------------------- */
 
 const FIELDS = ["title", "path", "kind", "family", "lines", "labels", "w", "h", "card", "place", "kids",
-  "members", "differences", "params", "macs", "bytes", "dtype", "field", "data", "turn"];
+  "members", "differences", "params", "macs", "bytes", "dtype", "field", "data", "turn", "amounts"];
 const all = [], byPath = new Map();
 
 function read(raw, parent, index, side) {
@@ -225,7 +225,7 @@ function legend() {
     const bar = make("i", "ramp");
     bar.style.background = `linear-gradient(90deg,${[0, .25, .5, .75, 1].map((p) => ramp(p)[0]).join(",")})`;
     bar.style.borderColor = css.line;
-    node.append(make("span", "", mode === "data" ? D.column : NUMBERS[mode], " ", amount(scale.low), bar, amount(scale.high) + (mode === "field" ? " or all" : "")));
+    node.append(make("span", "", mode === "data" ? D.column : NUMBERS[mode] + (mode === "macs" && D.usual ? ` if every open length were ${D.usual}` : ""), " ", amount(scale.low), bar, amount(scale.high) + (mode === "field" ? " or all" : "")));
   }
   node.hidden = !node.childNodes.length;
 }
@@ -654,7 +654,7 @@ function fill(box) {
   badge.style.background = fillColor; badge.style.borderColor = stroke;
   const parts = [bar, make("h2", "", box.path || box.title), badge, text("type") ? make("span", "quiet", text("type")) : null,
     text("settings") ? make("span", "shape", " " + text("settings")) : null, box === failed ? make("pre", "told", D.told) : text("about") ? make("p", "", text("about")) : null];
-  const facts = [["parameters", box.params ? box.params.toLocaleString("en") : ""], ["MACs", box.macs ? amount(box.macs) : ""], ["bytes", box.bytes ? amount(box.bytes) + "B" : ""], ["dtype", box.dtype],
+  const facts = [...["parameters", "MACs", "bytes"].map((name, i) => [name, T[box.amounts[i]] || ""]), ["dtype", box.dtype],
     ["receptive field", box.field === null ? "" : box.field === 0 ? "everything" : String(box.field)], [D.column, D.column && box.data !== null ? String(box.data) : ""], ["repeated", box.members.length > 1 ? box.members.length + " times" : ""]].filter((fact) => fact[1]);
   if (facts.length) parts.push(make("div", "facts", ...facts.map(([name, value]) => make("div", "", make("small", "", name), make("b", "", value)))));
   if (box.pair) {

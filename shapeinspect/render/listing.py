@@ -14,7 +14,7 @@ from shapeinspect.render.totals import weigh
 from shapeinspect.render.tree import Node
 
 #: The length that every symbol but that of the batch has where symbolic amounts are compared.
-_USUAL = 64
+USUAL = 64
 
 
 def ranked(root: Node, key: str) -> list[tuple[str, Node]]:
@@ -69,7 +69,7 @@ def amount_for_one(amount: Dim | None) -> int | None:
         amount: the amount, such as the work of a call; None if it is not known.
     """
     if isinstance(amount, Expr):
-        amount = substitute(amount, {name: 1 if name in cells.BATCH else _USUAL for name in symbols(amount)})
+        amount = substitute(amount, {name: 1 if name in cells.BATCH else USUAL for name in symbols(amount)})
     return amount if isinstance(amount, int) else None
 
 

@@ -81,6 +81,16 @@ class Sheet:
             self.shapes[name] = known
         return known
 
+    def macs_text(self, sums: Totals) -> str:
+        """Write the multiply-accumulates of calls for one sample; an empty text for none.
+
+        Args:
+            sums: the sums over the calls.
+        """
+        if sums.macs == 0 and not sums.macs_unknown:
+            return ""
+        return cells.at_least(cells.macs(self.letters.amount(sums.macs)), len(sums.macs_unknown))
+
     @cached_property
     def makers(self) -> Mapping[str, str]:
         """What a row calls the maker of each value: a layer, or an input by its own name."""
@@ -160,19 +170,13 @@ class Texts:
         return [cells.common(row.weight) for row in roles.rows(_stored(self.node))]
 
     def _params_cells(self) -> list[str]:
-        sums = self._sums
-        return [cells.at_least(count(sums.params), sums.unknown)] if sums.params or sums.unknown else []
+        return list(filter(None, [params_text(self._sums)]))
 
     def _bytes_cells(self) -> list[str]:
-        sums = self._sums
-        missing = sums.bytes_unknown
-        return [cells.at_least(short(sums.bytes, "B"), missing)] if sums.bytes or missing else []
+        return list(filter(None, [bytes_text(self._sums)]))
 
     def _macs_cells(self) -> list[str]:
-        sums = self._sums
-        if not self._working_calls or (sums.macs == 0 and not sums.macs_unknown):
-            return []
-        return [cells.at_least(cells.macs(self.sheet.letters.amount(sums.macs)), len(sums.macs_unknown))]
+        return list(filter(None, [self.sheet.macs_text(self._sums)] if self._working_calls else []))
 
     def _share_cells(self) -> list[str]:
         own, whole = self._sums, self.sheet.totals
@@ -213,6 +217,25 @@ class Texts:
         calls = [call for node in below if node.layer and node.layer.kind != "module" for call in node.calls]
         # Of several branches one counts; a row of another one tells its own work.
         return [call for call in calls if not call.spare] if self.node.children else calls
+
+
+def params_text(sums: Totals) -> str:
+    """Write how many parameters there are; an empty text for none.
+
+    Args:
+        sums: the sums.
+    """
+    return cells.at_least(count(sums.params), sums.unknown) if sums.params or sums.unknown else ""
+
+
+def bytes_text(sums: Totals) -> str:
+    """Write how many bytes there are; an empty text for none.
+
+    Args:
+        sums: the sums.
+    """
+    missing = sums.bytes_unknown
+    return cells.at_least(short(sums.bytes, "B"), missing) if sums.bytes or missing else ""
 
 
 def _stored(node: Node) -> tuple[Weight, ...]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import shapeinspect
+from shapeinspect.dims import symbol
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.page.document import page
 
 from .networks import HOSTILE, flat, hostile, residual, two_ways, unet, weights_alone
@@ -199,6 +201,29 @@ def test_pan_and_zoom_by_wheel_and_drag_and_the_small_map(opened: Open) -> None:
     assert shown.state()["zoom"] > moved["zoom"]
     shown.page.locator("#map").click(position={"x": 84, "y": 100})
     assert shown.state()["panY"] < moved["panY"] - 1000
+
+
+def test_amounts_are_those_of_the_table_also_where_lengths_are_open(opened: Open) -> None:
+    layers = tuple(
+        Layer(name, "linear", "Linear", (name,), Frozen({"in_features": 5, "out_features": 7}))
+        for name in ("open", "closed")
+    )
+    time = symbol("T")
+    values = {"x": (2, time, 5), "y": (2, time, 7), "u": (2, 3, 5), "v": (2, 3, 7)}
+    calls = (Call("open", ("x",), ("y",), macs=70 * time), Call("closed", ("u",), ("v",), macs=210))
+    shown = opened(
+        Model(
+            "net", "f", "f", "a", layers, calls,
+            Frozen({name: Value(name, shape) for name, shape in values.items()}), ("x", "u"), ("y", "v"),
+        ),
+        "#layer=open",
+    )  # fmt: skip
+    assert "MACs\n70*T" in shown.page.locator("#card").inner_text()
+    shown.page.locator("#color").select_option("macs")
+    assert "MACs if every open length were 64" in shown.page.locator("#legend").inner_text()
+    shown.page.evaluate("location.hash = '#layer=closed'")
+    shown.page.wait_for_function("shapeinspect.state().selected === 'closed'")
+    assert "MACs\n210" in shown.page.locator("#card").inner_text()
 
 
 def test_colors_light_dark_and_a_column_of_ones_own(opened: Open) -> None:
