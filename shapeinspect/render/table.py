@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, starmap
 from typing import Literal, TypeAlias
 
 from shapeinspect.dims import Dim, symbols
@@ -94,13 +94,32 @@ class Parts:
         title: the source and what it is.
         ends: the inputs and outputs, a line each.
         grid: the rows; None if there are none.
+        levels: how deep each row of the grid stands; None for a further one of the layer above it.
         below: the sums, what a filter found, and the notes.
     """
 
     title: Line
     ends: tuple[Line, ...]
     grid: Grid | None
+    levels: tuple[int | None, ...]
     below: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A node's place in a table.
+
+    Args:
+        label: what it is called, indented.
+        node: the node.
+        level: how many containers of the table it stands in.
+        closed: whether what is inside it is left out, so that its amounts are those of all of it.
+    """
+
+    label: str
+    node: Node
+    level: int = 0
+    closed: bool = False
 
 
 def table(model: Model, view: View) -> list[Line]:
@@ -131,8 +150,14 @@ def parts(model: Model, view: View, *, narrow: bool = True) -> Parts:
     view = view if narrow else replace(view, width=_UNLIMITED)
     letters = Letters(model)
     chosen = None if view.filter is None else matching(model, view.filter).layers
-    pairs = list(_pairs(model, view, chosen))
-    grid = _fitted(model, view, letters, pairs) if pairs else None
+    placed = list(_placed(model, view, chosen))
+    groups = _groups(model, view, letters, placed)
+    levels = [
+        None if further else row.level
+        for row, group in zip(placed, groups, strict=True)
+        for further in range(len(group))
+    ]
+    grid = _fitted(model, view, placed, groups) if placed else None
     below: list[Line] = []
     if view.filter is not None and chosen is not None:
         below += [*_wrap(_matches(model, view.filter, len(chosen)), view.width, "  ", "dim"), ()]
@@ -143,7 +168,7 @@ def parts(model: Model, view: View, *, narrow: bool = True) -> Parts:
     for note in model.notes:
         about = f"{printable(note.about)}: " if note.about else ""
         below += _wrap(f"note  {about}{printable(note.text, 2000)}", view.width, "      ")
-    return Parts(_title(model), tuple(_ends(model, letters)), grid, tuple(below))
+    return Parts(_title(model), tuple(_ends(model, letters)), grid, tuple(levels), tuple(below))
 
 
 def _returned(model: Model, view: View, letters: Letters) -> Iterator[Line]:
@@ -206,53 +231,51 @@ def _matches(model: Model, pattern: str, number: int) -> str:
     return f"{text}; did you mean {' or '.join(close)}?" if close else text
 
 
-def _fitted(model: Model, view: View, letters: Letters, pairs: Sequence[tuple[str, Node]]) -> Grid:
+def _fitted(model: Model, view: View, placed: Sequence[_Row], groups: Sequence[list[list[str]]]) -> Grid:
     """Fit the rows into the width; where the weights do not, without the source's words for their roles."""
     columns = _columns(view, bool(model.calls))
-    groups = _groups(model, view, letters, pairs)
     grid = measure(columns, list(chain.from_iterable(groups)), view.width)
     if grid.is_short_of(COLUMNS["weights"].name):
         places = [index for index, name in enumerate(_names(view)) if name == "weights"]
-        for (_, node), group in zip(pairs, groups, strict=True):
-            for row, text in zip(group, weights_of(node, brief=True), strict=False):
+        for row, group in zip(placed, groups, strict=True):
+            for texts, text in zip(group, weights_of(row.node, brief=True), strict=False):
                 for place in places:
-                    row[place] = text
+                    texts[place] = text
         grid = measure(columns, list(chain.from_iterable(groups)), view.width)
     return grid
 
 
-def _pairs(model: Model, view: View, chosen: tuple[Layer, ...] | None) -> Iterable[tuple[str, Node]]:
-    """Return the rows, each with its label."""
+def _placed(model: Model, view: View, chosen: tuple[Layer, ...] | None) -> Iterable[_Row]:
+    """Return the nodes that have a row, in their order."""
     root = build(model)
     if chosen is not None:
         root.children = _kept(root.children, {layer.path for layer in chosen})
     elif not view.unfold and view.sort is None and view.order == "tree":
         fold(root, model)
     if view.sort is not None:
-        return listing.ranked(root, view.sort)
+        return starmap(_Row, listing.ranked(root, view.sort))
     if view.order == "calls":
-        return listing.executed(root, model)
+        return starmap(_Row, listing.executed(root, model))
     return _indented(shorten(root).children, 0, view.depth)
 
 
-def _groups(
-    model: Model, view: View, letters: Letters, pairs: Sequence[tuple[str, Node]]
-) -> list[list[list[str]]]:
+def _groups(model: Model, view: View, letters: Letters, placed: Iterable[_Row]) -> list[list[list[str]]]:
     """Return the rows of each node."""
     names = _names(view)
     groups: list[list[list[str]]] = []
     drawn: dict[int, list[list[str]]] = {}
     sheet = Sheet(model, letters)
-    for label, node in pairs:
+    for row in placed:
+        node = row.node
         known = drawn.get(node.signature)
         if known is None:
-            whole = not node.children or _cut_off(label, node, view)
+            whole = not node.children or row.closed
             known = Texts(sheet, node, whole).rows(names)
             if "from" not in names and _alike(node):
                 drawn[node.signature] = known
         first = known[0].copy()
         if "layer" in names:
-            first[names.index("layer")] = label
+            first[names.index("layer")] = row.label
         groups.append([first, *known[1:]])
     return groups
 
@@ -264,13 +287,6 @@ def _alike(node: Node) -> bool:
     return plain and node.signature != 0
 
 
-def _cut_off(label: str, node: Node, view: View) -> bool:
-    if view.sort is not None or view.order != "tree":
-        return False
-    depth = (len(label) - len(label.lstrip(" "))) // 2
-    return bool(node.children) and view.depth is not None and depth >= view.depth
-
-
 def _kept(nodes: Iterable[Node], paths: Container[str]) -> list[Node]:
     kept = []
     for node in nodes:
@@ -280,13 +296,15 @@ def _kept(nodes: Iterable[Node], paths: Container[str]) -> list[Node]:
     return kept
 
 
-def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[tuple[str, Node]]:
+def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[_Row]:
     stack = [(node, level) for node in reversed(list(nodes))]
     while stack:
         node, level = stack.pop()
         name = row_label(node.name)
-        yield "  " * level + (f"{name} ×{node.count}" if node.count > 1 else name), node
-        if node.children and (depth is None or level < depth):
+        label = "  " * level + (f"{name} ×{node.count}" if node.count > 1 else name)
+        closed = bool(node.children) and depth is not None and level >= depth
+        yield _Row(label, node, level, closed)
+        if not closed:
             stack.extend((child, level + 1) for child in reversed(node.children))
 
 

@@ -71,6 +71,20 @@ def test_a_table_has_a_block_for_every_container() -> None:
     assert [text for text in page.texts if text in ("b0", "l2")] == ["b0", "l2", "l2", "l2", "l2"]
 
 
+def test_a_name_that_begins_with_spaces_or_is_empty_stands_where_its_path_says() -> None:
+    paths = (("a", "    b"), ("a", ""), ("c",))
+    layers = tuple(
+        Layer(".".join(parts), "linear", "Linear", parts, weights=(Weight(f"{n}.w", "w", (n + 2, 9)),))
+        for n, parts in enumerate(paths)
+    )
+    model = Model("net.pt", "torch", "torch", "torch", layers)
+    text = opening(model)
+    assert _Page(text).blocks == 1
+    assert [len(part.split('<div class="row leaf"')) - 1 for part in text.split("</details>")] == [2, 1]
+    whole = shapeinspect.render.table.parts(model, shapeinspect.render.table.View(depth=0))
+    assert whole.levels == (0, 0)
+
+
 def test_a_long_table_opens_only_its_outermost_blocks() -> None:
     deep = _nested(30, 3)
     layers = tuple(

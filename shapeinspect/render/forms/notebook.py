@@ -68,8 +68,7 @@ def _opening(model: Model, depth: int | None, rows: int | None = None) -> str:
     ]
     pieces += [f"<p>{_line(line)}</p>" for line in shown.ends]
     if shown.grid is not None:
-        blocks = _blocks(shown.grid)
-        pieces.append(_table(shown.grid, blocks[:rows] if rows else blocks))
+        pieces.append(_table(shown.grid, _blocks(shown.grid, shown.levels)[:rows]))
     below = list(shown.below)
     if depth is not None:
         about = "only the outermost layers" if rows else f"only {many(depth + 1, 'level')}"
@@ -91,17 +90,16 @@ class _Block:
     children: list[_Block] = field(default_factory=list)
 
 
-def _blocks(grid: Grid) -> list[_Block]:
-    """Read which row stands in which from the indentation of the first column."""
+def _blocks(grid: Grid, levels: Sequence[int | None]) -> list[_Block]:
+    """Put each row into the one that it stands in."""
     root = _Block(-1, [])
     around = [root]
     kept = sorted(grid.widths)
-    for row in zip(*(grid.texts[index] for index in kept), strict=True):
-        if not row[0] and len(around) > 1:  # a further weight or call of the layer above
+    for level, row in zip(levels, zip(*(grid.texts[index] for index in kept), strict=True), strict=True):
+        if level is None:  # a further weight or call of the layer above
             for cell, text in zip(around[-1].cells, row, strict=True):
                 cell.extend([text] if text else [])
             continue
-        level = (len(row[0]) - len(row[0].lstrip(" "))) // 2
         while around[-1].level >= level:
             around.pop()
         block = _Block(level, [[text.strip(" ")] for text in row])
