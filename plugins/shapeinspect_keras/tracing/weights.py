@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shapeinspect.dtypes import element_bits
 from shapeinspect.ir import Layer, Weight
 from shapeinspect_keras.tracing.graph import keras_class
 from shapeinspect_keras.vocabulary.parts import bind, part_roles, parts
@@ -13,7 +14,6 @@ from shapeinspect_keras.vocabulary.quantized import folded
 
 #: What Keras calls a variable that is given no name.
 _UNNAMED = "variable"
-_BITS = {"bool": 8, "bfloat16": 16, "int4": 4, "uint4": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, item: Held)
     dtype = keras.backend.standardize_dtype(item.variable.dtype)
     name = keras_class(layer)
     layout = bind(name, config or {}, item.role, shape) if name else None
-    count = 1
+    count, bits = 1, element_bits(dtype)
     for length in shape:
         count *= length
     variable = item.variable
@@ -117,19 +117,12 @@ def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, item: Held)
         item.role,
         shape,
         dtype,
-        (count * _bits(dtype) + 7) // 8,
+        None if bits is None else (count * bits + 7) // 8,
         bool(variable.trainable),
         layout,
         values=(lambda: keras.ops.convert_to_numpy(variable)) if variable._value is not None else None,
         key=variable.path,
     )
-
-
-def _bits(dtype: str) -> int:
-    if dtype in _BITS:
-        return _BITS[dtype]
-    digits = dtype.lstrip("abcdefghijklmnopqrstuvwxyz").partition("_")[0]
-    return int(digits) if digits.isdecimal() else 8
 
 
 def tied(layers: Sequence[tuple[Layer, Sequence[int]]]) -> tuple[Layer, ...]:
