@@ -298,23 +298,26 @@ class Report:
         """Return the network as one HTML page, which works from a file without any network.
 
         Args:
-            data: what to color the layers by: a number or a text for layers' paths, or a JSON or CSV file
+            data: what to color the layers by: a number or a text for layers' names, or a JSON or CSV file
                 of these; by default their kinds.
 
         Raises:
-            UsageError: if the file of ``data`` holds no numbers or texts for layers of the model.
+            UsageError: if ``data`` holds no numbers or texts for layers of the model.
 
         Example:
             >>> inspect("tests/data/lenet.onnx").to_html().startswith("<!doctype html>")
             True
         """
-        from shapeinspect.page.column import read_column
+        from shapeinspect.page.column import given_column, read_column
         from shapeinspect.page.document import page
 
-        if data is None or isinstance(data, Mapping):
-            return page(self.model, data, "data" if data else "")
-        column = read_column(Path(data), self.model)
-        return page(self.model, column.values, column.name)
+        if data is None or data == {}:
+            return page(self.model)
+        if isinstance(data, Mapping):
+            column = given_column(data, self.model)
+        else:
+            column = read_column(Path(data), self.model)
+        return page(column.noted(self.model), column.values, column.name)
 
     def view(
         self, data: str | os.PathLike[str] | Mapping[str, float | str] | None = None, *, height: int = 640
@@ -326,7 +329,7 @@ class Report:
             height: how high the picture is, in pixels.
 
         Raises:
-            UsageError: if the file of ``data`` holds no numbers or texts for layers of the model.
+            UsageError: if ``data`` holds no numbers or texts for layers of the model.
         """
         from shapeinspect.page.cell import PageInCell
 

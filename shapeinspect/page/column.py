@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 
 from shapeinspect import layer_names
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.ir import Model
+from shapeinspect.ir import Model, Note
 from shapeinspect.sources.small_text import read_text
+
+#: A number of this size or more is shown as a text.
+_LARGEST = 1e300
+#: How many names that no layer has are told.
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,18 @@ class Column:
     values: Mapping[str, float | str]
     unknown: tuple[str, ...] = ()
 
+    def noted(self, model: Model) -> Model:
+        """Return the model with a note on the names that no layer has, if there are any.
+
+        Args:
+            model: the model.
+        """
+        if not self.unknown:
+            return model
+        more = f" and {len(self.unknown) - _MOST_NAMED:,} more" if len(self.unknown) > _MOST_NAMED else ""
+        text = f"no layer is named {', '.join(self.unknown[:_MOST_NAMED])}{more}"
+        return replace(model, notes=(*model.notes, Note(text, self.name)))
+
 
 def read_column(path: Path, model: Model) -> Column:
     """Read a column from a JSON or CSV file.
@@ -47,36 +64,53 @@ def read_column(path: Path, model: Model) -> Column:
         UnreadableFileError: if it cannot be read.
     """
     name, rows = (_from_csv if path.suffix.lower() == ".csv" else _from_json)(path, read_text(path))
+    return _column(name, rows, model, str(path))
+
+
+def given_column(data: Mapping[str, float | str], model: Model) -> Column:
+    """Return a column that was given as a mapping.
+
+    Args:
+        data: a number or a text for layers' names, as a table shows them, paths, or globs.
+        model: the model whose layers it is about.
+
+    Raises:
+        UsageError: if a value is neither, or no name is that of a layer.
+    """
+    return _column("data", data.items(), model, "data")
+
+
+def _column(name: str, rows: Iterable[tuple[str, object]], model: Model, where: str) -> Column:
     values: dict[str, float | str] = {}
     unknown: list[str] = []
     paths = {layer.path for layer in model.layers}
     for layer, value in rows:
         known = [layer] if layer in paths else [one.path for one in layer_names.matching(model, layer).layers]
-        values.update(dict.fromkeys(known, value))
+        values.update(dict.fromkeys(known, _checked(value, layer, where)))
         if not known:
             unknown.append(layer)
     if not values:
         raise UsageError(
-            f'no name in "{path}" is that of a layer',
+            f'no name in "{where}" is that of a layer',
             expected="layers' names as a table shows them, or paths",
-            got=", ".join(unknown[:3]) or "none",
+            got=", ".join(unknown[:_MOST_NAMED]) or "none",
         )
     return Column(name, values, tuple(unknown))
 
 
-def _from_json(path: Path, text: str) -> tuple[str, list[tuple[str, float | str]]]:
+def _from_json(path: Path, text: str) -> tuple[str, Iterable[tuple[str, object]]]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         raise UnreadableFileError(path, "it is not JSON") from None
     if isinstance(data, dict) and len(data) == 1 and isinstance(only := next(iter(data.values())), dict):
-        return str(next(iter(data))), _checked(path, only.items())
+        return str(next(iter(data))), only.items()
     if not isinstance(data, dict):
         raise UsageError(f'"{path}" holds no column', expected='an object such as {"conv1": 0.25}')
-    return path.stem, _checked(path, data.items())
+    return path.stem, data.items()
 
 
-def _from_csv(path: Path, text: str) -> tuple[str, list[tuple[str, float | str]]]:
+def _from_csv(path: Path, text: str) -> tuple[str, Iterable[tuple[str, object]]]:
     try:
         rows = [row for row in csv.reader(text.splitlines()) if any(row)]
     except csv.Error as error:
@@ -88,9 +122,7 @@ def _from_csv(path: Path, text: str) -> tuple[str, list[tuple[str, float | str]]
     head, *rest = rows
     named = bool(rest) and head[0].strip().lower() in ("layer", "path", "name")
     name = head[1].strip() if named else path.stem
-    return name, _checked(
-        path, ((row[0].strip(), _number(row[1].strip())) for row in (rest if named else rows))
-    )
+    return name, [(row[0].strip(), _number(row[1].strip())) for row in (rest if named else rows)]
 
 
 def _number(text: str) -> float | str:
@@ -100,15 +132,14 @@ def _number(text: str) -> float | str:
         return text
 
 
-def _checked(path: Path, rows: Iterable[tuple[str, object]]) -> list[tuple[str, float | str]]:
-    kept: list[tuple[str, float | str]] = []
-    for layer, value in rows:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise UsageError(f'"{path}" holds no number or text for "{layer}"', got=repr(value)[:60])
-        if isinstance(value, str):
-            kept.append((layer, value))
-        elif abs(value) < 1e300 and math.isfinite(value):
-            kept.append((layer, float(value)))
-        else:
-            kept.append((layer, str(value)))
-    return kept
+def _checked(value: object, layer: str, where: str) -> float | str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UsageError(f'"{where}" holds no number or text for "{layer}"', got=repr(value)[:60])
+    try:
+        number = float(value)
+    except OverflowError:
+        return str(value)
+    # A page is JSON, which has no other numbers.
+    return number if abs(number) < _LARGEST else str(value)

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import shapeinspect
@@ -163,6 +164,26 @@ def test_a_column_of_ones_own_is_read_from_json_and_csv(tmp_path: Path) -> None:
     column = read_column(tmp_path / "runs.csv", model)
     assert (column.name, dict(column.values)) == ("time in ms", {"fc1": 3.5, "fc2": "slow"})
     assert data(page(model, column.values, column.name))["column"] == "time in ms"
+
+
+def test_a_column_is_given_as_a_mapping_too() -> None:
+    report = shapeinspect.inspect(LENET)
+    found = data(report.to_html({"conv1": np.float32(2), "fc*": float("nan"), "nothing": 1}))
+    values = {}
+
+    def walk(box: list[Any]) -> None:
+        values[found["texts"][box[1]]] = box[18]
+        for kid in box[10]:
+            walk(kid)
+
+    walk(found["root"])
+    assert {path: value for path, value in values.items() if value is not None} == {
+        "conv1": 2.0, "fc1": "nan", "fc2": "nan", "fc3": "nan",
+    }  # fmt: skip
+    assert found["notes"] == ["data: no layer is named nothing"]
+    for wrong in ({"conv1": [1]}, {"nothing": 1}, {"conv1": True}):
+        with pytest.raises(UsageError):
+            report.to_html(wrong)  # type: ignore[arg-type]  # what a user may pass
 
 
 @pytest.mark.parametrize(
