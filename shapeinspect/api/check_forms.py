@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from shapeinspect import __version__
 from shapeinspect.api.checking import Checked, Finding
 from shapeinspect.render.forms.markdown import escape as escape_markdown
+from shapeinspect.sources.remote import is_url
 from shapeinspect.text import many, one_line, visible
 
 #: What every rule of SARIF says of itself.
@@ -101,9 +104,16 @@ def sarif(checked: Sequence[Checked]) -> Iterator[str]:
 
 
 def _uri(source: str) -> str:
+    """Return a reference to a source: a colon of a relative path is escaped, for it would end a scheme.
+
+    Source: SARIF 2.1.0, section 3.10.1; RFC 3986, section 4.2.
+    """
     from urllib.parse import quote
 
-    return quote(source.replace("\\", "/"), safe="/:@")
+    if is_url(source):
+        return quote(source, safe="/:@?&=%#+,;~!$'()*[]")
+    path = Path(source)
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()), safe="/@")
 
 
 def junit(checked: Sequence[Checked]) -> Iterator[str]:

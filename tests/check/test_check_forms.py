@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from shapeinspect.api.check_forms import FORMS
+from shapeinspect.api.check_forms import FORMS, sarif
 from shapeinspect.api.checking import Checked, Finding
 from shapeinspect.cli import main
 
@@ -88,6 +88,21 @@ def test_code_scanning_gets_the_layer_and_the_file(
     assert first["locations"][0]["logicalLocations"] == [{"name": "conv1"}]
     assert "o=7" in first["message"]["text"]
     assert "logicalLocations" not in second["locations"][0]
+
+
+@pytest.mark.parametrize(
+    ("source", "uri"),
+    [
+        ("sub dir/net.onnx", "sub%20dir/net.onnx"),
+        ("nets:resnet", "nets%3Aresnet"),  # what is before a colon would be a scheme
+        ("/models/a#1.onnx", "file:///models/a%231.onnx"),
+        ("https://example.org/a.onnx?raw=1", "https://example.org/a.onnx?raw=1"),
+    ],
+)
+def test_code_scanning_gets_a_uri(source: str, uri: str) -> None:
+    (text,) = sarif([Checked(source, (Finding("channels", "no", "no"),), "no")])
+    place = json.loads(text)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == uri
 
 
 def test_a_report_of_tests_has_a_test_a_model(models: list[str], capsys: pytest.CaptureFixture[str]) -> None:
