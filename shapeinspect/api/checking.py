@@ -12,6 +12,8 @@ from shapeinspect.check import Failure, Spec, verdict
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.mismatch import Diagnosis, contradicting, describe, fitting, to_dict
 from shapeinspect.mismatch.causes import sentence
+from shapeinspect.sources.remote import is_url
+from shapeinspect.sources.remote.secrets import without_secrets
 from shapeinspect.sources.source import Source, with_inputs
 
 
@@ -100,9 +102,11 @@ def failed(source: str, error: ShapeInspectError) -> Checked:
     """Return the answer for a model that could not be checked.
 
     Args:
-        source: the model, as the user named it.
+        source: the model, as the user named it; a password or a signature in an address is left out.
         error: what ended the check.
     """
+    if is_url(source):
+        source = without_secrets(source)
     finding = Finding("error", error.what, str(error))
     data = {"fits": None, "error": {"what": error.what, "facts": [list(fact) for fact in error.facts()]}}
     return Checked(source, (finding,), str(error), data, error.exit_code)

@@ -62,6 +62,15 @@ def test_one_model_ends_as_before(models: list[str], capsys: pytest.CaptureFixtu
     assert 'errors="1"' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["table", "json", *FORMS])
+def test_no_password_of_an_address_is_in_a_report(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    address = "https://me:pa55word@127.0.0.1:9/net.onnx?X-Amz-Signature=51gned"
+    assert run(LENET, address, "--format", form) == 2
+    captured = capsys.readouterr()
+    assert "net.onnx" in captured.out
+    assert not re.search("pa55word|51gned", captured.out + captured.err)
+
+
 def test_an_annotation_is_one_line_with_its_file_title_and_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(LENET, "--input", "1,1,28,28", "--format", "github") == 1
     (line,) = capsys.readouterr().out.splitlines()
