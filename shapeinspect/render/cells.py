@@ -127,6 +127,17 @@ def kind(layer: Layer) -> str:
     return {"module": "", "unknown": "?"}.get(layer.kind, layer.kind)
 
 
+#: What a setting is written with, by the attribute that it stands for.
+LETTERS = {
+    "kernel_size": "k",
+    "stride": "s",
+    "padding": "p",
+    "output_padding": "op",
+    "dilation": "d",
+    "groups": "g",
+}
+
+
 def _repeat(value: Any) -> str:
     if isinstance(value, list | tuple):
         texts = [str(item) for item in value]
@@ -141,9 +152,9 @@ def _padding(value: Any) -> str:
     if not any(any(pair) for pair in pairs):
         return ""
     if all(before == after for before, after in pairs):
-        return "p" + _repeat([before for before, _ in pairs])
+        return LETTERS["padding"] + _repeat([before for before, _ in pairs])
     texts = [f"{before}+{after}" for before, after in pairs]
-    return "p" + (texts[0] if len(set(texts)) == 1 else "×".join(texts))
+    return LETTERS["padding"] + (texts[0] if len(set(texts)) == 1 else "×".join(texts))
 
 
 def _unless(default: Any, letter: str) -> Callable[[Any], str]:
@@ -156,12 +167,12 @@ def _unless(default: Any, letter: str) -> Callable[[Any], str]:
 
 #: How each attribute is written, in this order. Other attributes appear only in JSON.
 _SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
-    ("kernel_size", lambda value: f"k{_repeat(value)}"),
-    ("stride", _unless(1, "s")),
+    ("kernel_size", lambda value: f"{LETTERS['kernel_size']}{_repeat(value)}"),
+    ("stride", _unless(1, LETTERS["stride"])),
     ("padding", _padding),
-    ("output_padding", _unless(0, "op")),
-    ("dilation", _unless(1, "d")),
-    ("groups", _unless(1, "g")),
+    ("output_padding", _unless(0, LETTERS["output_padding"])),
+    ("dilation", _unless(1, LETTERS["dilation"])),
+    ("groups", _unless(1, LETTERS["groups"])),
     ("ceil_mode", lambda value: "ceil" if value else ""),
     ("num_groups", lambda value: plural(value, "group")),
     ("num_heads", lambda value: plural(value, "head")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from shapeinspect.ir import Model
 from shapeinspect.render import cells
@@ -36,19 +36,18 @@ WEIGHT_AXES = {
     "gate": "gates",
     "h": "hidden",
     "d": "head dimension",
+    "head": "heads",
+    "qkv": "query, key, value",
     "V": "vocabulary",
     "E": "embedding",
     "dir": "directions",
-}
-
-#: What a setting is written with, by the attribute that it stands for.
-SETTINGS = {
-    "kernel_size": "k",
-    "stride": "s",
-    "padding": "p",
-    "output_padding": "op",
-    "dilation": "d",
-    "groups": "g",
+    "two": "two biases",
+    "p": "projection or pieces",
+    "n": "normalized",
+    "j": "in, of the second input",
+    "expert": "experts",
+    "r": "rank",
+    **{letter: ACTIVATION_AXES[letter] for letter in "CDHWL"},
 }
 
 _WORD = re.compile(r"[A-Za-z]+")
@@ -102,10 +101,24 @@ def _weights(model: Model) -> list[str]:
 def _axes(known: dict[str, str], axes: Iterable[str]) -> list[str]:
     """Explain the letters, and what several in parentheses are, in the order of the table of letters."""
     seen = list(dict.fromkeys(axes))
-    letters = {letter for axis in seen for letter in _WORD.findall(axis)}
-    texts = [f"{letter} {meaning}" for letter, meaning in known.items() if letter in letters]
+    texts = [f"{letter} {meaning}" for letter, meaning in explained(known, seen)]
     group = next((axis for axis in seen if axis.startswith("(") and " " in axis), None)
     return [*texts, f"{group} flattened into one axis"] if group else texts
+
+
+def explained(known: Mapping[str, str], axes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the letters of axes with their meanings, in the order of the table of letters.
+
+    Args:
+        known: the table.
+        axes: the axes, or patterns of several.
+
+    Example:
+        >>> list(explained(WEIGHT_AXES, ["(g i) o"]))
+        [('o', 'out'), ('i', 'in, per group'), ('g', 'groups')]
+    """
+    letters = {letter for axis in axes for letter in _WORD.findall(axis)}
+    yield from ((letter, meaning) for letter, meaning in known.items() if letter in letters)
 
 
 def _settings(model: Model) -> list[str]:
@@ -115,11 +128,11 @@ def _settings(model: Model) -> list[str]:
         shown = cells.settings(layer).split(" ")
         if "→" in shown[0]:
             texts.setdefault("", f"{shown[0]} in and out channels")
-        for name, letter in SETTINGS.items():
+        for name, letter in cells.LETTERS.items():
             if name not in texts and name in layer.attributes:
                 found = next((text for text in shown if re.fullmatch(rf"{letter}\d.*", text)), None)
                 if found is not None:
                     texts[name] = f"{found} {name}"
-        if len(texts) > len(SETTINGS):
+        if len(texts) > len(cells.LETTERS):
             break
-    return [texts[name] for name in ("", *SETTINGS) if name in texts]
+    return [texts[name] for name in ("", *cells.LETTERS) if name in texts]

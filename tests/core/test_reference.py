@@ -10,6 +10,9 @@ import pytest
 from einops import rearrange
 
 from shapeinspect.cli import main
+from shapeinspect.registry import native_table, native_tables
+from shapeinspect.render.legend import WEIGHT_AXES
+from shapeinspect.render.results.reference import reference
 
 PAGE = Path(__file__).parents[2] / "shapeinspect" / "LAYOUTS.md"
 
@@ -23,6 +26,15 @@ def _printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
     assert _printed(capsys, "layouts", "--format", "markdown").rstrip() == PAGE.read_text().rstrip()
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_every_letter_of_a_layout_is_explained(axes: int) -> None:
+    tables = [table for name in native_tables() if (table := native_table(name)) is not None]
+    patterns = {row[name] for row in reference(tables, axes=axes) for name in ("native", "common")}
+    letters = {letter for pattern in patterns for letter in re.findall("[A-Za-z]+", pattern)}
+    assert len(letters) > 10
+    assert letters - WEIGHT_AXES.keys() == set()
 
 
 def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
