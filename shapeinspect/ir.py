@@ -359,6 +359,22 @@ class Call:
     conditional: bool = False
 
 
+def calls_by_layer(calls: Iterable[Call]) -> dict[str, list[Call]]:
+    """Return the calls of each layer by its path, in their order.
+
+    Args:
+        calls: the calls of a model.
+
+    Example:
+        >>> {path: len(own) for path, own in calls_by_layer([Call(path, (), ()) for path in "aba"]).items()}
+        {'a': 2, 'b': 1}
+    """
+    found: dict[str, list[Call]] = {}
+    for call in calls:
+        found.setdefault(call.layer, []).append(call)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A graph inside a layer; its calls stand among the model's own.

@@ -14,7 +14,7 @@ from shapeinspect import infer, layer_names, layout, registry
 from shapeinspect.api.layer_settings import LayerSettings, Setting
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import LayerIndexError, UnknownLayerError, UsageError
-from shapeinspect.ir import Axes, Call, Layer, Model, Note, Value, Weight
+from shapeinspect.ir import Axes, Call, Layer, Model, Note, Value, Weight, calls_by_layer
 from shapeinspect.memory import uncollected
 from shapeinspect.render import data
 from shapeinspect.render.cells import channels
@@ -133,9 +133,7 @@ class Report:
 
     @cached_property
     def _by_path(self) -> Mapping[str, LayerReport]:
-        calls: dict[str, list[Call]] = {}
-        for call in self.model.calls:
-            calls.setdefault(call.layer, []).append(call)
+        calls = calls_by_layer(self.model.calls)
         return {
             layer.path: LayerReport(layer, tuple(calls.get(layer.path, ())), self.model)
             for layer in self.model.layers

@@ -9,7 +9,7 @@ from typing import Any
 
 from shapeinspect.compare.functions import canonical
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Axes, Call, Layer, Model
+from shapeinspect.ir import Axes, Call, Layer, Model, calls_by_layer
 from shapeinspect.plugin_api.native import NativeTable
 
 
@@ -33,10 +33,7 @@ class ModelSide:
     @cached_property
     def calls(self) -> Mapping[str, Sequence[Call]]:
         """The calls of each layer by its path."""
-        calls: dict[str, list[Call]] = {}
-        for call in self.model.calls:
-            calls.setdefault(call.layer, []).append(call)
-        return calls
+        return calls_by_layer(self.model.calls)
 
     @property
     def channels_last(self) -> bool | None:

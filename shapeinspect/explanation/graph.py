@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
-from shapeinspect.ir import Axes, Call, Layer, Model
+from shapeinspect.ir import Axes, Call, Layer, Model, calls_by_layer
 from shapeinspect.rules import KINDS, Attributes, Naming, Shapes, axis_names
 from shapeinspect.rules.fields import TRANSPOSED_WINDOW, WINDOW
 from shapeinspect.text import plural
@@ -43,9 +43,7 @@ class Graph:
     def __post_init__(self) -> None:
         layers = {layer.path: layer for layer in self.model.layers}
         producers: dict[str, tuple[Call, int]] = {}
-        calls: dict[str, list[Call]] = {}
         for call in self.model.calls:
-            calls.setdefault(call.layer, []).append(call)
             layer = layers.get(call.layer)
             if layer is None or layer.kind in ("module", "input"):
                 continue
@@ -53,7 +51,7 @@ class Graph:
                 producers.setdefault(name, (call, index))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "_producers", producers)
-        object.__setattr__(self, "_calls", calls)
+        object.__setattr__(self, "_calls", calls_by_layer(self.model.calls))
 
     def producer(self, name: str) -> tuple[Call, int] | None:
         """Return the call that produces a value, and the index of the output.

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from shapeinspect.dims import Dim
 from shapeinspect.explanation import CallFact, LayerExplanation, TensorFact, WeightFact
 from shapeinspect.explanation.values import AxisFact
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.results.drawing import draw_text, list_text
-from shapeinspect.render.results.explain import axis_texts, field_texts, numbers_text, work_texts
+from shapeinspect.render.results.explain import (
+    axis_texts,
+    field_texts,
+    numbers_text,
+    shape_text,
+    work_texts,
+)
 from shapeinspect.text import printable
 
 #: How wide a drawing of windows is, and a line of a formula, in characters.
@@ -60,13 +65,8 @@ def _fit(text: object) -> str:
     return printable(text, _LONGEST)
 
 
-def _shape(lengths: Iterable[Dim]) -> str:
-    texts = [str(length) for length in lengths]
-    return _fit(f"({', '.join(texts)}{',' if len(texts) == 1 else ''})")
-
-
 def _tensor(tensor: TensorFact) -> list[Any]:
-    shape = "unknown shape" if tensor.axes is None else _shape(axis.length for axis in tensor.axes)
+    shape = "unknown shape" if tensor.axes is None else _fit(shape_text(axis.length for axis in tensor.axes))
     return [_fit(tensor.name), shape, _fit(tensor.source), _axes(tensor.axes or ())]
 
 
@@ -80,10 +80,10 @@ def _weight(weight: WeightFact) -> list[Any]:
     common = ""
     if weight.common is not None and len(weight.axes) > 1:
         letters = " ".join(name for name, _ in weight.common)
-        common = f"{letters} = {_shape(length for _, length in weight.common)}"
+        common = f"{letters} = {shape_text(length for _, length in weight.common)}"
     return [
         _fit(weight.name),
-        _shape(axis.length for axis in weight.axes),
+        _fit(shape_text(axis.length for axis in weight.axes)),
         "" if weight.count is None else f"{weight.count:,}",
         _fit(weight.quantized),
         _axes(weight.axes),

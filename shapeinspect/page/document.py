@@ -16,7 +16,7 @@ from shapeinspect.dims import symbols
 from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.layer import explain_layer
 from shapeinspect.explanation.receptive_field import Fields
-from shapeinspect.ir import Call, Model, Note
+from shapeinspect.ir import Model, Note, calls_by_layer
 from shapeinspect.page.album import Album
 from shapeinspect.page.boxes import ENTRY, EXIT, Box, boxes
 from shapeinspect.page.cards import card
@@ -329,9 +329,7 @@ def rows(model: Model) -> Iterator[tuple[str, ...]]:
 
 def _rows(model: Model) -> Iterator[tuple[str, ...]]:
     sheet = Sheet(model, Letters(model))
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
+    calls = calls_by_layer(model.calls)
     for layer in model.layers:
         node = Node(layer.path, layer, calls.get(layer.path, ()))
         texts = Texts(sheet, node, whole=False).columns(tuple(_COLUMNS))

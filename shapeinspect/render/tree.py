@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shapeinspect.ir import Call, Layer, Model, Weight
+from shapeinspect.ir import Call, Layer, Model, Weight, calls_by_layer
 
 #: A longer run of digits is not a layer's number.
 _DIGITS = 18
@@ -62,9 +62,7 @@ def build(model: Model) -> Node:
         >>> [node.name for node in build(Model("m", "f", "f", "a", layers)).walk()]
         ['', 'b', '0', '1']
     """
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
+    calls = calls_by_layer(model.calls)
     root = Node("")
     inside: _Named = {}
     deepest = min(max(_NODES // max(len(model.layers), 1), _DEEPEST_AT_LEAST), _DEEPEST)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Unknown
-from shapeinspect.ir import Call, Model
+from shapeinspect.ir import Model, calls_by_layer
 from shapeinspect.render import cells
 from shapeinspect.render.activations import activations
 from shapeinspect.render.letters import Letters
@@ -43,9 +43,7 @@ def records(model: Model) -> Iterator[dict[str, Any]]:
         >>> [record["params"] for record in records(Model("m.pt", "torch", "torch", "torch", (fc,)))]
         [6]
     """
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
+    calls = calls_by_layer(model.calls)
     sheet = Sheet(model, Letters(model))
     whole = sheet.totals
     for layer in model.layers:

@@ -103,12 +103,21 @@ def _outputs(call: CallFact, limit: int) -> list[Line]:
 
 def _tensor(label: str, tensor: TensorFact, limit: int) -> list[Line]:
     source = f", from {tensor.source}" if tensor.source.startswith('"') else ""
-    shown = "of unknown shape" if tensor.shape is None else _shape(tensor.shape)
+    shown = "of unknown shape" if tensor.shape is None else shape_text(tensor.shape)
     lines = _labeled(label, f"{tensor.name} {shown}{source}", limit)
     return lines + _axes(tensor.axes or (), limit)
 
 
-def _shape(shape: Iterable[Dim]) -> str:
+def shape_text(shape: Iterable[Dim]) -> str:
+    """Write lengths as a tuple.
+
+    Args:
+        shape: the lengths.
+
+    Example:
+        >>> shape_text((2, 3)), shape_text([5])
+        ('(2, 3)', '(5,)')
+    """
     lengths = tuple(map(str, shape))
     return f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
 
@@ -167,7 +176,7 @@ def _formula(formula: Formula, room: int) -> list[str]:
 
 
 def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> list[Line]:
-    native = _shape(axis.length for axis in weight.axes)
+    native = shape_text(axis.length for axis in weight.axes)
     count = "" if weight.count is None else f", {weight.count:,} number{'' if weight.count == 1 else 's'}"
     like = next(
         (other.name for other in above if weight.axes and other.axes == weight.axes and weight.axes[0].name),
@@ -182,7 +191,7 @@ def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> li
     lines += _axes(weight.axes, limit)
     if weight.common is not None and len(weight.axes) > 1:
         letters = " ".join(name for name, _ in weight.common)
-        shape = _shape(length for _, length in weight.common)
+        shape = shape_text(length for _, length in weight.common)
         if weight.transform is None:
             lines += _paragraph(f"  stored in the common order: {letters}", limit, "common")
         else:
