@@ -18,6 +18,7 @@ from shapeinspect_torch.pickles.contents import MAX_DEPTH
 from shapeinspect_torch.pickles.tensors import Storage, Tensor, contiguous
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.state_dicts import is_array, is_tensor
+from shapeinspect_torch.storages import storage
 from shapeinspect_torch.tensor_values import reader
 from shapeinspect_torch.vocabulary.dtypes import BITS
 
@@ -181,19 +182,11 @@ def _describe_tensor(tensor: Any) -> Tensor:
         form = str(tensor.qscheme()).removeprefix("torch.")
     elif type(tensor) not in (torch.Tensor, torch.nn.Parameter):
         form = type(tensor).__name__
-    storage = _storage(tensor, dtype)
-    if storage is None:
+    own = storage(tensor)
+    if own is None:
         return Tensor(shape, dtype, None, 0, None, parameter, trainable, form)
-    return Tensor(shape, dtype, tensor.stride(), tensor.storage_offset(), storage, parameter, trainable, form)
-
-
-def _storage(tensor: Any, dtype: str) -> Storage | None:
-    """Describe the storage that tied tensors share; None for a subclass without its own storage."""
-    try:
-        storage = tensor.untyped_storage()
-        return Storage(f"storage {storage._cdata}", dtype, storage.nbytes() // tensor.element_size())
-    except (AttributeError, NotImplementedError, RuntimeError):
-        return None
+    held = Storage(f"storage {own._cdata}", dtype, own.nbytes() // tensor.element_size())
+    return Tensor(shape, dtype, tensor.stride(), tensor.storage_offset(), held, parameter, trainable, form)
 
 
 def _parts(tensor: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from shapeinspect.plugin_api import clock
+from shapeinspect_torch.storages import address
 from shapeinspect_torch.tracing.dispatch_mode import DEVICE_FLAGS, Listener, function_name
 from shapeinspect_torch.tracing.meta_copy import cloned
 
@@ -70,9 +71,10 @@ class RealRun:
             return _with_strides(tensor)
         if torch.nn.parameter.is_lazy(tensor):
             return type(tensor)(tensor.requires_grad, device=tensor.device, dtype=tensor.dtype)
-        if id(tensor) in self._copied or tensor.layout != torch.strided:
+        place = address(tensor)
+        if id(tensor) in self._copied or place is None:  # where it has no address, no write to it is seen
             return cloned(tensor)
-        self._shared[_memory(tensor)] = id(tensor)
+        self._shared[place] = id(tensor)
         new = torch.nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
         if type(tensor) is not torch.nn.Parameter:
             new = torch.Tensor._make_subclass(type(tensor), tensor.detach(), tensor.requires_grad)
@@ -109,7 +111,7 @@ class RealRun:
         """
         if clock.now() > self._end:
             raise LimitError(f"a real run takes more than {self._seconds:.0f} s")
-        hit = [self._shared[place] for tensor in writes if (place := _memory(tensor)) in self._shared]
+        hit = [self._shared[place] for tensor in writes if (place := address(tensor)) in self._shared]
         if hit:
             self.written.update(hit)
             raise _WritesError
@@ -183,13 +185,6 @@ def _with_strides(tensor: Any) -> Any:
     memory = plain.as_strided((span,), (1,)).clone()
     new = memory.as_strided(plain.shape, plain.stride(), 0)
     return new.detach().requires_grad_(tensor.requires_grad)
-
-
-def _memory(tensor: Any) -> int:
-    try:
-        return int(tensor.untyped_storage().data_ptr())
-    except (NotImplementedError, RuntimeError):  # a tensor without memory of its own
-        return -1
 
 
 def _available(device: Any) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, product
 from shapeinspect.ir import Layout, Quantization, Weight
+from shapeinspect_torch.storages import address
 from shapeinspect_torch.tensor_values import reader
 from shapeinspect_torch.vocabulary.element_types import STORED_AS
 from shapeinspect_torch.vocabulary.layouts import bind
@@ -167,10 +168,7 @@ def ties(named: list[tuple[str, Any]]) -> dict[int, str]:
 
 
 def _key(tensor: Any) -> Any:
-    if _is_lazy(tensor) or tensor.is_meta or tensor.numel() == 0 or not hasattr(tensor, "untyped_storage"):
+    place = None if _is_lazy(tensor) or tensor.numel() == 0 else address(tensor)
+    if place is None:
         return id(tensor)
-    try:
-        address = tensor.untyped_storage().data_ptr()
-    except (RuntimeError, NotImplementedError):  # a tensor subclass without storage of its own
-        return id(tensor)
-    return (str(tensor.device), address, tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
+    return (str(tensor.device), place, tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
