@@ -241,6 +241,21 @@ def nodes_of_many_inputs() -> bytes:
     return b"".join(part(1, part(1, b"n%d" % number) + reads) for number in range(2000))
 
 
+def node(name: bytes, op: bytes, *reads: bytes) -> bytes:
+    """A node of a GraphDef."""
+    return part(1, part(1, name) + part(2, op) + b"".join(part(3, one) for one in reads))
+
+
+def choices(count: int) -> bytes:
+    """A GraphDef of choices by one condition in one scope, as TensorFlow 1 writes them."""
+    made = [node(b"c", b"Placeholder"), node(b"x", b"Placeholder")]
+    for number in range(count):
+        switch = b"a/s%d" % number
+        made.append(node(switch, b"Switch", b"x", b"c") + node(b"a/n%d" % number, b"Neg", switch + b":1"))
+        made.append(node(b"a/m%d" % number, b"Merge", switch, b"a/n%d" % number))
+    return b"".join(made)
+
+
 def concat(made: Any, _: Any) -> None:
     from onnx import helper
 
@@ -324,6 +339,8 @@ SIMPLE = {
         Refused("bytes of names")),
     "tensorflow: nodes of many inputs": once(
         "m.pb", nodes_of_many_inputs, "memory", Refused("attributes")),
+    "tensorflow: choices in one scope": once(
+        "m.pb", lambda: choices(3000), "a square of them, names that grow", Read({})),
     "safetensors: names of 250 parts": replace(
         once("m.safetensors", lambda: tensors([deep(n) for n in range(3000)]), "750,000 containers",
              Read({deep(n): (3, 5) for n in range(3000)})), forms=("table", "json")),

@@ -8,16 +8,16 @@ Source: ``tensorflow/core/ops/control_flow_ops.cc``, ``tensorflow/core/common_ru
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
 
-from shapeinspect_tensorflow.graph.frames.region import Finder, Region, free, kind_of, name_of
+from shapeinspect_tensorflow.graph.frames.region import Finder, Region, kind_of, name_of
 from shapeinspect_tensorflow.graph.nodes import Body, Function, Node
 
 _BRANCHES = ("else_branch", "then_branch")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Choice:
     """Several values that one condition decides on.
 
@@ -25,6 +25,7 @@ class _Choice:
         node: the name of the node that stands for it.
         condition: what decides.
         entries: the nodes that give values to its branches.
+        given: what those take, each once.
         merges: the names of the nodes that joined its values.
         made: what the branches make, that of the false condition first.
         inside: the names of the nodes of the branches.
@@ -33,7 +34,8 @@ class _Choice:
     node: str
     condition: str
     entries: dict[str, Node] = field(default_factory=dict)
-    merges: list[str] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+    merges: set[str] = field(default_factory=set)
     made: list[tuple[str, ...]] = field(default_factory=list)
     inside: tuple[dict[str, None], dict[str, None]] = field(default_factory=lambda: ({}, {}))
 
@@ -58,7 +60,9 @@ class Choices:
             if kind_of(node) == "Merge" and len(node.inputs) == 2
             if name not in others and f"{name}:1" not in numbered
         ]
-        self._found: dict[str, list[_Choice]] = {}
+        self._found: list[_Choice] = []
+        #: For a condition and the name of a node: the choice that this belongs to.
+        self._owners: dict[tuple[str, str], _Choice] = {}
 
     def put(self, merge: str, nodes: dict[str, Node], finder: Finder, ends: Container[str]) -> str:
         """Put the output of a node that runs two functions in the place of a joined value.
@@ -78,25 +82,35 @@ class Choices:
             if region is None or region.blocked:
                 return "" if region is None else region.blocked
             regions.append(region)
-        conditions = {self._switches[name_of(text)].inputs[1] for one in regions for text in one.entries}
+        entries = {name_of(text) for region in regions for text in region.entries}
+        conditions = {self._switches[name].inputs[1] for name in entries}
         sides = [_side(region, place) for place, region in enumerate(regions)]
         if len(conditions) != 1 or {*sides} != {0, 1}:
             return ""
         ordered = [regions[sides.index(side)] for side in (0, 1)]
-        choice = self._choice(conditions.pop(), merge, ordered, nodes, finder)
+        shared = {name for region in regions for name in region.names if nodes[name].inputs} | entries
+        condition = conditions.pop()
+        choice = self._choice(condition, merge, entries, shared, finder)
         if choice is None:
             return ""
-        choice.merges.append(merge)
+        self._owners.update(((condition, name), choice) for name in shared)
         choice.made.append(tuple(node.inputs[sides.index(side)] for side in (0, 1)))
         for names, region in zip(choice.inside, ordered, strict=True):
             names.update(dict.fromkeys(region.names))
-            for text in sorted(region.entries):
-                choice.entries[name_of(text)] = self._switches[name_of(text)]
-        functions = {name: Function(f"{choice.node}/{name}") for name in _BRANCHES}
-        inputs = (choice.condition, *(one.inputs[0] for one in choice.entries.values()))
-        nodes[choice.node] = Node(choice.node, "If", inputs, functions)
+            fresh = [name for name in map(name_of, sorted(region.entries)) if name not in choice.entries]
+            self._enter(choice, fresh, nodes)
         nodes[merge] = Node(merge, "Identity", (f"{choice.node}:{len(choice.made) - 1}",), {})
         return ""
+
+    def _enter(self, choice: _Choice, names: Iterable[str], nodes: dict[str, Node]) -> None:
+        """Let the node in the place of a choice read more values; of many, each is looked at once."""
+        entries = {name: self._switches[name] for name in names}
+        inputs = tuple(entry.inputs[0] for entry in entries.values())
+        choice.entries.update(entries)
+        choice.given.update(inputs)
+        functions = {name: Function(f"{choice.node}/{name}") for name in _BRANCHES}
+        before = nodes.get(choice.node, Node(choice.node, "If", (choice.condition,), functions))
+        nodes[choice.node] = replace(before, inputs=(*before.inputs, *inputs))
 
     def bodies(self, nodes: Mapping[str, Node]) -> list[Body]:
         """Return the functions that the nodes in their place run.
@@ -109,33 +123,38 @@ class Choices:
                 f"{choice.node}/{name}", tuple(choice.entries), tuple(made[side] for made in choice.made),
                 {one: nodes[one] for one in choice.inside[side]},
             )
-            for choices in self._found.values()
-            for choice in choices
+            for choice in self._found
             for side, name in enumerate(_BRANCHES)
         ]  # fmt: skip
 
     def _choice(
-        self, condition: str, merge: str, regions: list[Region], nodes: Mapping[str, Node], finder: Finder
+        self, condition: str, merge: str, entries: Set[str], shared: Set[str], finder: Finder
     ) -> _Choice | None:
         """Return the choice that a joined value belongs to: one with which it has nodes in common.
+
+        Args:
+            condition: what decides on it.
+            merge: the name of the node that joins it.
+            entries: the names of the nodes that give values to its branches.
+            shared: those, and the names of the nodes of its branches that read something.
+            finder: finds what a value is computed from.
 
         Returns:
             None where that cannot be one node, such as a value and its gradient, which comes after it.
         """
-        known = self._found.setdefault(condition, [])
-        entries = {name_of(text) for region in regions for text in region.entries}
-        inside = {name for region in regions for name in region.names if nodes[name].inputs}
-        same = [
-            choice
-            for choice in known
-            if entries & choice.entries.keys() or any(inside & names.keys() for names in choice.inside)
-        ]
-        if not same:
-            known.append(_Choice(free(merge.rpartition("/")[0] or merge, nodes), condition))
-            return known[-1]
-        given = [self._switches[name].inputs[0] for name in entries | same[0].entries.keys()]
-        apart = len(same) > 1 or finder.depends(given, {merge, *same[0].merges})
-        return None if apart else same[0]
+        owners = {self._owners[condition, name] for name in shared if (condition, name) in self._owners}
+        if not owners:
+            self._found.append(
+                _Choice(finder.free(merge.rpartition("/")[0] or merge), condition, merges={merge})
+            )
+            return self._found[-1]
+        same = owners.pop()
+        same.merges.add(merge)
+        given = same.given.union(self._switches[name].inputs[0] for name in entries)
+        if owners or finder.depends(given, same.merges):
+            same.merges.remove(merge)
+            return None
+        return same
 
 
 def _side(region: Region, place: int) -> int | None:

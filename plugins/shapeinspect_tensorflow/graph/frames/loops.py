@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from shapeinspect_tensorflow.graph.frames.region import Finder, Region, free, kind_of, name_of
+from shapeinspect_tensorflow.graph.frames.region import Finder, Region, kind_of, name_of
 from shapeinspect_tensorflow.graph.nodes import Body, Function, Node
 
 #: What TensorFlow calls a loop, behind the scope that it stands in.
@@ -56,6 +56,7 @@ class Loop:
     exits: dict[str, str] = field(default_factory=dict)
     node: str = ""
     inside: list[Region] = field(default_factory=list)
+    _known: dict[str, str] = field(default_factory=dict, init=False)
 
     @property
     def merges(self) -> Iterator[str]:
@@ -82,14 +83,14 @@ class Loop:
                 self.inside.clear()
                 return "" if region is None else region.blocked
             self.inside.append(region)
-        self.node = free(self.name.removesuffix(_CONTEXT), nodes)
-        entered = list(self.values)
+        self.node = finder.free(self.name.removesuffix(_CONTEXT))
+        places = {name: place for place, name in enumerate(self.values)}
         functions = {name: Function(f"{self.node}/{name} of a frame") for name in ("cond", "body")}
         inputs = tuple(one.enter.inputs[0] for one in self.values.values())
         attributes = {**functions, **self._recorded(nodes)}
         nodes[self.node] = Node(self.node, "While", inputs, attributes)
         for end, own in self.exits.items():
-            nodes[end] = Node(end, "Identity", (f"{self.node}:{entered.index(own)}",), {})
+            nodes[end] = Node(end, "Identity", (f"{self.node}:{places[own]}",), {})
         return ""
 
     def bodies(self, nodes: Mapping[str, Node]) -> list[Body]:
@@ -117,11 +118,11 @@ class Loop:
 
     def _entries(self) -> dict[str, str]:
         """Return the names under which its nodes read its values, and what takes these in."""
-        known = {}
-        for name, value in self.values.items():
-            known[name] = name
-            known |= {node.name: name for node in (value.merge, value.switch) if node is not None}
-        return known
+        if not self._known:  # where something inside comes first, it is asked again
+            for name, value in self.values.items():
+                own = (value.enter, value.merge, value.switch)
+                self._known.update((node.name, name) for node in own if node is not None)
+        return self._known
 
     def _recorded(self, nodes: Mapping[str, Node]) -> dict[str, object]:
         """Return the recorded shapes of the values that leave it, where there are any."""

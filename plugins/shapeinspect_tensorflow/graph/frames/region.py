@@ -37,6 +37,7 @@ class Finder:
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self._nodes = nodes
         self._left = _MOST * len(nodes)
+        self._numbers: dict[str, int] = {}
 
     def region(self, roots: Iterable[str], entries: Container[str], ends: Container[str]) -> Region | None:
         """Return all that some values are computed from.
@@ -53,6 +54,8 @@ class Finder:
         seen: set[str] = set()
         waiting = list(roots)
         self._left -= len(waiting)
+        if self._left < 0:
+            return None
         while waiting:
             text = waiting.pop()
             name = name_of(text)
@@ -96,6 +99,22 @@ class Finder:
             waiting.extend(name_of(source) for source in (() if node is None else node.inputs) if source)
         return False
 
+    def free(self, name: str) -> str:
+        """Return a name that no node has, with a number behind it where one is taken.
+
+        Args:
+            name: the one that is wanted.
+
+        Example:
+            >>> Finder({"while": Node("while", "While", (), {})}).free("while")
+            'while (1)'
+        """
+        taken = name
+        while taken in self._nodes:
+            self._numbers[name] = self._numbers.get(name, 0) + 1  # what was taken once stays taken
+            taken = f"{name} ({self._numbers[name]})"
+        return taken
+
 
 def name_of(text: str) -> str:
     """Return the name of the node that an input is read from.
@@ -121,19 +140,3 @@ def kind_of(node: Node | None) -> str:
         ('Enter', '')
     """
     return "" if node is None else node.op.removeprefix("Ref")
-
-
-def free(name: str, nodes: Container[str]) -> str:
-    """Return a name that no node has.
-
-    Args:
-        name: the one that is wanted.
-        nodes: the names of the nodes.
-
-    Example:
-        >>> free("while", {"while", "while'"})
-        "while''"
-    """
-    while name in nodes:
-        name += "'"
-    return name
