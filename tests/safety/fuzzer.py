@@ -1,8 +1,9 @@
 """A program of its own: fuzzes one reader for some time, led by the code that its inputs reach.
 
-``python fuzzer.py '{"name", "packages", "seconds", "corpus", "found", "seeds", …}'``: "found" is a file that
-holds, as JSON, the first input of each kind of fault; libFuzzer's own figures are on stderr. The address
-space is bounded to what the process has before the first input and 512 MiB. A fault does not end it.
+``python fuzzer.py '{"name", "packages", "seconds", "corpus", "found", "seeds", …}'``: "seconds" are those of
+processor time; "corpus" is a folder, from whose inputs a later run goes on; "found" is a file that holds, as
+JSON, the first input of each kind of fault; libFuzzer's own figures are on stderr. The address space is
+bounded to what the process has before the first input and 512 MiB. A fault does not end it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ with atheris.instrument_imports(
 #: Seconds of processor time that no small input may take.
 SLOW = 2.0
 MEMORY = 512 << 20
+_BEGIN = time.process_time()
 found: dict[str, str] = {}
+runs = [0]
 
 
 def keep(kind: str, what: str) -> None:
@@ -69,6 +72,10 @@ def one(data: bytes) -> None:
     taken = time.process_time() - begin
     if taken > SLOW:
         keep("slow", f"{taken:.1f} s | {data.hex()}")
+    runs[0] += 1
+    if begin - _BEGIN > asked["seconds"]:  # libFuzzer's own limit is one of the clock
+        print(f"Done {runs[0]} runs", file=sys.stderr, flush=True)
+        os._exit(0)
 
 
 def main() -> None:
@@ -79,8 +86,9 @@ def main() -> None:
     most = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
     longest = max(4096, 2 * max(map(len, seeds)))
-    words = [f"-max_total_time={asked['seconds']}", f"-max_len={longest}", "-timeout=60", "-rss_limit_mb=0",
-             f"-artifact_prefix={corpus.parent}{os.sep}", "-seed=1"]  # fmt: skip
+    seed = 1 + len(list(corpus.iterdir()))  # a later run draws others
+    words = [f"-max_len={longest}", "-timeout=60", "-rss_limit_mb=0", f"-seed={seed}",
+             f"-artifact_prefix={Path(asked['found']).parent}{os.sep}"]  # fmt: skip
     atheris.Setup([sys.argv[0], str(corpus), *words], one)
     atheris.Fuzz()
 

@@ -1,6 +1,8 @@
 """Fuzzing of every reader, led by the code that its inputs reach.
 
-``pytest -m slow tests/safety/test_coverage.py``: SHAPEINSPECT_FUZZ_SECONDS says how long each one is (600).
+``pytest -m slow tests/safety/test_coverage.py``: SHAPEINSPECT_FUZZ_SECONDS says how long each one is, in
+seconds of processor time (600); SHAPEINSPECT_FUZZ_CORPUS is a folder for the inputs that reached something
+new, from which a later run goes on, so that a long run can be made in pieces.
 What may come of an input: a model, or one of two errors, within two seconds of processor time and 512 MiB.
 """
 
@@ -57,11 +59,12 @@ def _seeds(samples: Mapping[str, Any], name: str) -> list[bytes]:
 
 def _fuzz(samples: Mapping[str, Any], name: str, home: Path, seconds: int) -> tuple[dict[str, str], str]:
     """Fuzz one reader; what was found, and libFuzzer's last words."""
+    corpus = Path(os.environ.get("SHAPEINSPECT_FUZZ_CORPUS", home)) / f"corpus-{name}"
     asked: dict[str, Any] = {
         "name": name, "packages": READERS.packages(name), "seconds": seconds,
-        "corpus": str(home / "corpus"), "found": str(home / "found"),
+        "corpus": str(corpus), "found": str(home / "found"),
     }  # fmt: skip
-    (home / "corpus").mkdir()
+    corpus.mkdir(parents=True, exist_ok=True)
     if name in READERS.MODELS:
         place = READERS.MODELS[name]
         sample = samples[place.sample]
