@@ -14,9 +14,11 @@ from typing import Annotated, Any
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.screen_options import screen_options
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.progress_bar import bar
+from shapeinspect.render.screen import coloring
 from shapeinspect.text import one_line
 
 _HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of saved and live models
@@ -81,7 +83,9 @@ def _check_command(words: Sequence[str]) -> None:
 
 def _run(words: Sequence[str]) -> None:
     """Run the command; what is wrong with the words is said in typer's form, each name on one line."""
-    command = typer.main.get_command(_app(words))
+    command: Any = typer.main.get_command(_app(words))
+    for each in command.commands.values():
+        each.params += screen_options()
     try:
         code = command.main(list(words), prog_name="shapeinspect", standalone_mode=False)
     except typer.Abort:
@@ -140,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     output.spell_plainly()
     try:
-        with uncollected(), bar():  # the process exits before a collection would pay off
+        with uncollected(), bar(), coloring("auto"):  # the process exits before a collection would pay off
             _check_command(words)
             _run(words)
     except KeyboardInterrupt:

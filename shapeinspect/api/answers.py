@@ -16,6 +16,7 @@ from shapeinspect.explanation.input_reading import LayerName
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.pictures import sheet
 from shapeinspect.render.results.explain import explanation_lines, summary_lines, to_data
+from shapeinspect.render.screen import printed_width
 from shapeinspect.sources.source import InputSpec
 from shapeinspect.text import many, one_line
 
@@ -97,7 +98,7 @@ class Explanation:
         return drawn
 
     def __str__(self) -> str:
-        return self.to_text()
+        return self.to_text(min(printed_width(80), 100))
 
     def _repr_html_(self) -> str:
         from shapeinspect.render.forms.notebook import preformatted

@@ -12,6 +12,7 @@ from shapeinspect.plugin_api.loader import Refusal
 from shapeinspect.registry import loader, name_table, native_table
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.results import diff as render
+from shapeinspect.render.screen import printed_width
 from shapeinspect.text import one_line
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Difference:
         return diff_page(self.comparison)
 
     def __str__(self) -> str:
-        return self.to_text()
+        return self.to_text(printed_width(80))
 
     def __repr__(self) -> str:
         return one_line(f"<Difference: {self.verdict}>")

@@ -16,6 +16,7 @@ from shapeinspect.errors import UsageError
 from shapeinspect.plugin_api.runner import Runner
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.results import divergence as render
+from shapeinspect.render.screen import printed_width
 from shapeinspect.sources.source import Source
 from shapeinspect.text import visible
 
@@ -152,7 +153,7 @@ class Divergence:
         return as_text(render.divergence_table(self.trace, width, everything=everything))
 
     def __str__(self) -> str:
-        return self.to_text()
+        return self.to_text(printed_width(80))
 
     def __repr__(self) -> str:
         return visible(f"<Divergence: {self.verdict}>")

@@ -16,6 +16,7 @@ from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.results.fit import fit_data, fit_lines
+from shapeinspect.render.screen import printed_width
 from shapeinspect.solve import (
     FITS,
     REFUSED,
@@ -109,7 +110,7 @@ class Fit:
         return preformatted(self.lines(100))
 
     def __str__(self) -> str:
-        return self.to_text()
+        return self.to_text(min(printed_width(80), 100))
 
     def __repr__(self) -> str:
         return one_line(f"<Fit of {self.solution.source}: {'; '.join(self.answers)}>")

@@ -19,6 +19,7 @@ from shapeinspect.memory import uncollected
 from shapeinspect.render import data
 from shapeinspect.render.cells import channels
 from shapeinspect.render.grid import as_text
+from shapeinspect.render.screen import printed_width
 from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import Totals, of_model, weigh
 from shapeinspect.sources.imports import from_import_string
@@ -334,7 +335,7 @@ class Report:
         return PageInCell(self.model.source, self.to_html(data), height)
 
     def __str__(self) -> str:
-        return self.to_text()
+        return self.to_text(View(width=printed_width(200)))
 
     def __repr__(self) -> str:
         return one_line(f"<Report of {self.model.source}: {many(len(self.model.layers), 'layer')}>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Width, check_format
+from shapeinspect.render import screen
 
 
 def run(format: Format = "table", width: Width = None) -> None:  # noqa: A002  # the option's name
@@ -16,4 +17,4 @@ def run(format: Format = "table", width: Width = None) -> None:  # noqa: A002  #
     if format == "json":
         output.write_json(rows)
     else:
-        output.write(adapters_table(rows, width or output.width()))
+        output.write(adapters_table(rows, width or screen.width()))

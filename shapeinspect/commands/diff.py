@@ -8,6 +8,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Traceback, Width, check_format, input_specs
+from shapeinspect.render import screen
 
 _MODEL = "A saved model's path, or package.module:attribute of a live one."
 
@@ -62,6 +63,6 @@ def run(
     if format == "json":
         output.write_json(result.to_dict())
     else:
-        output.write(diff_table(result.comparison, width or output.width(), everything=everything))
+        output.write(diff_table(result.comparison, width or screen.width(), everything=everything))
     if not result.same:
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
+from shapeinspect.render import screen
 
 _MODEL = "A model that can be run: package.module:attribute, or a file that holds its graph."
 
@@ -59,6 +60,6 @@ def run(
     else:
         from shapeinspect.render.results.divergence import divergence_table
 
-        output.write(divergence_table(result.trace, width or output.width(), everything=everything))
+        output.write(divergence_table(result.trace, width or screen.width(), everything=everything))
     if not result.same:
         raise typer.Exit(1)

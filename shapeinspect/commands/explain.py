@@ -23,6 +23,7 @@ from shapeinspect.commands.options import (
     signed,
 )
 from shapeinspect.errors import UsageError
+from shapeinspect.render import screen
 
 
 def _option(*names: str, text: str) -> Any:
@@ -150,7 +151,7 @@ def run(
     if format == "json":
         output.write_json(result.to_dict())
     else:
-        output.write(result.lines(width or min(output.width(), 100)))
+        output.write(result.lines(width or min(screen.width(), 100)))
     if result.findings:
         raise typer.Exit(1)
 

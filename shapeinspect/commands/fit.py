@@ -18,6 +18,7 @@ from shapeinspect.commands.options import (
 )
 from shapeinspect.commands.refused import explained
 from shapeinspect.errors import ModelCodeError
+from shapeinspect.render import screen
 
 
 def run(
@@ -37,7 +38,7 @@ def run(
     from shapeinspect.api.fitting import fit, nearby
 
     source, given = signed(model, signature), input_specs(inputs)
-    limit = width or min(output.width(), 100)
+    limit = width or min(screen.width(), 100)
     try:
         result = fit(source, given)
     except ModelCodeError as error:

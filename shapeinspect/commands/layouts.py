@@ -11,6 +11,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Width, check_format
 from shapeinspect.errors import UsageError
+from shapeinspect.render import screen
 
 
 def run(
@@ -58,4 +59,4 @@ def run(
     elif format == "markdown":
         output.write([((line, ""),) for line in reference_page(rows).splitlines()])
     else:
-        output.write(reference_table(rows, width or output.width()))
+        output.write(reference_table(rows, width or screen.width()))

@@ -10,6 +10,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Inputs, Model, Traceback, input_specs
 from shapeinspect.commands.signals import ended_in_order
+from shapeinspect.render import screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,7 +101,7 @@ def run(
     if written.kept:
         lines.append(((f"copied unchanged: {printable(', '.join(written.kept))}", "note"),))
     for note in written.notes:
-        lines += hanging("note  ", note, output.width(), "note")
+        lines += hanging("note  ", note, screen.width(), "note")
     lines += _stayed(written)
     if loader is not None and loader != "-":
         lines.append(((f"{printable(loader)}: load(model) puts them into the model", ""),))
@@ -125,6 +126,6 @@ def _listed(head: str, reasons: Mapping[str, str]) -> Iterator[Line]:
     names = [printable(name) for name in reasons][:_MOST]
     width = max(map(len, names))
     for name, why in zip(names, reasons.values(), strict=False):
-        yield from hanging(f"  {name:{width}}  ", printable(why), output.width(), "note")
+        yield from hanging(f"  {name:{width}}  ", printable(why), screen.width(), "note")
     if len(reasons) > _MOST:
         yield ((f"  and {len(reasons) - _MOST:,} more", "note"),)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from shapeinspect.errors import UsageError
+from shapeinspect.render import screen
 from shapeinspect.text import visible
 
 if TYPE_CHECKING:
     from shapeinspect.render.grid import Line
-
-_FALLBACK_WIDTH = 200
 
 #: Where the text of a fact stands in an error: behind two spaces, its label, and a space.
 _FACT = 12
@@ -38,17 +38,6 @@ _PLAIN = {
     "⌉": ")",
     "ᵀ": "^T",
 }
-
-
-def width() -> int:
-    """Return the terminal's width; a pipe is as wide as it takes."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
-        return int(columns)
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
-    except (OSError, ValueError, AttributeError):  # Python has no stdout where it was closed
-        return _FALLBACK_WIDTH
 
 
 def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -75,15 +64,6 @@ def spell_plainly() -> None:
             reconfigure(errors="shapeinspect")
 
 
-def is_terminal() -> bool:
-    """Tell whether the output goes to a terminal."""
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
-def _colored() -> bool:
-    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def write_error(text: str) -> None:
     """Write an error to the terminal, its facts wrapped under their labels.
 
@@ -97,7 +77,7 @@ def write_error(text: str) -> None:
         indent = " " * _FACT if line.startswith("  ") else ""
         wrapped = textwrap.wrap(
             line,
-            max(width(), 40),
+            max(screen.width(), 40),
             subsequent_indent=indent,
             break_long_words=False,
             break_on_hyphens=False,
@@ -154,15 +134,20 @@ def _writing() -> Iterator[None]:
         raise UsageError("cannot write the output: it is closed")
     try:
         yield
-    except BrokenPipeError:
-        # The reader went away (| head): no message, and none from the interpreter when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        if _reader_left(error):  # (| head): no message, and none from the interpreter when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
         raise UsageError(f"cannot write the output: {error.strerror or error}") from None
 
 
+def _reader_left(error: OSError) -> bool:
+    """Tell whether the reader of a pipe went away; Windows says that an argument is invalid."""
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
 def write(lines: Iterable[Line]) -> None:
-    """Write styled lines, in colors if they go to a terminal.
+    """Write styled lines: to a terminal in colors, and in a pager if they are longer than its screen.
 
     Args:
         lines: pieces of text with the names of styles.
@@ -170,16 +155,41 @@ def write(lines: Iterable[Line]) -> None:
     Raises:
         UsageError: if the output is closed or takes no more.
     """
-    if not _colored():
+    from shapeinspect.commands.pager import pager, show
+
+    lines = list(lines)
+    words = pager(_rows(lines)) if screen.is_terminal() else None
+    if words is None or not show(words, lambda stream: _write(lines, stream)):
+        with _writing():
+            _write(lines, sys.stdout)
+
+
+def _write(lines: Sequence[Line], stream: IO[str]) -> None:
+    if not screen.colored():
         from shapeinspect.render.grid import as_text
 
-        write_text((as_text(lines),))
+        stream.write(visible(as_text(lines)) + "\n")
+        stream.flush()
         return
     from rich.console import Console
 
     from shapeinspect.render.styled import styled
 
-    console = Console(highlight=False)
-    with _writing():
-        for text in styled(lines):
-            console.print(text, soft_wrap=True)
+    # What is no terminal itself, or does not say which, gets the eight colors that all of them know.
+    known = stream.isatty() and os.environ.get("TERM") != "dumb"
+    console = Console(
+        file=stream,
+        highlight=False,
+        force_terminal=True,
+        color_system="auto" if known else "standard",
+        no_color=False,
+        legacy_windows=None if known else False,
+    )
+    for text in styled(lines):
+        console.print(text, soft_wrap=True)
+
+
+def _rows(lines: Sequence[Line]) -> int:
+    """Return how many rows of the terminal the lines take."""
+    columns = screen.width()
+    return sum(max(1, -(-sum(len(piece) for piece, _ in line) // columns)) for line in lines)

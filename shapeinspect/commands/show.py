@@ -19,6 +19,7 @@ from shapeinspect.commands.options import (
 )
 from shapeinspect.commands.refused import explained
 from shapeinspect.errors import ModelCodeError
+from shapeinspect.render import screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +81,7 @@ def run(
     from shapeinspect.render.table import View, table
 
     view = View(
-        width=width or output.width(),
+        width=width or screen.width(),
         depth=depth,
         columns=tuple(name.strip().lower() for name in columns.split(",")) if columns else (),
         filter=filter,

@@ -10,6 +10,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Inputs, Model, Signature, Traceback, input_specs, signed
 from shapeinspect.errors import UsageError
+from shapeinspect.render import screen
 
 
 def run(
@@ -94,7 +95,7 @@ def run(
     write_text(place, text)
     size = short(len(text.encode()), "B")
     output.write([((f"{printable(place)}: {size}, opens in any browser", ""),)])
-    if browser or (browser is None and output.is_terminal()):
+    if browser or (browser is None and screen.is_terminal()):
         _open(place)
 
 
