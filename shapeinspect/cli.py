@@ -15,6 +15,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.screen_options import screen_options
+from shapeinspect.commands.standard_input import kept
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.progress_bar import bar
@@ -72,13 +73,14 @@ def _check_command(words: Sequence[str]) -> None:
     word = words[0] if words else ""
     if not word or word.startswith("-") or word in _COMMANDS:
         return
-    from shapeinspect.sources.source import is_import_string
+    from shapeinspect.sources.source import as_import_string, is_import_string
 
     if word.endswith(".py"):
         problem = f'"{word}" is not a command' if os.path.lexists(word) else f'no such file: "{word}"'
         raise UsageError(problem, hint="python -m shapeinspect SCRIPT.py runs a script")
-    if os.path.lexists(word) or is_import_string(word):
-        raise UsageError(f'"{word}" is not a command', hint=f"shapeinspect show {word}")
+    live = as_import_string(word)
+    if os.path.lexists(word) or is_import_string(word) or live is not None:
+        raise UsageError(f'"{word}" is not a command', hint=f"shapeinspect show {live or word}")
 
 
 def _run(words: Sequence[str]) -> None:
@@ -144,7 +146,12 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     output.spell_plainly()
     try:
-        with uncollected(), bar(), coloring("auto"):  # the process exits before a collection would pay off
+        with (
+            uncollected(),
+            bar(),
+            coloring("auto"),
+            kept(),
+        ):  # the process exits before a collection would pay off
             _check_command(words)
             _run(words)
     except KeyboardInterrupt:

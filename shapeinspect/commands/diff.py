@@ -8,6 +8,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Traceback, Width, check_format, input_specs
+from shapeinspect.commands.standard_input import named
 from shapeinspect.render import screen
 
 _MODEL = "A saved model's path, or package.module:attribute of a live one."
@@ -51,8 +52,8 @@ def run(
     from shapeinspect.render.results.diff import diff_table
 
     result = diff(
-        a,
-        b,
+        named(a),
+        named(b),
         values,
         rtol=rtol,
         atol=atol,

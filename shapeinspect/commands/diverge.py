@@ -8,6 +8,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
+from shapeinspect.commands.standard_input import named
 from shapeinspect.render import screen
 
 _MODEL = "A model that can be run: package.module:attribute, or a file that holds its graph."
@@ -53,7 +54,13 @@ def run(
     from shapeinspect.api.diverging import diverge
 
     result = diverge(
-        a, b, input_specs(shapes), input_b=input_specs(input_b), rtol=rtol, seed=seed, run_code=run_code
+        named(a),
+        named(b),
+        input_specs(shapes),
+        input_b=input_specs(input_b),
+        rtol=rtol,
+        seed=seed,
+        run_code=run_code,
     )
     if format == "json":
         output.write_json(result.to_dict())

@@ -10,6 +10,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Inputs, Model, Traceback, input_specs
 from shapeinspect.commands.signals import ended_in_order
+from shapeinspect.commands.standard_input import named
 from shapeinspect.render import screen
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def run(
         raise UsageError("--loader, --strict and --input-like go with --like")
     with ended_in_order():
         written = normalize(
-            model, out, to, keep_unknown=keep_unknown, like=like, input=input_specs(shapes),
-            input_like=input_specs(input_like),
+            named(model), out, to, keep_unknown=keep_unknown, like=named(like) if like else None,
+            input=input_specs(shapes), input_like=input_specs(input_like),
             strict=strict, script=loader is not None,
         )  # fmt: skip
         if loader is not None and loader != "-":

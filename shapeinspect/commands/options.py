@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shapeinspect.commands.standard_input import named
 from shapeinspect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A saved model's path, or package.module:attribute of a live one.",
+        help="A saved model's path, - for standard input, or package.module:attribute of a live one.",
         show_default=False,
     ),
 ]
@@ -71,13 +72,14 @@ def signed(model: str, signature: str | None) -> str | Source:
     Raises:
         UsageError: if a signature is asked for of what is not there.
     """
+    source = named(model)
     if not signature:
-        return model
+        return source
     from dataclasses import replace
 
     from shapeinspect.api.report import locate
 
-    return replace(locate(model), signature=signature)
+    return replace(locate(source), signature=signature)
 
 
 def input_specs(texts: list[str] | None) -> list[InputSpec] | None:

@@ -18,8 +18,9 @@ from shapeinspect.commands.options import (
     signed,
 )
 from shapeinspect.commands.refused import explained
-from shapeinspect.errors import ModelCodeError
+from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.render import screen
+from shapeinspect.text import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,10 +100,27 @@ def run(
             raise
         output.write(explained(error, source, given, lambda: view))
         raise typer.Exit(1) from None
+    if filter is not None:
+        _refuse_none(report.model, filter)
     if format == "table":
         output.write(table(report.model, view))
     else:
         output.write_text(_form(report.model, view, format))
+
+
+def _refuse_none(model: ir.Model, pattern: str) -> None:
+    """Refuse a filter that leaves nothing: an empty table reads like a finding."""
+    from shapeinspect.layer_names import matching, similar
+
+    if matching(model, pattern).layers:
+        return
+    close = " or ".join(f'"{name}"' for name in similar(model, pattern.strip("*?")))
+    raise UsageError(
+        f'no layer matches --filter "{pattern}"',
+        expected=f"a pattern of names of the {many(len(model.layers), 'layer')}, such as 'encoder.*'",
+        where=model.source,
+        hint=f"did you mean {close}?" if close else None,
+    )
 
 
 #: What ``--format`` takes.

@@ -9,6 +9,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Inputs, Model, Signature, Traceback, input_specs, signed
+from shapeinspect.commands.standard_input import named
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
 
@@ -83,7 +84,11 @@ def run(
 
         shapes = input_specs(inputs)
         both = compared(
-            signed(model, signature), other, values, input_a=shapes, input_b=input_specs(input_b) or shapes
+            signed(model, signature),
+            named(other),
+            values,
+            input_a=shapes,
+            input_b=input_specs(input_b) or shapes,
         )
         text, source = both.to_html(), both.comparison.a.source
     else:

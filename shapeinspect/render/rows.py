@@ -110,11 +110,13 @@ class Texts:
         sheet: what all rows have in common.
         node: the node.
         whole: whether its amounts are those of everything inside it.
+        before: the names of the tied weights that rows above this one have counted, by their storage.
     """
 
     sheet: Sheet
     node: Node
     whole: bool
+    before: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, names: Sequence[str]) -> list[list[str]]:
         """Return the rows, each with a text a column.
@@ -164,16 +166,21 @@ class Texts:
         return cells.several([self.sheet.shape(name) for name in names if name])
 
     def _weights_cells(self) -> list[str]:
-        return weights_of(self.node)
+        return weights_of(self.node, before=self.before)
 
     def _common_cells(self) -> list[str]:
         return [cells.common(row.weight) for row in roles.rows(_stored(self.node))]
 
     def _params_cells(self) -> list[str]:
-        return list(filter(None, [params_text(self._sums)]))
+        return self._with_tied(params_text(self._sums))
 
     def _bytes_cells(self) -> list[str]:
-        return list(filter(None, [bytes_text(self._sums)]))
+        return self._with_tied(bytes_text(self._sums))
+
+    def _with_tied(self, amount: str) -> list[str]:
+        """Return an amount that rows add up to the total by: what is counted above is named, not counted."""
+        tied = any(weight.storage in self.before for weight in self._weights)
+        return list(filter(None, [" + ".join(filter(None, [amount, "tied" if tied else ""]))]))
 
     def _macs_cells(self) -> list[str]:
         return list(filter(None, [self.sheet.macs_text(self._sums)] if self._working_calls else []))
@@ -188,7 +195,7 @@ class Texts:
         return [f"≤ {share}" if whole.unknown else share]
 
     def _trainable_cells(self) -> list[str]:
-        own = self._sums
+        own = weigh(self._weights, ())
         if not own.params:
             return []
         words = {None: "?", 0: "no", own.params: "yes"}
@@ -205,11 +212,20 @@ class Texts:
         read = [[makers[name] for name in call.inputs if name in makers] for call in self.node.calls]
         return list(dict.fromkeys(", ".join(dict.fromkeys(names)) for names in read))
 
+    @property
+    def storages(self) -> dict[str, str]:
+        """The names of the weights that may be tied to those of rows below, by their storage."""
+        return {weight.storage: weight.name for weight in self._weights if weight.storage is not None}
+
+    @cached_property
+    def _weights(self) -> list[Weight]:
+        below = self.node.walk() if self.whole else iter([self.node])
+        return [weight for node in below if node.layer for weight in node.layer.weights]
+
     @cached_property
     def _sums(self) -> Totals:
-        below = self.node.walk() if self.whole else iter([self.node])
-        weights = [weight for node in below if node.layer for weight in node.layer.weights]
-        return weigh(weights, self._working_calls)
+        own = [weight for weight in self._weights if weight.storage not in self.before]
+        return weigh(own, self._working_calls)
 
     @cached_property
     def _working_calls(self) -> list[Call]:
@@ -242,17 +258,21 @@ def _stored(node: Node) -> tuple[Weight, ...]:
     return node.layer.weights if node.layer else ()
 
 
-def weights_of(node: Node, *, brief: bool = False) -> list[str]:
+def weights_of(node: Node, *, brief: bool = False, before: Mapping[str, str] | None = None) -> list[str]:
     """Return the texts of a node's weights, a row each.
 
     Args:
         node: the node.
         brief: whether the source's words for roles are left out.
+        before: the names of the tied weights of rows above, by their storage.
     """
-    return [
-        f"{printable(row.name, 48)} {cells.native(row.weight)}" + (f" ×{row.count}" if row.count > 1 else "")
-        for row in roles.rows(_stored(node), brief=brief)
-    ]
+    texts = []
+    for row in roles.rows(_stored(node), brief=brief):
+        first = (before or {}).get(row.weight.storage or "")
+        several = f" ×{row.count}" if row.count > 1 else ""
+        tied = f" = {printable(first, 48)}" if first is not None else ""
+        texts.append(f"{printable(row.name, 48)} {cells.native(row.weight)}{several}{tied}")
+    return texts
 
 
 _CELLS: dict[str, Callable[[Texts], list[str]]] = {

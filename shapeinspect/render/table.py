@@ -17,7 +17,7 @@ from shapeinspect.render.grid import Column, Grid, Line, measure
 from shapeinspect.render.legend import legend
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.rows import ALL_COLUMNS, COLUMNS, Sheet, Texts, weights_of
-from shapeinspect.render.totals import Totals, of_model
+from shapeinspect.render.totals import Totals, of_layers, of_model
 from shapeinspect.render.tree import Node, build, fold, shorten
 from shapeinspect.text import many, printable
 from shapeinspect.units import count, short
@@ -161,7 +161,7 @@ def parts(model: Model, view: View, *, narrow: bool = True) -> Parts:
     below: list[Line] = []
     if view.filter is not None and chosen is not None:
         below += [*_wrap(_matches(model, view.filter, len(chosen)), view.width, "  ", "dim"), ()]
-    sums = [*_sums(of_model(model), model, letters), *_returned(model, view, letters)]
+    sums = [*_sums(model, letters, chosen), *_returned(model, view, letters)]
     below += [part for line in sums for part in _fit(line, view.width)]
     if view.legend:
         below += [(), *legend(model, view.width), ()] if model.notes else [(), *legend(model, view.width)]
@@ -265,12 +265,14 @@ def _groups(model: Model, view: View, letters: Letters, placed: Iterable[_Row]) 
     groups: list[list[list[str]]] = []
     drawn: dict[int, list[list[str]]] = {}
     sheet = Sheet(model, letters)
+    counted: dict[str, str] = {}
     for row in placed:
         node = row.node
         known = drawn.get(node.signature)
         if known is None:
-            whole = not node.children or row.closed
-            known = Texts(sheet, node, whole).rows(names)
+            texts = Texts(sheet, node, not node.children or row.closed, counted)
+            known = texts.rows(names)
+            counted = {**texts.storages, **counted} if texts.storages else counted
             if "from" not in names and _alike(node):
                 drawn[node.signature] = known
         first = known[0].copy()
@@ -308,8 +310,12 @@ def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[
             stack.extend((child, level + 1) for child in reversed(node.children))
 
 
-def _sums(totals: Totals, model: Model, letters: Letters) -> Iterator[Line]:
-    text = cells.at_least(count(totals.params), totals.unknown)
+def _sums(model: Model, letters: Letters, chosen: Sequence[Layer] | None) -> Iterator[Line]:
+    """Write the sums of the model; where layers were chosen, theirs beside it."""
+    whole = of_model(model)
+    totals = whole if chosen is None else of_layers(chosen, model)
+    of = (lambda text, all_of_it: text) if chosen is None else "{} of {}".format
+    text = of(_params(totals), _params(whole))
     if totals.trainable is not None:
         text += f"  ({count(totals.trainable)} trainable, {count(totals.params - totals.trainable)} not)"
     if totals.buffers:
@@ -318,12 +324,23 @@ def _sums(totals: Totals, model: Model, letters: Letters) -> Iterator[Line]:
         text += f"  ({_weights(totals.unknown)} of unknown shape)"
     yield (("parameters  ", "dim"), (text, ""))
     kinds = ", ".join(f"{printable(dtype)} {short(size, 'B')}" for dtype, size in totals.bytes_by_dtype)
-    text = cells.at_least(short(totals.bytes, "B"), totals.bytes_unknown) + (f"  ({kinds})" if kinds else "")
+    text = of(_bytes(totals), _bytes(whole)) + (f"  ({kinds})" if kinds else "")
     if totals.bytes_unknown:
         text += f"  ({_weights(totals.bytes_unknown)} of unknown size)"
     yield (("bytes       ", "dim"), (text, ""))
     if model.calls:
-        yield (("MACs        ", "dim"), (_work(letters, totals) + _lacking(totals, model), ""))
+        part, all_of_it = _work(letters, totals), _work(letters, whole)
+        each = " for each N"
+        text = of(part.removesuffix(each) if chosen and all_of_it.endswith(each) else part, all_of_it)
+        yield (("MACs        ", "dim"), (text + _lacking(totals, model), ""))
+
+
+def _params(totals: Totals) -> str:
+    return cells.at_least(count(totals.params), totals.unknown)
+
+
+def _bytes(totals: Totals) -> str:
+    return cells.at_least(short(totals.bytes, "B"), totals.bytes_unknown)
 
 
 def _weights(number: int) -> str:

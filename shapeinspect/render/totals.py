@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shapeinspect.dims import Dim, Unknown
-from shapeinspect.ir import Call, Model, Weight, enclosing
+from shapeinspect.ir import Call, Layer, Model, Weight, enclosing
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +119,30 @@ def of_model(model: Model) -> Totals:
     Args:
         model: the model.
     """
-    containers = {layer.path for layer in model.layers if layer.kind == "module"}
-    calls = [call for call in model.calls if call.layer not in containers and not call.spare]
+    return of_layers(model.layers, model)
+
+
+def of_layers(layers: Sequence[Layer], model: Model) -> Totals:
+    """Add up some layers of a model.
+
+    Args:
+        layers: the layers.
+        model: the model.
+    """
+    working = {layer.path for layer in layers if layer.kind != "module"}
+    calls = [call for call in model.calls if call.layer in working and not call.spare]
     # Of the branches of an ``if`` block one counts, see ``infer.blocks``.
     weighed = {body.path for block in model.blocks if block.kind == "if" for body in block.bodies}
     doubtful = [call for call in calls if call.conditional and not any(enclosing(call.layer, weighed))]
     left_out = set(map(id, doubtful))
     totals = weigh(
-        (weight for layer in model.layers for weight in layer.weights),
+        (weight for layer in layers for weight in layer.weights),
         (call for call in calls if id(call) not in left_out),
     )
     # Work that only some inputs cause, and what comes behind the end of the calls, is not in the sum.
     missing = [call.layer for call in doubtful if call.macs != 0]
-    missing += [] if model.stopped is None else [model.stopped]
+    whole = len(layers) == len(model.layers)
+    missing += [model.stopped] if model.stopped is not None and (whole or model.stopped in working) else []
     if not missing:
         return totals
     lacking = tuple(dict.fromkeys((*totals.macs_unknown, *missing)))

@@ -9,7 +9,7 @@ import os
 import sys
 
 from shapeinspect.errors import ModelCodeError, UsageError
-from shapeinspect.sources.source import Source, from_object
+from shapeinspect.sources.source import Source, from_object, named_by_module
 
 
 def from_import_string(text: str) -> Source:
@@ -43,7 +43,7 @@ def from_import_string(text: str) -> Source:
         raise UsageError(
             f'no module named "{error.name}"',
             where=f'"{text}", searched in "{here}" and the installed packages',
-            hint="run from the directory that contains it, or pass a file's path",
+            hint=named_by_module(text) or "run from the directory that contains it, or pass a file's path",
         ) from None
     except Exception as error:
         raise ModelCodeError(f'importing "{module_name}" failed: {_text(error)}') from error

@@ -17,6 +17,7 @@ from shapeinspect.errors import UnreadableFileError, UsageError
 HEAD = 4096
 
 _IMPORT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_OF_FILE = re.compile(r"(?P<file>.+)\.py:(?P<attribute>[\w.]+)")
 _DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int(?:8|16|32|64))")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: The longest names and paths that file systems allow, in bytes.
@@ -387,6 +388,9 @@ def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
 
 
 def _nearby(path: Path) -> str:
+    by_module = named_by_module(str(path))
+    if by_module is not None:
+        return by_module
     folder = path.parent
     if not folder.is_dir():
         return f'the directory "{folder}" does not exist either'
@@ -397,6 +401,36 @@ def _nearby(path: Path) -> str:
     if close:
         return "did you mean " + " or ".join(f'"{folder / name}"' for name in close) + "?"
     return _NAMES
+
+
+def as_import_string(text: str) -> str | None:
+    """Return how an attribute of a Python file is named; None where a text names none.
+
+    Args:
+        text: what the user typed, such as ``models/unet.py:UNet``.
+
+    Example:
+        >>> as_import_string("models/unet.py:UNet"), as_import_string("unet.onnx")
+        ('models.unet:UNet', None)
+    """
+    found = _OF_FILE.fullmatch(text)
+    if found is None:
+        return None
+    path, here = os.path.abspath(found["file"]), os.getcwd()
+    inside = PurePath(path).is_relative_to(here)  # the directory that is searched first
+    parts = PurePath(path).relative_to(here).parts if inside else PurePath(path).parts[-1:]
+    name = f"{'.'.join(parts)}:{found['attribute']}"
+    return name if is_import_string(name) else None
+
+
+def named_by_module(text: str) -> str | None:
+    """Return the hint for who names an attribute of a Python file by the file; None for anything else.
+
+    Args:
+        text: what the user typed.
+    """
+    name = as_import_string(text)
+    return f"a model in Python code is named by its module: {name}" if name is not None else None
 
 
 def is_import_string(text: str) -> bool:
