@@ -22,6 +22,7 @@ from shapeinspect.api.script_files import files_of, folder_of, started_in
 from shapeinspect.api.script_frames import classes_of, modules_of, running_in, shapes_of
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.mismatch.diagnose import Tried
+from shapeinspect.mismatch.headlines import headline
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
@@ -199,7 +200,8 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
         return told
     fix = kept[0].fix
     because = tuple(dict.fromkeys([*fix.why, *diagnosis.because]))[:_REASONS]
-    return replace(told, cause=fix.cause or diagnosis.cause, because=because)
+    cause = headline(fix.cause, diagnosis.failure, diagnosis.problem) if fix.cause else diagnosis.cause
+    return replace(told, cause=cause, because=because)
 
 
 def _is_settled(diagnosis: Diagnosis) -> bool:

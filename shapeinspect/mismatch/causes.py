@@ -13,7 +13,7 @@ CAUSES: dict[str, str] = {
     "baked": "the model was exported with a fixed length, and another one is fed",
     "baked-code": "a length became a fixed number when the model was exported, and another one is fed",
     "batch-first": "batch and time are in the other order than the layer expects",
-    "batch-flattened": "the samples are cut into other rows than the layer expects",
+    "batch-flattened": "the batch and the features are divided otherwise than the layer expects",
     "batch-mixed": "an earlier reshape changes the batch size",
     "batch-of-one": "in training mode, normalization needs more than one value per channel",
     "broadcast": "the two shapes cannot be broadcast together",
@@ -56,7 +56,7 @@ CAUSES: dict[str, str] = {
     "not-built": "the model is not built yet, so it has no weights to load into",
     "not-contiguous": "view needs contiguous memory, and the axes of this tensor were permuted",
     "not-fed": "a required input is not fed",
-    "not-expanded": "a parameter stored for one sample was not expanded to the batch size",
+    "not-expanded": "an axis of length 1 was not expanded to the length of the others",
     "not-flattened": "the input was not flattened before the layer",
     "rank": "the input has the wrong number of axes",
     "not-a-checkpoint": "what is loaded is not the weights of a model",
@@ -116,16 +116,43 @@ CAUSES: dict[str, str] = {
     "weights-alone": "the file holds weights alone, and no model that they belong to",
 }
 
-_JOINING = frozenset({"concat", "stack"})
-
+#: Kinds that combine several operands.
+_OPERANDS = ("elementwise", "concat", "stack")
+#: Kinds that read channels.
+_CHANNELED = frozenset({
+    "conv", "conv_transpose", "separable_conv", "local_conv", "conv_lstm", "max_pool", "avg_pool", "lp_pool",
+    "batch_norm", "group_norm", "instance_norm", "module", "input", "unknown",
+})  # fmt: skip
+_TURNED = "the axes of one operand are in another order than those of the other"
+_RANKS = "the inputs do not have the same number of axes"
+_WINDOW = "the window is larger than what it is laid on"
 
 #: What a cause is called at kinds for which its own words are not true.
 _OF_KINDS = {
-    ("channels-last", "elementwise"): "the axes of one operand are in another order than those of the other",
+    **{(cause, kind): _TURNED for cause in ("channels-last", "batch-first") for kind in _OPERANDS},
+    **{
+        (cause, kind): _RANKS
+        for cause in ("missing-axis", "extra-axis", "not-flattened")
+        for kind in _OPERANDS
+    },
+    **{("space", kind): _WINDOW for kind in ("conv", "max_pool", "avg_pool", "lp_pool")},
     ("features", "attention"): "query, key and value do not fit each other or the layer",
-    ("space", "conv"): "the window is larger than what it is laid on",
-    ("space", "max_pool"): "the window is larger than what it is laid on",
-    ("space", "avg_pool"): "the window is larger than what it is laid on",
+    ("features", "elementwise"): "the two shapes cannot be broadcast together",
+    ("batch-first", "loss"): "batch and time are in the other order than the loss expects",
+    ("channels-last", "loss"): "the classes are on another axis than the loss expects",
+    ("not-flattened", "loss"): "the outputs and the targets do not have the axes that the loss compares",
+    ("extra-axis", "loss"): "the outputs have one axis too many for the targets",
+    ("space", "loss"): "the outputs and the targets have different spatial sizes",
+    ("index-range", "gather"): "an index is out of range for its axis",
+    ("index-range", "index"): "an index is out of range for its axis",
+    ("index-range", "take_along"): "an index is out of range for its axis",
+    ("index-range", "scatter"): "an index is out of range for its axis",
+    ("input-size", "reshape"): "the input size does not lead to the number of elements that are asked for",
+    ("input-size", "linear"): CAUSES["input-size"],
+}
+#: What is said of a cause at all other kinds, where its own words are about one kind.
+_ELSEWHERE = {
+    "input-size": "the input has another size than the network is made for",
 }
 
 
@@ -144,6 +171,6 @@ def sentence(cause: str, kind: str) -> str:
     """
     if (cause, kind) in _OF_KINDS:
         return _OF_KINDS[cause, kind]
-    if kind in _JOINING and cause in ("missing-axis", "extra-axis"):  # which of them is wrong is not known
-        return "the inputs do not have the same number of axes"
-    return CAUSES[cause]
+    if cause == "channels-last" and kind not in _CHANNELED:
+        return CAUSES["swapped-axes"]
+    return _ELSEWHERE.get(cause, CAUSES[cause])

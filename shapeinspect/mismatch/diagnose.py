@@ -15,6 +15,7 @@ from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.compose import Gain, composed, further, gains
 from shapeinspect.mismatch.default_cause import default_cause, named_axes
+from shapeinspect.mismatch.headlines import headline
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.reasons import reasons
 from shapeinspect.mismatch.repairs.fix import Fix
@@ -125,6 +126,7 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     certain = tried and tried[0].claim.level is not Level.FURTHER
     own = failure.cause or named_axes(problem)
     cause = own or (certain and tried[0].fix.cause) or default_cause(failure, problem)
+    cause = headline(cause, failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()
     story = _second(rerun)
     said = {_rule_of(one) for one in story.because}

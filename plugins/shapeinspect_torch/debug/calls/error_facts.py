@@ -44,6 +44,8 @@ _OF_MASKS = "shape of the mask"
 #: Its message for an index of ``scatter``, ``gather`` or ``index_select`` that is no tensor of integers.
 _OF_INDEX_TYPES = re.compile(r"[Ee]xpected (?:dtype )?int\d\d(?:/| or )?\S* for index")
 _OF_INDICES = re.compile(r"index(?: -?\d+)? (?:is )?out of (?:range|bounds)")
+#: Its message for a label that is none of the classes.
+_OF_LABELS = re.compile(r"[Tt]arget (-?\d+) is out of bounds")
 
 
 def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fact | None:
@@ -86,6 +88,12 @@ def outside(
     """
     axis = layer.attributes.get("axis", 0)
     first = shapes[0] if shapes else None
+    label = _OF_LABELS.search(str(error))
+    if label and first and layer.kind == "loss":
+        count, number = first[1 if len(first) > 1 else 0], int(label[1])
+        if not isinstance(count, int) or 0 <= number < count:
+            return None
+        return IndexOutside(max(number, count - 1), min(number, 0), count)
     if indices is None or not _OF_INDICES.search(str(error)) or not isinstance(axis, int) or not first:
         return None
     size = first[axis] if -len(first) <= axis < len(first) else None

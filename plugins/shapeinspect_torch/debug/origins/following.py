@@ -17,6 +17,8 @@ from shapeinspect_torch.debug.origins.axes import Axes, after, axes_of, keep, pl
 from shapeinspect_torch.debug.origins.batches import watch
 from shapeinspect_torch.debug.origins.stored import Stored, stored_otherwise
 
+#: Tensors of more numbers are not looked at, and of more different ones not all are kept.
+_MANY, _DIFFERENT = 4_000_000, 260
 #: Attributes of tensors that tell nothing of lengths.
 _QUIET = frozenset({"shape", "T", "mT", "H", "mH", "data", "real", "imag"})
 
@@ -30,12 +32,15 @@ class Operand:
         shape: its shape.
         axes: where each of its lengths comes from.
         is_mask: whether it holds truth values.
+        values: the different whole numbers that it holds, in order, the last one the largest; empty where
+            they are none, or too many to be looked at.
     """
 
     name: str
     shape: tuple[int, ...]
     axes: Axes
     is_mask: bool = False
+    values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +263,22 @@ def _has_weight(module: Any) -> bool:
 def _operands(args: Any, kwargs: dict[str, Any]) -> tuple[Operand, ...]:
     named = [("", one) for one in tensors_in(args)]
     named += [(name, one) for name, value in kwargs.items() for one in tensors_in((value,))]
-    return tuple(Operand(name, plain_shape(one), axes_of(one), _is_mask(one)) for name, one in named)
+    return tuple(
+        Operand(name, plain_shape(one), axes_of(one), _is_mask(one), _numbers_in(one)) for name, one in named
+    )
+
+
+def _numbers_in(tensor: Any) -> tuple[int, ...]:
+    """Return the different whole numbers of a tensor, the first ones and the last one."""
+    import torch
+
+    real = type(tensor) in (torch.Tensor, torch.nn.Parameter) and tensor.layout == torch.strided
+    whole = tensor.dtype in (torch.int64, torch.int32, torch.int16, torch.uint8, torch.int8)
+    if not real or not whole or tensor.is_meta or not 0 < tensor.numel() <= _MANY:
+        return ()
+    with torch._C.DisableTorchFunction():
+        found = [int(one) for one in torch.unique(tensor.detach()).tolist()]
+    return tuple(found if len(found) <= _DIFFERENT else [*found[: _DIFFERENT - 1], found[-1]])
 
 
 def _is_mask(tensor: Any) -> bool:

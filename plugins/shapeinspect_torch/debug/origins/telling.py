@@ -11,6 +11,7 @@ from dataclasses import replace
 from shapeinspect.plugin_api.evidence.comments import contradicted
 from shapeinspect.plugin_api.evidence.joins import lone_joins
 from shapeinspect.plugin_api.evidence.left_out import left_out
+from shapeinspect.plugin_api.evidence.lengths.rules import made
 from shapeinspect.plugin_api.evidence.mixed_samples import mixed_samples
 from shapeinspect.plugin_api.evidence.unused import unused
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates, rescaled
@@ -25,7 +26,7 @@ from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_torch.debug.origins import stored
+from shapeinspect_torch.debug.origins import labels, stored
 from shapeinspect_torch.debug.origins.batches import incomplete, last_batch
 from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
@@ -92,12 +93,14 @@ def told(second: SecondRun) -> Story:
         said += [one.sentence for one in mixed[:1]]
     evidence = (*evidence, *mixed)
     if found is None:
+        said += made(second.trace, ())
         return Story((*said, *births(second.trace))[:_SENTENCES], evidence=evidence)
     pairs, literals = compared(found), [_named(one) for one in second.literals]
     words = Words(literals, second.program.path)
     forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     defaults = _defaults(second, pairs, literals)
     said += [*(one.sentence for one in forgotten[:1]), *(one.why for one in defaults)]
+    said += made(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     ranks = [*changed_ranks(second.trace, found)]
     # axes that are apart are compared by no length
     said += ranks or held(_sentences(pairs, found, words), second.program, words, literals)
@@ -172,6 +175,7 @@ def _named(literal: Literal) -> Literal:
 
 def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
     yield from stored.told(found.stored, words)
+    yield from labels.told(found, words)
     for pair in pairs[:2]:
         of_last = last_batch(pair.wanted, pair.had, words.line)
         if of_last:
