@@ -102,6 +102,7 @@ CAUSES: dict[str, str] = {
     "state": "the initial state does not have the shape that the layer expects",
     "state-dict": "the weights that are loaded have other shapes than the layers",
     "stateful": "the layer keeps states for a different batch size",
+    "steps-before": "the lengths of the sequences are those before the network shortens them",
     "steps-kept": "the recurrent layer before returns all its steps where only the last is expected",
     "swapped-axes": "the axes are in another order than is expected",
     "stored": "what is stored does not have the shape of its place",

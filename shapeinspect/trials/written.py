@@ -102,14 +102,57 @@ def _written(file: File, one: Candidate) -> Written:
                 first, last, old = line
             break
         node = around
-    if alone is not None and len(joined(old)) > _LONGEST:
-        first, last = alone
+    if len(joined(old)) > _LONGEST or _is_cut(old):
+        first, last = _named(file, one.node, low, high) or alone or (first, last)
     raw = file.raw
     part = old = raw[first:last].decode()
     new = applied(
         part, [replace(edit, first=edit.first - first, last=edit.last - first) for edit in one.edits]
     )
     return Written(joined(new), joined(old), file.path, file.raw[:first].count(b"\n") + 1)
+
+
+def _is_cut(text: str) -> bool:
+    """Tell whether a text is a part of a statement that is no code of its own."""
+    try:
+        ast.parse(f"({text}\n)")
+    except SyntaxError:
+        try:
+            ast.parse(f"{text} pass" if text.endswith(":") else text)
+        except SyntaxError:
+            return True
+    return False
+
+
+def _named(file: File, node: ast.AST, low: int, high: int) -> tuple[int, int] | None:
+    """Return the smallest ``name=value`` or ``"key": value`` around a change that stands once in the file."""
+    while (around := file.parents.get(node)) is not None:
+        span = None
+        if isinstance(node, ast.keyword):
+            span = file.span(node)
+        elif isinstance(around, ast.Dict) and node in around.values:
+            key = around.keys[around.values.index(node)]
+            span = (file.span(key)[0], file.span(node)[1]) if key is not None else None
+        elif isinstance(around, ast.arguments):
+            span = _default(file, around, node)
+        if span is not None and span[0] <= low and high <= span[1]:
+            text = file.raw[span[0] : span[1]].decode()
+            alone = re.findall(rf"(?<![\w.]){re.escape(text)}(?![\w.])", file.text)
+            if len(alone) == file.text.count(text) == 1:
+                return span
+        node = around
+    return None
+
+
+def _default(file: File, arguments: ast.arguments, node: ast.AST) -> tuple[int, int] | None:
+    """Return where an argument stands with its default; None where a node is none."""
+    plain = [*arguments.posonlyargs, *arguments.args]
+    given: list[tuple[ast.arg, ast.expr | None]] = [
+        *zip(plain[len(plain) - len(arguments.defaults) :], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    found = next((name for name, value in given if value is node), None)
+    return None if found is None else (file.span(found)[0], file.span(node)[1])
 
 
 def _line(file: File, first: int, last: int) -> tuple[int, int, str]:

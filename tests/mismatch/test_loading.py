@@ -377,3 +377,18 @@ def test_equal_shapes_in_other_blocks_are_no_renaming() -> None:
     assert renaming(have, want).key == "k"
     moved = {key.replace("norm", "bn"): shape for key, shape in want.items()}
     assert {renaming(want, moved).apply(key) for key in want} == set(moved)
+
+
+def test_layers_of_which_only_lengths_agree_are_not_taken_for_each_other() -> None:
+    from shapeinspect_torch.debug.loading.renames import renaming
+
+    have = {"up.3.norm.weight": (6,), "up.3.norm.bias": (6,), "up.3.scale": (4, 3), "end.weight": (2, 5)}
+    want = {name.replace("up.3", "down.1"): shape for name, shape in have.items()} | {"down.1.scale": (7, 3)}
+    assert renaming(have, want).key == "k"
+    # where all weights of the layer fit, its matrix among them, it is the same layer
+    moved = want | {"down.1.scale": (4, 3)}
+    assert {renaming(have, moved).apply(key) for key in have} == set(moved)
+    # and two lengths that nothing contradicts are told as before
+    norms = {name: shape for name, shape in have.items() if "scale" not in name}
+    other = {name: shape for name, shape in want.items() if "scale" not in name}
+    assert {renaming(norms, other).apply(key) for key in norms} == set(other)

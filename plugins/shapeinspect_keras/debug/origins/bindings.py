@@ -20,12 +20,12 @@ class Place:
 
     Args:
         node: the expression.
-        parts: which entry of its value, which one of that, and so on; ``EACH`` for one that is not known, and
-            ``APPENDED`` for a value that is itself appended.
+        parts: which entry of its value, by its place or its key, which one of that, and so on; ``EACH`` for
+            one that is not known, and ``APPENDED`` for a value that is itself appended.
     """
 
     node: ast.expr
-    parts: tuple[int, ...] = ()
+    parts: tuple[int | str, ...] = ()
 
 
 #: The scope and the name of a variable; without a scope an attribute.
@@ -87,7 +87,7 @@ def _bound(program: Program, target: ast.expr, place: Place) -> Iterator[tuple[B
                 yield from _bound(program, item, part_of(place, index))
 
 
-def part_of(place: Place, index: int) -> Place:
+def part_of(place: Place, index: int | str) -> Place:
     """Return one entry of a value, where it is written out its own expression.
 
     Args:
@@ -95,6 +95,7 @@ def part_of(place: Place, index: int) -> Place:
         index: which entry.
     """
     node = place.node
-    if isinstance(node, ast.Tuple | ast.List) and not place.parts and 0 <= index < len(node.elts):
-        return Place(node.elts[index])
+    written = isinstance(node, ast.Tuple | ast.List) and not place.parts
+    if isinstance(node, ast.Tuple | ast.List) and written and isinstance(index, int):
+        return Place(node.elts[index]) if 0 <= index < len(node.elts) else Place(node, (index,))
     return Place(node, (*place.parts, index))

@@ -136,7 +136,7 @@ class Flow:
             return self._best([Place(node.body, parts), Place(node.orelse, parts)], node, shape)
         if isinstance(node, ast.Subscript) and self.shape(node.value) is None:
             index = node.slice.value if isinstance(node.slice, ast.Constant) else EACH
-            return Place(node.value, (index if type(index) is int else EACH, *parts))
+            return Place(node.value, (index if isinstance(index, int | str) else EACH, *parts))
         return self._entry(place, shape) if parts else None
 
     def source(self, node: ast.expr, value: Lengths | int) -> ast.expr:
@@ -157,6 +157,9 @@ class Flow:
     def _entry(self, place: Place, shape: Lengths | int) -> Place | None:
         """Return the expression of one entry of a list, a tuple or a dataset."""
         node, (first, *rest) = place.node, place.parts
+        if isinstance(first, str):
+            value = _keyed(node, first)
+            return None if value is None else Place(value, tuple(rest))
         if isinstance(node, ast.Tuple | ast.List):
             if 0 <= first < len(node.elts):
                 return Place(node.elts[first], tuple(rest))
@@ -400,7 +403,7 @@ class Flow:
             ):
                 yield node
 
-    def returned(self, call: ast.Call, parts: tuple[int, ...]) -> Iterator[Place]:
+    def returned(self, call: ast.Call, parts: tuple[int | str, ...]) -> Iterator[Place]:
         """Yield what a call of the user's own function returned, the latest first.
 
         Args:
@@ -489,3 +492,15 @@ def argument_of(
     names = [item.arg for item in [*function.args.posonlyargs, *function.args.args]]
     names = names[1:] if names[:1] in (["self"], ["cls"]) else names
     return argument(call, names.index(name) if name in names else len(call.args), name)
+
+
+def _keyed(node: ast.expr, key: str) -> ast.expr | None:
+    """Return the value of a key where a dictionary is written out."""
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return next(
+            (value for one, value in pairs if isinstance(one, ast.Constant) and one.value == key), None
+        )
+    if isinstance(node, ast.Call) and callee_of(node) == "dict":
+        return next((item.value for item in node.keywords if item.arg == key), None)
+    return None

@@ -17,6 +17,8 @@ _TOTAL = re.compile(
 _NDIM = re.compile(r"expected (?:min_|max_)?ndim=(\d+), found ndim=(\d+)")
 _RESHAPED = re.compile(r"input_shape=\(([\d, ]+)\), target_shape=\(([\d, ]+)\)")
 _PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[([\d,]+)\]")
+#: How TensorFlow prints what an assertion has compared.
+_ASSERTED = re.compile(r"(?<=\[)\d+(?: \d+)+(?=\])")
 _LIMIT = re.compile(r"(?:<=?|at most|less than(?: or equal to)?|no (?:more|longer) than) (\d+)")
 #: What says where TensorFlow's operation stands, and the numbers of its operands.
 _PLACES = re.compile(r"\{\{(?:function_)?node [^}]*\}\}|In\[\d+\]:|device:\w+:\d+")
@@ -59,6 +61,8 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
     Example:
         >>> clues_of(["Incompatible shapes: [32,1,1,1] vs. [22,28,28,1]"]).pairs
         ((32, 22), (1, 28))
+        >>> clues_of(["assertion failed: [Need value.shape >= size, got ] [9 24 3] [9 28 3]"]).sure
+        ((24, 28),)
         >>> clues_of(["expected ndim=3, found ndim=2. Full shape received: (None, 7)"]).rank
         1
     """
@@ -73,7 +77,7 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
             inner = [int(part) for part in (*left.split(",")[-1:], *right.split(",")[-2:-1])]
             pairs |= {(inner[0], inner[1]): None} if len(inner) == 2 else {}
         limits |= dict.fromkeys(int(limit) for limit in _LIMIT.findall(text))
-        text = _PLACES.sub("", text)
+        text = _plain(text)
         for value, shape in _VALUE.findall(text):
             last = [int(part) for part in _OTHER.findall(shape)][-1:]
             pairs |= {(last[0], int(value)): None} if last else {}
@@ -106,6 +110,14 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
     turned = any(_turned(one, other) for index, one in enumerate(listed) for other in listed[index + 1 :])
     return Clues(
         tuple(both), listed, rank, ranks, turned, tuple(limit for limit in limits if limit > 1), tuple(sure)
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a message without the places of operations, and with the arrays of an assertion as shapes."""
+    text = _PLACES.sub("", text)
+    return (
+        _ASSERTED.sub(lambda match: match[0].replace(" ", ","), text) if "ssertion failed" in text else text
     )
 
 

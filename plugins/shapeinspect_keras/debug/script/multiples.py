@@ -34,7 +34,8 @@ def halved(scene: Scene) -> Iterator[Candidate]:
     inside = [_apart(one, other) for one, other in itertools.combinations(maps, 2)]
     told = [pair for pairs in inside for pair in pairs] if inside else scene.clues.pairs[:4]
     pairs = [pair for pair in told if 0 < abs(pair[0] - pair[1]) <= _GAP and min(pair) > 1]
-    if not pairs or not _doubles(scene):
+    flat = bool(scene.clues.shapes) and not any(len(shape) > 2 for shape in scene.clues.shapes)
+    if flat or not pairs or not _doubles(scene):
         return
     for node in ast.walk(scene.program.tree):
         sizes = _sizes(scene, node)

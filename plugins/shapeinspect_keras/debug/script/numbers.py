@@ -175,6 +175,9 @@ def _context(scene: Scene, node: ast.AST) -> str:
     if isinstance(outer_of, ast.arguments):
         name = default_of(outer_of, node)
         return f"{name}={scene.text(node)}" if name else scene.text(node)
+    if isinstance(outer_of, ast.Dict):
+        key = dict(zip(outer_of.values, outer_of.keys, strict=True)).get(node)  # type: ignore[call-overload]  # one of its values
+        return scene.text(node) if key is None else f"{scene.text(key)}: {scene.text(node)}"
     for outer in scene.program.around(node):
         if isinstance(outer, ast.Call | ast.Assign | ast.keyword | ast.stmt):
             if isinstance(outer, ast.FunctionDef | ast.ClassDef | ast.For | ast.If | ast.With):

@@ -108,6 +108,17 @@ class Nested:
 
 
 @dataclass(frozen=True, slots=True)
+class Elements:
+    """A data set of TensorFlow's.
+
+    Args:
+        shape: that of the inputs which it gives at a time, None for an open length.
+    """
+
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended.
 
@@ -225,6 +236,8 @@ def _told(value: Any) -> Any:
     package = type(value).__module__.partition(".")[0]
     if package not in _ARRAYS:
         return None
+    if hasattr(value, "element_spec"):
+        return _elements(value)
     try:
         shape = tuple(None if length is None else int(length) for length in value.shape)
         if package == "numpy" and not shape and "int" in str(value.dtype):
@@ -232,6 +245,14 @@ def _told(value: Any) -> Any:
         return Shaped(shape, package, str(getattr(value, "dtype", "")))
     except Exception:  # noqa: BLE001  # a shape of unknown rank, or a property of the user's
         return None
+
+
+def _elements(data: Any) -> Elements | None:
+    """Return what a data set gives at a time, where its inputs are one array."""
+    given = data.element_spec
+    first = given[0] if isinstance(given, tuple) and given else given
+    shape = getattr(first, "shape", None)
+    return None if shape is None or shape.rank is None else Elements(tuple(shape))
 
 
 def _noted(node: Any) -> ast.expr:

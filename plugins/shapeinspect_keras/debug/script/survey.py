@@ -14,6 +14,7 @@ from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script import (
     axes,
+    batches,
     exact,
     feeds,
     flags,
@@ -21,6 +22,7 @@ from shapeinspect_keras.debug.script import (
     numbers,
     samples,
     sequences,
+    shortened,
     structure,
     treatment,
 )
@@ -38,7 +40,7 @@ _MARK = "__shapeinspect_keras_survey__"
 _OPERATORS: tuple[Operator, ...] = (
     *exact.OPERATORS, *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS,
     *structure.OPERATORS, *treatment.OPERATORS, *multiples.OPERATORS, *samples.OPERATORS,
-    *sequences.OPERATORS,
+    *sequences.OPERATORS, *batches.OPERATORS, *shortened.OPERATORS,
 )  # fmt: skip
 
 
@@ -143,13 +145,14 @@ def _survey(error: BaseException) -> Survey | None:
         return None
     program, told = found
     outcome = run(program, told[0], _SECONDS, eager=True)
-    if outcome.error is not None and list(outcome.lines[: len(told)]) != told:
-        # what runs as a graph may fail earlier, or not at all, where it runs directly
+    if list(outcome.lines[: len(told)]) != told:
+        # what runs as a graph may fail earlier, or not at all, or too late, where it runs directly
         graph = run(program, told[0], _SECONDS, eager=False, noting=True)
         outcome = graph if graph.error is not None and list(graph.lines[: len(told)]) == told else outcome
     if outcome.error is None or outcome.lines[:1] != (told[0],):
         return None
-    messages = tuple(dict.fromkeys([str(outcome.error), str(error)]))
+    both = dict.fromkeys([str(outcome.error), str(error)])
+    messages = tuple(sorted(both, key=lambda text: "xpected shape" not in text))  # the declared one first
     owner = owner_of(outcome.error)
     item: BaseException | None = outcome.error
     while item is not None and item is not error:  # the user's own exception may be the context of this one

@@ -198,10 +198,14 @@ def _replaced(old: str, new: str) -> Callable[[str], str]:
     return lambda key: key.replace(old, new)
 
 
-def _is_told_by_matrices(now: Shapes, renamed: Shapes, want: Shapes) -> bool:
-    """Tell whether a key that fits by its new name has several axes: any two layers may share a length."""
-    fitting = [name for name, shape in renamed.items() if want.get(name) == shape and now.get(name) != shape]
-    return any(len(renamed[name]) > 1 for name in fitting)
+def _is_a_guess(now: Shapes, renamed: Shapes, want: Shapes, gain: int) -> bool:
+    """Tell whether keys fit by their new names in lengths alone, which any two layers may share.
+
+    One such key is a guess, and so are several where other keys of these layers do not fit.
+    """
+    new = {name: shape for name, shape in renamed.items() if name in want and name not in now}
+    fitting = [shape for name, shape in new.items() if want[name] == shape]
+    return all(len(shape) < 2 for shape in fitting) and (gain == 1 or len(fitting) < len(new))
 
 
 def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
@@ -224,7 +228,7 @@ def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
             if len(renamed) == len(now) and not _torn(now, renamed, want):
                 gain = _fitting(renamed, want) - start
                 whole = "." in old.strip(".") or old.endswith(".")  # a layer, and no part of a name
-                if gain == 1 and whole and not _is_told_by_matrices(now, renamed, want):
+                if whole and _is_a_guess(now, renamed, want, gain):
                     continue
                 best = max(best, (gain, -len(old) - len(new), old, new))
         gain, _, old, new = best

@@ -1,0 +1,187 @@
+"""Edits of what a model reads at once: data without batches, lengths that need not be fixed, lone rows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.script.running import Elements
+from shapeinspect_keras.debug.statements.names import RUNS
+from shapeinspect_keras.debug.statements.site import argument, calls_in
+
+Lengths = tuple[int | None, ...]
+
+#: How many samples are put together where the script says no number.
+_BATCH = "32"
+#: Calls that declare an input, and the arguments that hold its shape.
+_INPUTS = frozenset({"Input", "InputLayer"})
+_WITH_BATCH, _OF_ONE = frozenset({"batch_shape", "batch_input_shape"}), frozenset({"shape", "input_shape"})
+
+
+def told(scene: Scene) -> tuple[Lengths, Lengths] | None:
+    """Return the shape that a model declares and the one that it got; None where both are not known.
+
+    Args:
+        scene: the failed run.
+    """
+    shapes = scene.clues.shapes
+    if "xpected shape" in scene.message and len(shapes) > 1:
+        return shapes[0], shapes[1]
+    for call in calls_in(scene.program.tree, *RUNS):
+        given, owner = argument(call, 0, "x"), getattr(call.func, "value", None)
+        model = scene.seen.layers.get(scene.numbers.get(owner, -1)) if owner is not None else None
+        inputs = getattr(model, "inputs", None) or []
+        shape = _given(scene, given) if given is not None and scene.reach.of(call) == 0 else None
+        if shape and len(inputs) == 1:
+            return tuple(inputs[0].shape), shape
+    return None
+
+
+def _given(scene: Scene, node: ast.expr) -> Lengths | None:
+    """Return the shape of an array, or of what a data set gives at a time."""
+    data = (item.shape for item in reversed(scene.values(node)) if isinstance(item, Elements))
+    return scene.shape(node) or next(data, None)
+
+
+def unbatched(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that make batches of a data set that gives one sample at a time.
+
+    Args:
+        scene: the failed run.
+    """
+    if "Dataset" not in scene.program.text:
+        return
+    pair = told(scene)
+    if pair is None or not _fits(pair[0][1:], pair[1]):
+        return
+    size = _batch_size(scene)
+    for call in calls_in(scene.program.tree, *RUNS):
+        if scene.reach.of(call) > 1:
+            continue
+        for place, node in enumerate((argument(call, 0, "x"), argument(call, 7, "validation_data"))):
+            if node is None or isinstance(node, ast.Tuple | ast.List | ast.Dict) or scene.shape(node):
+                continue
+            text = scene.program.source(node)
+            if not isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+                continue
+            shape = _given(scene, node)
+            if shape is not None and not _fits(pair[0][1:], shape):
+                continue
+            why = f"`{scene.text(node)}` at {scene.at(node)} gives one sample at a time, "
+            why += show(shape or pair[1])
+            edit = (Replacement(node, f"{text}.batch({size})"),)
+            yield Candidate(edit, 0.2 + 0.1 * place, "no-batch", why, fact=shape is not None)
+
+
+def _batch_size(scene: Scene) -> str:
+    """Return how many samples the script puts together elsewhere, as it is written there."""
+    names = {
+        target.id
+        for node in scene.program.tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for call in calls_in(scene.program.tree, "batch"):
+        given = argument(call, 0, "batch_size")
+        known = isinstance(given, ast.Name) and given.id in names
+        if given is not None and (known or isinstance(given, ast.Constant)):
+            return scene.program.source(given)
+    return _BATCH
+
+
+def _fits(declared: Lengths, given: Lengths) -> bool:
+    pairs = zip(declared, given, strict=False)
+    return len(declared) == len(given) and all(one is None or one == other for one, other in pairs)
+
+
+def open_lengths(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that leave open a length which the input declares and the data does not have.
+
+    Args:
+        scene: the failed run.
+    """
+    pair = told(scene)
+    if pair is None or len(pair[0]) != len(pair[1]) or len(pair[0]) < 3:
+        return
+    declared, given = pair
+    differ = [at for at in range(1, len(declared) - 1) if declared[at] not in (None, given[at])]
+    if not differ or declared[-1] not in (None, given[-1]):
+        return  # the features are those of the weights
+    for node, first in _declarations(scene):
+        if len(node.elts) != len(declared) - first:
+            continue
+        items = [node.elts[at - first] for at in differ]
+        values = [scene.value(item) for item in items]
+        if values != [declared[at] for at in differ]:
+            continue
+        edits = tuple(Replacement(item, "None") for item in items)
+        lengths = " and ".join(str(declared[at]) for at in differ)
+        why = f"`{scene.text(node)}` at {scene.at(node)} fixes {lengths}, and {show(given)} is given"
+        sure = "xpected shape" not in scene.message  # nothing else says what is wrong
+        yield Candidate(edits, 1.3 + 0.1 * scene.far(node), "feed", why, fact=sure)
+
+
+def _declarations(scene: Scene) -> Iterator[tuple[ast.Tuple | ast.List, int]]:
+    """Yield the written shapes of inputs, and how many axes of a batch they leave out."""
+    for call in ast.walk(scene.program.tree):
+        if not isinstance(call, ast.Call):
+            continue
+        for keyword in call.keywords:
+            if isinstance(keyword.value, ast.Tuple | ast.List) and keyword.arg in _WITH_BATCH | _OF_ONE:
+                yield keyword.value, int(keyword.arg in _OF_ONE)
+        first = call.args[0] if call.args and callee_of(call) in _INPUTS else None
+        if isinstance(first, ast.Tuple | ast.List):
+            yield first, 1
+
+
+def lone_rows(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a network that gets one more axis, of length 1, at all of its calls: it flattens it.
+
+    Args:
+        scene: the failed run.
+    """
+    pair = told(scene)
+    if pair is None or len(pair[0]) != 2 or len(pair[1]) != 3:
+        return
+    declared, given = pair
+    if given[1] != 1 or declared[1] != given[2]:
+        return
+    for call in calls_in(scene.program.tree, "Input"):
+        shape, made = argument(call, 0, "shape"), scene.program.parents.get(call)
+        if shape is None or scene.value(shape) != (declared[1],):
+            continue
+        wider = f"(1, *{scene.program.source(shape)})"
+        why = f"{show(given)} is given: an axis of 1 stands before the {declared[1]} values of each sample, "
+        why += f"which `{scene.text(call)}` at {scene.at(call)} does not have"
+        if isinstance(made, ast.List) and made.elts.index(call) == 0:
+            text = scene.extended(call, "").replace(scene.program.source(shape), wider, 1)
+            edits = [Replacement(shape, wider)]
+            following = made.elts[1:2]
+            edits += [
+                Replacement(one, f"{scene.layers}Flatten(), {scene.program.source(one)}") for one in following
+            ]
+            if following and text:
+                yield Candidate(tuple(edits), 0.9, "extra-axis", why)
+        elif isinstance(made, ast.Assign) and isinstance(made.targets[0], ast.Name):
+            name = made.targets[0].id
+            uses = [node for node in _calls_on(scene, name) if node.lineno > call.lineno]
+            edits = [Replacement(use, f"{scene.layers}Flatten()({name})") for use in uses]
+            if uses:
+                yield Candidate((Replacement(shape, wider), *edits), 0.9, "extra-axis", why)
+
+
+def _calls_on(scene: Scene, name: str) -> Iterator[ast.Name]:
+    """Yield where a layer is called on a tensor."""
+    for node in ast.walk(scene.program.tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Call) or len(node.args) != 1:
+            continue
+        given = node.args[0]
+        if isinstance(given, ast.Name) and given.id == name:
+            yield given
+
+
+OPERATORS = (unbatched, open_lengths, lone_rows)
