@@ -27,7 +27,7 @@ from shapeinspect.mismatch.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph_rerun import unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.isolation.confined import confined
-from shapeinspect.plugin_api.programs.copies import is_copy
+from shapeinspect.plugin_api.programs.copies import is_copy, prepare_with
 from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.plugin_api.story import Story
@@ -222,6 +222,7 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     if known is not None or is_copy():
         return known if isinstance(known, Diagnosis) else None
     _busy.explaining = True
+    prepare_with(_prepare_copy)
     try:
         with confined():
             rerun = _recover(error, model)
@@ -236,6 +237,11 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
         _busy.explaining = False
     add_diagnosis(error, f"shapeinspect: {text}", diagnosis)
     return diagnosis
+
+
+def _prepare_copy() -> None:
+    for debugger in registry.debuggers():
+        debugger.prepare_copy()
 
 
 def is_explained(error: BaseException) -> bool:

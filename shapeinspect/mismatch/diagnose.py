@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -161,7 +160,7 @@ class _Budget:
 
     def __init__(self) -> None:
         self._end = clock.now() + _SECONDS
-        self._late = time.monotonic() + _WAIT
+        self._late = clock.alone() + _WAIT
         self._longest = 0.0
         self.runs, self._runs = 0, _RUNS
 
@@ -173,7 +172,7 @@ class _Budget:
         """Run the call again, unless the budget is spent."""
         begin, imported = clock.now(), len(sys.modules)
         # The next run may take as long as the longest so far.
-        late = time.monotonic() > self._late
+        late = clock.alone() > self._late
         if late or self.runs >= self._runs or begin + self._longest > self._end:
             raise _SpentError
         self.runs += 1

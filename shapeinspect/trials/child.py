@@ -26,6 +26,7 @@ from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import limit
 from shapeinspect.plugin_api.isolation.mirror import beside, mirror
 from shapeinspect.plugin_api.isolation.system_calls import refuse
+from shapeinspect.plugin_api.isolation.turns import Watch
 from shapeinspect.trials.coincidences import of_sizes
 from shapeinspect.trials.marks import NAME, Running, is_empty, marked
 
@@ -36,7 +37,7 @@ _ALLOWED = frozenset({"os.fork", "os.putenv", "os.unsetenv"})
 _PROCESSES = frozenset({"os.exec", "os.posix_spawn", "os.spawn", "os.system"})
 _MESSAGE = 4000
 #: A trial that gets no processor ends after so many times its limit.
-_WAIT = 10.0
+_WAIT = 25.0
 
 
 def run(order: dict[str, Any], result: int) -> None:
@@ -78,11 +79,8 @@ def run(order: dict[str, Any], result: int) -> None:
         ended["message"] = str(problem)
         tell()
 
-    begin, used = time.monotonic(), _used()
-
     def stop() -> None:
-        while _used() - used < order["limit"] and time.monotonic() - begin < _WAIT * order["limit"]:
-            time.sleep(0.05)
+        _wait_until_its_time_is_up(order["limit"])
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         ended.update(status="running", frames=_places(traceback.walk_stack(frame), root)[::-1])
         tell()
@@ -108,6 +106,14 @@ def run(order: dict[str, Any], result: int) -> None:
             frames=frames,
         )
     tell()
+
+
+def _wait_until_its_time_is_up(limit: float) -> None:
+    """Wait until this process has worked for so many seconds, or waits for what never comes."""
+    begin, used = time.monotonic(), _used()
+    watch = Watch(os.getpid(), (threading.get_native_id(),))
+    while _used() - used < limit and time.monotonic() - begin < _WAIT * limit and not watch.is_idle():
+        time.sleep(0.05)
 
 
 def _keep_warnings(texts: list[str]) -> None:

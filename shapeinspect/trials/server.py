@@ -21,7 +21,7 @@ from shapeinspect.binary.child_limits import end_with
 from shapeinspect.plugin_api.isolation.mirror import PREFIX
 
 #: A trial that does not stop by itself, since it holds Python's lock, is ended after so many times its limit.
-_GRACE = 11.0
+_GRACE = 26.0
 
 
 def serve() -> None:

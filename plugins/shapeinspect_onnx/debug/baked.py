@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.arrays.feeds import Input
 from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.programs.sizes import resized, suggestion
@@ -68,7 +68,7 @@ def of_graph(fed: Fed, stated: Sequence[int] = ()) -> Baked:
     lengths = _open_lengths(fed, inputs)
     every = [*lengths.items(), *_together(lengths)]
     for name, (length, places) in every:
-        end = time.monotonic() + _SECONDS / len(every)
+        end = clock.alone() + _SECONDS / len(every)
         if sizes and name not in lengths:
             break  # one length alone is enough
         taken, tried = _taken(fed, places, length, end, stated)
@@ -136,7 +136,7 @@ def _taken(
     taken: list[int] = []
     tried = 0
     for size in _sizes(length, stated):
-        if time.monotonic() > end or len(taken) == 3:
+        if clock.alone() > end or len(taken) == 3:
             break
         feed = _resized(fed, places, size)
         if feed is None or size > max(_LARGEST, length * _LONGER):

@@ -24,6 +24,7 @@ from shapeinspect.plugin_api.isolation.confined import confined, released
 from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import limit, memory_of_a_run
 from shapeinspect.plugin_api.isolation.system_calls import refuse
+from shapeinspect.plugin_api.isolation.turns import Watch
 
 T = TypeVar("T")
 
@@ -39,9 +40,11 @@ class _State:
 
     Args:
         copy: whether it is a copy: nothing in it is explained again.
+        prepare: what the frameworks need in a copy.
     """
 
     copy: bool = False
+    prepare: Callable[[], object] | None = None
 
 
 _state = _State()
@@ -51,6 +54,15 @@ _thread = threading.local()
 def is_copy() -> bool:
     """Return whether this process is such a copy, or this thread one that runs a script again."""
     return _state.copy or bool(getattr(_thread, "copy", False))
+
+
+def prepare_with(prepare: Callable[[], object]) -> None:
+    """Say what the frameworks need at the beginning of each copy, such as to do without their threads.
+
+    Args:
+        prepare: does it.
+    """
+    _state.prepare = prepare
 
 
 def available() -> bool:
@@ -67,7 +79,8 @@ def in_copy(run: Callable[[Send], None], seconds: float, wait: float) -> tuple[b
     Args:
         run: what is run; it is given a function that sends bytes.
         seconds: how much processor time it may take.
-        wait: how many seconds it may take by a clock on the wall.
+        wait: how many seconds it may take by a clock on the wall. One that waits for what never comes, such
+            as a thread that a copy does not have, is ended long before.
 
     Returns:
         What was sent, and whether the copy was ended because its time was up.
@@ -149,6 +162,8 @@ def _run(
         landlock.restrict([os.devnull, place])
         refuse()
         with confined(environment=True):
+            if _state.prepare is not None:
+                _state.prepare()
             run(lambda data: _send(output, data))
     finally:
         os._exit(0)
@@ -161,7 +176,7 @@ def _send(output: int, data: bytes) -> None:
 
 def _awaited(pid: int, reading: int, seconds: float, wait: float) -> tuple[bytes, bool]:
     """Read what a copy sends until it ends."""
-    end = time.monotonic() + wait
+    end, watch = time.monotonic() + wait, Watch(pid)
     data, stopped = b"", False
     sent = select.poll()  # whatever the number of the descriptor
     sent.register(reading, select.POLLIN)
@@ -172,7 +187,7 @@ def _awaited(pid: int, reading: int, seconds: float, wait: float) -> tuple[bytes
                 if not part:
                     break
                 data += part
-            elif time.monotonic() > end or _processor_time(pid) > seconds:
+            elif time.monotonic() > end or _processor_time(pid) > seconds or watch.is_idle():
                 stopped = True
                 break
     finally:

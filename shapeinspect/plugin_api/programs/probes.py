@@ -11,7 +11,7 @@ from shapeinspect.plugin_api.isolation.confined import released
 from shapeinspect.plugin_api.programs.copies import Send, in_copy
 
 #: All of them together take at most so many seconds of processor time, and so many of a user's.
-_SECONDS, _WAIT = 3.0, 15.0
+_SECONDS, _WAIT = 3.0, 75.0
 #: What can be done once, so that each form of it gets a process of its own.
 _ONCE = (".backward(", ".step(", "next(")
 

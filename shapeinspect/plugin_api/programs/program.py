@@ -36,7 +36,7 @@ _FIRST = 20.0
 #: A further run takes at most so many seconds of processor time.
 _LONGEST = 8.0
 #: On a busy machine, or while it waits, it may take so many times longer.
-_WAITING = 4.0
+_WAITING = 25.0
 #: A larger file is not read, and no more files than so many are a script's own.
 _BYTES, _FILES = 400_000, 40
 

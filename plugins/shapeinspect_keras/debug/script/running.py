@@ -35,7 +35,7 @@ _KEPT = 6
 #: The packages of arrays, and the length from which a list is taken for data and not for its arrays.
 _ARRAYS, _LONG = frozenset({"numpy", "tensorflow", "keras", "pandas"}), 100_000
 #: Seconds of waiting that count as one second of work, on a machine that does something else.
-_PATIENCE = 5.0
+_PATIENCE = 25.0
 
 
 class _TimeUpError(BaseException):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import time
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.ir import Layer, Value
+from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.isolation.confined import confined
@@ -67,14 +67,14 @@ def _read_here(frames: Sequence[Place]) -> tuple[dict[str, Any] | None, list[Any
     dataset, samples = getattr(loader, "_dataset", None), []
     if dataset is None or not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
         return None, None
-    end = time.monotonic() + _SECONDS
+    end = clock.alone() + _SECONDS
     with confined():
         for index in range(min(len(dataset), _READ)):
             try:
                 samples.append(dataset[index])
             except Exception:  # noqa: BLE001  # of the user's own code
                 return None, None
-            if time.monotonic() > end:
+            if clock.alone() > end:
                 break
     return {"self": types.SimpleNamespace(dataset=dataset)}, samples
 
