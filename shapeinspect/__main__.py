@@ -10,7 +10,7 @@ def _is_script(words: list[str]) -> bool:
 
 if __name__ == "__main__":
     if _is_script(sys.argv[1:]):
-        from shapeinspect.api.debugging import run_script
+        from shapeinspect.api.script_run import run_script
 
         run_script(sys.argv[1:])
     else:

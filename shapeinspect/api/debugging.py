@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from shapeinspect import registry
 from shapeinspect.api.report import inspect as inspect_model
@@ -21,22 +21,16 @@ from shapeinspect.errors import UsageError
 from shapeinspect.ir import Frozen, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
-from shapeinspect.mismatch.describe import unexplained
 from shapeinspect.mismatch.fed_shapes import fed_by
 from shapeinspect.mismatch.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph_rerun import unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.isolation.confined import confined
 from shapeinspect.plugin_api.programs.copies import is_copy, prepare_with
-from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.plugin_api.story import Story
-from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
 from shapeinspect.sources.source import Source, with_inputs
 from shapeinspect.text import visible
-
-if TYPE_CHECKING:
-    import subprocess
 
 #: Where an exception keeps its diagnosis.
 _MARK = "__shapeinspect__"
@@ -218,9 +212,8 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     Returns:
         The diagnosis, or None where the exception is not about shapes.
     """
-    known = getattr(error, _MARK, None)
-    if known is not None or is_copy():
-        return known if isinstance(known, Diagnosis) else None
+    if is_explained(error) or is_copy():
+        return diagnosis_of(error)
     _busy.explaining = True
     prepare_with(_prepare_copy)
     try:
@@ -242,6 +235,20 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
 def _prepare_copy() -> None:
     for debugger in registry.debuggers():
         debugger.prepare_copy()
+
+
+def diagnosis_of(error: BaseException) -> Diagnosis | None:
+    """Return the diagnosis that an exception carries; None where it carries none, or a text alone.
+
+    Args:
+        error: the exception.
+
+    Example:
+        >>> diagnosis_of(ValueError()) is None
+        True
+    """
+    known = getattr(error, _MARK, None)
+    return known if isinstance(known, Diagnosis) else None
 
 
 def is_explained(error: BaseException) -> bool:
@@ -331,92 +338,6 @@ def _require_graph(model: Model, request: Source, required: bool) -> None:
             got=f"weights alone ({model.format})",
             hint="name a model in Python code as package.module:attribute",
         )
-
-
-def run_script(words: list[str]) -> None:
-    """Run a script as Python would, and explain the shape error that ends it.
-
-    Args:
-        words: the script's path and its arguments, which become its ``sys.argv``.
-
-    Raises:
-        Exception: whatever the script raises, with a diagnosis if it is about shapes.
-    """
-    import os
-    import time
-
-    began, used = time.time(), time.process_time()
-    before, path = sys.argv, sys.path[0]
-    sys.argv = list(words)
-    sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
-    try:
-        with started(words[0]):
-            _run(words, began, used)
-    finally:
-        sys.argv, sys.path[0] = before, path
-
-
-def _run(words: list[str], began: float, used: float) -> None:
-    import runpy
-    import time
-
-    from shapeinspect.trials.client import end
-
-    server: subprocess.Popen[bytes] | None = None
-    took = 0.0
-    try:
-        with debug():
-            try:
-                runpy.run_path(words[0], run_name="__main__")
-            except Exception as error:
-                took = time.process_time() - used
-                server = _server(error, words[0], took)
-                raise
-    except Exception as error:
-        _repair(error, words, began, took, server)
-        raise
-    finally:
-        if server is not None:
-            end(server)
-
-
-def _server(error: Exception, script: str, took: float) -> subprocess.Popen[bytes] | None:
-    from shapeinspect.api.script_repair import server
-
-    try:
-        return server(error, script, took)
-    except Exception:  # noqa: BLE001  # trials start one themselves then, if they can
-        return None
-
-
-def _repair(
-    error: Exception, words: list[str], began: float, used: float, server: subprocess.Popen[bytes] | None
-) -> None:
-    """Add to a diagnosis the changes of the source with which the whole script was run."""
-    from shapeinspect.api.script_repair import merged, placed, repaired
-
-    known = getattr(error, _MARK, None)
-    diagnosis = known if isinstance(known, Diagnosis) else None
-    try:
-        found = repaired(error, diagnosis, words[0], words[1:], began, used, server)
-    except (Exception, SystemExit) as problem:  # noqa: BLE001  # no fault of the search hides the user's exception
-        if hasattr(error, "add_note"):
-            error.add_note(f"shapeinspect: no change was tried ({type(problem).__name__}: {problem})")
-        return
-    if diagnosis is None:
-        if not found:
-            return
-        packages = tuple(name for debugger in registry.debuggers() for name in debugger.packages)
-        where = user_line(traceback_frames(error.__traceback__), packages)
-        add_diagnosis(error, f"shapeinspect: {unexplained(where or '', found)}", None)
-        return
-    diagnosis = placed(merged(diagnosis, found) if found else diagnosis, words[0])
-    text = f"shapeinspect: {describe(diagnosis)}"
-    if hasattr(error, "__notes__"):
-        error.__notes__[:] = [note for note in error.__notes__ if not note.startswith("shapeinspect: ")]
-    elif error.args and isinstance(error.args[0], str):
-        error.args = (error.args[0].partition("\nshapeinspect: ")[0], *error.args[1:])
-    add_diagnosis(error, text, diagnosis)
 
 
 def _recover(error: BaseException, model: object | None) -> Rerun | None:

@@ -12,11 +12,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 from shapeinspect import registry
+from shapeinspect.api import script_progress
 from shapeinspect.api.own_edits import making_lines, own_edits
 from shapeinspect.api.script_files import files_of, folder_of, started_in
 from shapeinspect.api.script_frames import classes_of, modules_of, running_in, shapes_of
@@ -39,7 +39,7 @@ from shapeinspect.trials.coincidences import given_warnings
 from shapeinspect.trials.search import Search
 from shapeinspect.trials.sizes import sizes_of
 from shapeinspect.trials.source_file import File
-from shapeinspect.trials.task import Hints, Means, Repair, Wrong
+from shapeinspect.trials.task import Hints, Means, Repair, Searched, Wrong
 
 #: A script that takes longer up to its failure is not run again, in seconds of processor time.
 _LONGEST = 12.0
@@ -63,6 +63,21 @@ _REASONS = 4
 _SURE = -0.1
 #: A change that stands further behind comes after a fix that the debugger has run.
 _NEAR = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a search for changes of a script has found.
+
+    Args:
+        fixes: the fixes, the likeliest first.
+        ended: what ended the search before it was through, a sentence; empty for nothing.
+        interrupted: whether that was the person who waits.
+    """
+
+    fixes: tuple[Tried, ...] = ()
+    ended: str = ""
+    interrupted: bool = False
 
 
 def server(error: BaseException, script: str, used: float) -> subprocess.Popen[bytes] | None:
@@ -89,7 +104,7 @@ def repaired(
     began: float,
     used: float,
     begun: subprocess.Popen[bytes] | None = None,
-) -> tuple[Tried, ...]:
+) -> Repaired:
     """Look for changes of a script's source with which it runs to its end.
 
     Args:
@@ -102,10 +117,10 @@ def repaired(
         begun: what :func:`server` has started.
 
     Returns:
-        The fixes, the likeliest first; none where nothing was found or the script cannot be run again.
+        The fixes; none where nothing was found or the script cannot be run again.
     """
     if used > _LONGEST or not available() or (diagnosis is None and not _may_be_of_shapes(error)):
-        return ()
+        return Repaired()
     path = os.path.abspath(script)
     folder = folder_of(path)
     frames = [
@@ -117,7 +132,7 @@ def repaired(
     ]
     files = [*files_of(path, folder)]
     if not frames or not files:
-        return ()
+        return Repaired()
     places = tuple((os.path.relpath(frame.f_code.co_filename, folder), line) for frame, line in frames)
     name = os.path.relpath(path, folder)
     order = Script(
@@ -156,17 +171,19 @@ def repaired(
 
     means = Means(limit, _prepared(), begun, hurried)
     hints = Hints(words, suggested, settled, later, _weights(error, folder))
-    search = Search(order, files, wrong, means, hints, _progress())
-    try:
-        found = search.repairs()
-    except KeyboardInterrupt:
-        found = ()
-    finally:
-        _progress_ends()
-    said = [repair.why for repair in found]
-    if found:
+    searched = Search(order, files, wrong, means, hints, script_progress.trial).run()
+    found, said = searched.repairs, [repair.why for repair in searched.repairs]
+    script_progress.line("finding out why it runs then" if found else "")
+    if found and not searched.interrupted:
         said[0] = (*_causes(error, found[0], folder, words), *_other_place(error, found, folder, words))
-    return tuple(_tried(repair, why) for repair, why in zip(found, said, strict=True))
+    fixes = tuple(_tried(repair, why) for repair, why in zip(found, said, strict=True))
+    return Repaired(fixes, _ended(searched), searched.interrupted)
+
+
+def _ended(searched: Searched) -> str:
+    """Say what ended a search before it was through."""
+    changes = "1 change" if searched.trials == 1 else f"{searched.trials} changes"
+    return f"{changes} of the script; {searched.ended}" if searched.ended else ""
 
 
 def placed(diagnosis: Diagnosis, script: str) -> Diagnosis:
@@ -248,7 +265,7 @@ def _may_be_of_shapes(error: BaseException) -> bool:
 
 def _failed(debugger: Debugger, problem: Exception) -> None:
     """Say that a plug-in did not answer; the search goes on with less."""
-    _progress_ends()
+    script_progress.line("")
     name = type(debugger).__name__
     sys.stderr.write(f"shapeinspect: {name} suggests nothing ({type(problem).__name__}: {problem})\n")
 
@@ -417,21 +434,3 @@ def _tried(repair: Repair, why: tuple[str, ...]) -> Tried:
         )
     fix = Fix(repair.cause, (), round(repair.rank), text, alters=repair.alters, why=why)
     return Tried(fix, text, claim)
-
-
-def _progress() -> Any:
-    shown = sys.stderr.isatty()
-
-    def tell(number: int) -> None:
-        if shown:
-            sys.stderr.write(
-                f"\rlooking for a change with which the script runs: trial {number} (Ctrl-C ends this) "
-            )
-            sys.stderr.flush()
-
-    return tell
-
-
-def _progress_ends() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r" + " " * 79 + "\r")

@@ -24,14 +24,17 @@ _LABEL = 11
 _BEFORE = 14
 #: Causes that have nothing to do with a weight.
 _WEIGHTLESS = frozenset({"batch-first", "length", "mask", "missing-axis", "state"})
+#: Rows that are read after it is known what is wrong.
+_LATER = frozenset({"keys", "hint", "via", "fix", "tried"})
 _REORDER = frozenset({"flatten", "reshape"})
 
 
-def describe(diagnosis: Diagnosis) -> str:
+def describe(diagnosis: Diagnosis, at_once: bool = False) -> str:
     """Return the diagnosis as text of at most 80 columns, where names allow.
 
     Args:
         diagnosis: the diagnosis.
+        at_once: whether the rows are left out that are read later: the calls that led there, and the fixes.
     """
     layer = diagnosis.layer
     kind = f" ({layer.kind})" if layer.kind not in ("module", "unknown") else f" ({layer.type})"
@@ -46,7 +49,7 @@ def describe(diagnosis: Diagnosis) -> str:
     )
     lines[0] = lines[0][_BEFORE:]
     for label, texts in _rows(diagnosis):
-        for index, text in enumerate(texts):
+        for index, text in enumerate(texts if label not in _LATER or not at_once else ()):
             lines += _wrapped(label if index == 0 else "", text)
     return visible("\n".join(lines))
 
@@ -78,12 +81,13 @@ def fitting(model: Model, unchecked: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
-def unexplained(where: str, fixes: Sequence[Tried]) -> str:
+def unexplained(where: str, fixes: Sequence[Tried], searched: str = "") -> str:
     """Return the text for a statement of which only that it fails is known, and what mends it.
 
     Args:
         where: the user's line, with its source.
         fixes: what was run.
+        searched: what ended the search for more of them; empty for nothing.
     """
     lines = ["a statement of this script fails, and runs with this change"]
     for index, text in enumerate(fixes[0].fix.why if fixes else ()):
@@ -91,6 +95,7 @@ def unexplained(where: str, fixes: Sequence[Tried]) -> str:
     lines += _wrapped("at", where)
     for index, text in enumerate(_fixes(fixes)):
         lines += _wrapped("fix" if index == 0 else "", text)
+    lines += _wrapped("tried", searched) if searched else []
     return "\n".join(lines)
 
 
@@ -147,6 +152,8 @@ def _rows(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
         yield "via", _aligned(calls)
     if diagnosis.fixes:
         yield "fix", list(_fixes(diagnosis.fixes))
+    if diagnosis.searched:
+        yield "tried", [diagnosis.searched]
 
 
 def _fixes(fixes: Sequence[Tried]) -> Iterator[str]:

@@ -73,6 +73,7 @@ class Diagnosis:
         fixes: the changes that get past the failure, the best first.
         runs: how many times the call was run again.
         because: where the sizes come from that do not fit, a sentence each.
+        searched: what ended the search for changes of the script before it was through; empty for nothing.
     """
 
     failure: Failure
@@ -82,6 +83,7 @@ class Diagnosis:
     fixes: tuple[Tried, ...]
     runs: int = 0
     because: tuple[str, ...] = ()
+    searched: str = ""
 
     @property
     def layer(self) -> Layer:

@@ -26,7 +26,7 @@ from shapeinspect.plugin_api.isolation.inheritance import detach
 from shapeinspect.plugin_api.isolation.limits import limit
 from shapeinspect.plugin_api.isolation.mirror import beside, mirror
 from shapeinspect.plugin_api.isolation.system_calls import refuse
-from shapeinspect.plugin_api.isolation.turns import Watch
+from shapeinspect.plugin_api.isolation.turns import Watch, waited
 from shapeinspect.trials.coincidences import of_sizes
 from shapeinspect.trials.marks import NAME, Running, is_empty, marked
 
@@ -36,8 +36,8 @@ _DEVICES = tuple(f"/dev/{name}" for name in ("null", "shm", "nvidia0", "nvidiact
 _ALLOWED = frozenset({"os.fork", "os.putenv", "os.unsetenv"})
 _PROCESSES = frozenset({"os.exec", "os.posix_spawn", "os.spawn", "os.system"})
 _MESSAGE = 4000
-#: A trial that gets no processor ends after so many times its limit.
-_WAIT = 25.0
+#: A trial that has nothing to do ends after so many times its limit, one that gets no processor after these.
+_WAIT, _TURNLESS = 10.0, 25.0
 
 
 def run(order: dict[str, Any], result: int) -> None:
@@ -57,7 +57,7 @@ def run(order: dict[str, Any], result: int) -> None:
     refused: list[str] = []
     running = [Running(**place) for place in order["running"]]
     passed: set[int] = set()
-    lock = threading.Lock()
+    lock, begin = threading.Lock(), time.monotonic()
 
     def tell() -> None:
         with lock:
@@ -66,6 +66,7 @@ def run(order: dict[str, Any], result: int) -> None:
             ended["passed"] = needed <= passed
             ended["refused"] = [*dict.fromkeys(refused)]
             ended["seconds"] = _used()
+            ended["waited"] = waited(os.getpid(), time.monotonic() - begin)
             with suppress(OSError):
                 os.write(result, json.dumps(ended).encode())
             os._exit(0)
@@ -80,7 +81,7 @@ def run(order: dict[str, Any], result: int) -> None:
         tell()
 
     def stop() -> None:
-        _wait_until_its_time_is_up(order["limit"])
+        _wait_until_its_time_is_up(order["limit"], begin)
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         ended.update(status="running", frames=_places(traceback.walk_stack(frame), root)[::-1])
         tell()
@@ -108,12 +109,17 @@ def run(order: dict[str, Any], result: int) -> None:
     tell()
 
 
-def _wait_until_its_time_is_up(limit: float) -> None:
+def _wait_until_its_time_is_up(limit: float, begin: float) -> None:
     """Wait until this process has worked for so many seconds, or waits for what never comes."""
-    begin, used = time.monotonic(), _used()
-    watch = Watch(os.getpid(), (threading.get_native_id(),))
-    while _used() - used < limit and time.monotonic() - begin < _WAIT * limit and not watch.is_idle():
+    used, own = _used(), (threading.get_native_id(),)
+    watch = Watch(os.getpid(), own)
+    while _used() - used < limit and not watch.is_idle():
         time.sleep(0.05)
+        gone = time.monotonic() - begin
+        if gone > _TURNLESS * limit:
+            return
+        if gone > _WAIT * limit and waited(os.getpid(), gone, own) > _WAIT * limit:
+            return
 
 
 def _keep_warnings(texts: list[str]) -> None:

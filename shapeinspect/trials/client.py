@@ -57,6 +57,7 @@ class Result:
         message: its message.
         frames: file and line of the user's frames, the outermost first.
         seconds: how much processor time it took.
+        waited: how long it neither worked nor waited for a processor, in seconds.
         warned: the warnings about sizes that differ.
         refused: what it would have done outside and went on without, a clause each.
     """
@@ -67,6 +68,7 @@ class Result:
     message: str
     frames: tuple[tuple[str, int], ...]
     seconds: float
+    waited: float = 0.0
     warned: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
@@ -277,6 +279,7 @@ def _result(told: dict[str, Any]) -> tuple[int, Result]:
         told["message"],
         frames,
         float(told["seconds"]),
+        float(told.get("waited", 0.0)),
         tuple(told.get("warned", ())),
         tuple(told.get("refused", ())),
     )

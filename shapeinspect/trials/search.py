@@ -19,12 +19,14 @@ from shapeinspect.trials.coincidences import behind, larger, longer
 from shapeinspect.trials.marks import Running, moved
 from shapeinspect.trials.sizes import Sizes, numbers, sizes_of
 from shapeinspect.trials.source_file import File, applied
-from shapeinspect.trials.task import Hints, Means, Repair, Wrong
+from shapeinspect.trials.task import Hints, Means, Repair, Searched, Wrong
 from shapeinspect.trials.written import Written, shown
 
-#: Processor time and time of the user's that all trials of a failure may take, in seconds.
+#: Processor time that all trials may take, in seconds, and for how long they may have nothing to do.
 _SECONDS = 40.0
-_WAIT = 45.0
+_WAITED = 60.0
+#: Whatever else the machine does, a search ends after so many seconds of the user's time.
+_WAIT = 300.0
 #: The processor time where the frameworks leave out what only takes time: as many trials take less.
 _HURRIED = 24.0
 #: Of the user's time at least this share is left for trials, however long the frameworks took to start.
@@ -141,7 +143,7 @@ class Search:
         wrong: the failure.
         means: how trials are run.
         hints: what is known of which changes are worth a trial.
-        tell: called with the number of trials so far.
+        tell: called for each trial with its number and what returns the changes as they are shown.
     """
 
     def __init__(
@@ -151,7 +153,7 @@ class Search:
         wrong: Wrong,
         means: Means,
         hints: Hints,
-        tell: Callable[[int], None],
+        tell: Callable[[int, Callable[[], tuple[Written, ...]]], object],
     ) -> None:
         self._script, self._means, self._hints, self._tell = script, means, hints, tell
         self._asked = 0
@@ -163,14 +165,23 @@ class Search:
         self._further: list[tuple[float, int, _Attempt, Result]] = []
         #: Changes of axes that fail in another way, nearer to the beginning.
         self._elsewhere: list[tuple[float, int, _Attempt, Result]] = []
-        self._used, self._trials, self._more = 0.0, 0, _MORE
+        self._used, self._waited, self._trials, self._more = 0.0, 0.0, 0, _MORE
+        self._ended, self._interrupted = "", False
         self._end = time.monotonic() + _WAIT
         self._seen: set[tuple[tuple[str, str], ...]] = set()
         self._rounded: set[tuple[_State, tuple[tuple[str, int, int], ...]]] = set()
         self._same: Counter[tuple[_State, tuple[tuple[str, int, int], ...]]] = Counter()
 
-    def repairs(self) -> tuple[Repair, ...]:
-        """Return the repairs that were found, the likeliest first."""
+    def run(self) -> Searched:
+        """Search until there is enough, nothing left, or no more time; a person may end it as well."""
+        try:
+            self._search()
+        except KeyboardInterrupt:
+            self._ended, self._interrupted = "Ctrl-C ended the search", True
+        found = sorted(self._found, key=lambda one: (bool(one.alters), one.rank))[:_FOUND]
+        return Searched(tuple(found), self._trials, self._ended, self._interrupted)
+
+    def _search(self) -> None:
         means = self._means
         with Trials[_Attempt | None](self._script, prepare=means.prepare, begun=means.begun) as trials:
             if means.hurried:
@@ -184,10 +195,9 @@ class Search:
             if not self._hints.alone:
                 self._fill(self._states[0])
             for attempt, result in trials.run(self._orders(), self._means.limit, self._late):
-                self._used += result.seconds
+                self._spend(result)
                 if attempt is not None:
                     self._take(attempt, result)
-        return tuple(sorted(self._found, key=lambda one: (bool(one.alters), one.rank))[:_FOUND])
 
     def _hurry(self, trials: Trials[_Attempt | None]) -> None:
         """Learn how the script fails where the frameworks leave out what only takes time."""
@@ -195,14 +205,25 @@ class Search:
         result = trials.hurry(Order(None, {}, state.running({})), self._means.limit, self._late)
         self._end = max(self._end, time.monotonic() + _LEFT * _WAIT)
         if result is not None:
-            self._used += result.seconds
+            self._spend(result)
             known = state.wrong.running or tuple(Running(*frame) for frame in state.wrong.frames)
             state.wrong = replace(
                 state.wrong, frames=result.frames, error=result.error, message=result.message, running=known
             )
 
+    def _spend(self, result: Result) -> None:
+        self._used += result.seconds
+        self._waited += result.waited
+
     def _late(self) -> bool:
-        return self._used > self._budget or time.monotonic() > self._end
+        """Tell whether the search has taken too long, and keep what it has taken too much of."""
+        if self._used > self._budget:
+            self._ended = f"the limit of {self._budget:.0f} s of processor time ended the search"
+        elif self._waited > _WAITED:
+            self._ended = f"they have waited for {_WAITED:.0f} s, which ended the search"
+        elif time.monotonic() > self._end:
+            self._ended = f"the limit of {_WAIT:.0f} s on a busy machine ended the search"
+        return bool(self._ended)
 
     def _orders(self) -> Iterator[Order[_Attempt | None]]:
         while self._trials < _TRIALS:
@@ -227,9 +248,10 @@ class Search:
                 heapq.heappush(self._queue, (later.rank, next(self._order), later))
                 continue
             self._trials += 1
-            self._tell(self._trials)
+            self._tell(self._trials, attempt.written)
             begun = replace(attempt, trial=self._trials)
             yield Order(begun, attempt.texts, attempt.base.running(attempt.texts))
+        self._ended = "the largest number of trials ended the search"
 
     def _is_enough(self, rank: float) -> bool:
         """Tell whether no change of this rank is worth a trial any more."""

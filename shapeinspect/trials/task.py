@@ -72,6 +72,23 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """How a search went.
+
+    Args:
+        repairs: the changes with which the script runs, the likeliest first.
+        trials: how many changes were run.
+        ended: what ended it before there was nothing left to try, a clause; empty for nothing.
+        interrupted: whether that was the person who waits.
+    """
+
+    repairs: tuple[Repair, ...] = ()
+    trials: int = 0
+    ended: str = ""
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Means:
     """How trials are run.
 

@@ -152,7 +152,7 @@ def test_check_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_script_runs_under_the_debugger(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shapeinspect.api.debugging import run_script
+    from shapeinspect.api.script_run import run_script
 
     script = tmp_path / "train.py"
     lines = ("import sys", "from torch import nn, zeros", "assert sys.argv[1:] == ['--fast']")

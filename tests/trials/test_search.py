@@ -70,13 +70,13 @@ class InOrder(Reversed[T]):
 
 
 def searched(
-    text: str, line: int, sizes: tuple[int, int], tell: Callable[[int], None] = lambda _: None
+    text: str, line: int, sizes: tuple[int, int], tell: Callable[..., object] = lambda *_: None
 ) -> tuple[Repair, ...]:
     """Search for repairs of a script that fails in a line, since two sizes differ."""
     wrong = Wrong((("a.py", line),), "ValueError", "", Sizes((sizes,), frozenset()), {}, frozenset({"np"}))
     script = Script("/", "a.py", ".", (), 0.0, 1 << 30)
     files = [File.parsed("a.py", text)]
-    return search.Search(script, files, wrong, Means(1.0), Hints(EditWords()), tell).repairs()
+    return search.Search(script, files, wrong, Means(1.0), Hints(EditWords()), tell).run().repairs
 
 
 @pytest.mark.parametrize("trials", [Reversed, InOrder])
@@ -137,6 +137,6 @@ class OfWords(InOrder[T]):
 def test_a_word_with_which_more_runs_is_followed_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "Trials", OfWords)
     trials = [0]
-    found = searched(CHOSEN, 3, (7, 5), trials.append)
+    found = searched(CHOSEN, 3, (7, 5), lambda number, _: trials.append(number))
     assert trials[-1] < 10
     assert [one.new for one in found[0].written] == ['kind = "long"', "read(7)"]

@@ -89,9 +89,11 @@ def test_time_in_which_others_have_the_processor_is_no_waiting(monkeypatch: pyte
     assert clock.alone() == 100.0
 
 
-def test_each_copy_is_prepared_for_the_frameworks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_copy_is_prepared_for_the_frameworks() -> None:
     told: list[bytes] = []
-    monkeypatch.setattr(copies._state, "prepare", None)
     copies.prepare_with(lambda: told.append(b"ready"))
-    assert copies.in_copy(lambda send: send(b"".join(told)), 60.0, 600.0) == (b"ready", False)
+    try:
+        assert copies.in_copy(lambda send: send(b"".join(told)), 60.0, 600.0) == (b"ready", False)
+    finally:
+        copies.prepare_with(lambda: None)
     assert told == []

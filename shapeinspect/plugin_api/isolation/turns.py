@@ -32,7 +32,7 @@ def of_process(process: int, but: Collection[int] = (), deep: int = _DEEP) -> tu
         but: threads that do not count.
         deep: so many generations of children are looked at.
 
-    Returns: Nanoseconds; None where the system does not tell.
+    Returns: Of each the number and nanoseconds of either; None where the system does not tell.
     """
     found: list[int] = []
     try:
@@ -46,6 +46,18 @@ def of_process(process: int, but: Collection[int] = (), deep: int = _DEEP) -> tu
         for child in (_numbers(f"/proc/{process}/task/{thread}/children") or ()) if deep else ():
             found += of_process(child, (), deep - 1) or ()
     return tuple(found) or None
+
+
+def waited(process: int, seconds: float, but: Collection[int] = ()) -> float:
+    """Return for how long a process has had nothing to do: its threads neither ran nor waited for their turn.
+
+    Args:
+        process: its number.
+        seconds: how long it has been there.
+        but: threads that do not count.
+    """
+    seen = of_process(process, but)
+    return 0.0 if seen is None else max(seconds - sum(seen[1::3] + seen[2::3]) / 1e9, 0.0)
 
 
 def _numbers(path: str) -> list[int] | None:
