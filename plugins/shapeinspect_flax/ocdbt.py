@@ -14,9 +14,12 @@ from subprocess import DEVNULL, PIPE
 from shapeinspect.binary import child_limits, json_text
 from shapeinspect.binary.child_process import Answer, answer_of
 from shapeinspect.errors import UnreadableFileError
+from shapeinspect.sources.source import Source
 
 _CHILD = Path(__file__).with_name("ocdbt_child.py")
 _CLOCK = 120
+#: The most files and directories of a store; one of 100,000 arrays has some thousands.
+_ENTRIES = 200_000
 
 
 def is_available() -> bool:
@@ -36,21 +39,38 @@ def ask(words: Sequence[str], keys: Sequence[str]) -> Answer:
         return answer_of(child, _CLOCK, json_text.MAX_BYTES, json.dumps(list(keys)).encode())
 
 
-def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None]:
+def read_texts(source: Source, keys: Sequence[str]) -> list[str | None]:
     """Return the text under each key, or None where there is none.
 
     Args:
-        folder: the directory of the store.
+        source: the directory of the store, on this machine.
         keys: the keys to look up.
-        label: how errors name the checkpoint.
 
     Raises:
-        UnreadableFileError: if tensorstore cannot read the store.
+        UnreadableFileError: if tensorstore cannot read the store, or a link in it leads outside.
     """
-    answer = ask((str(folder.absolute()), child_limits.__file__, str(os.getpid())), keys)
+    folder = source.local("tensorstore").absolute()
+    _check_files(source, folder)
+    answer = ask((str(folder), child_limits.__file__, str(os.getpid())), keys)
     if answer.late:
-        raise UnreadableFileError(label, f"reading its OCDBT store took over {_CLOCK} s")
+        raise UnreadableFileError(source.label, f"reading its OCDBT store took over {_CLOCK} s")
     if answer.code:
-        raise UnreadableFileError(label, "tensorstore cannot read its OCDBT store")
-    texts: list[str | None] = json_text.parse(answer.data, label, "the answer about the OCDBT store")
+        raise UnreadableFileError(source.label, "tensorstore cannot read its OCDBT store")
+    texts: list[str | None] = json_text.parse(answer.data, source.label, "the answer about the OCDBT store")
     return texts
+
+
+def _check_files(source: Source, folder: Path) -> None:
+    """Refuse links that lead outside and what is no file: tensorstore opens whatever has the name."""
+    ahead, seen = [folder], 0
+    while ahead:
+        with os.scandir(ahead.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                name = Path(entry.path).relative_to(folder).as_posix()
+                if seen > _ENTRIES:
+                    raise UnreadableFileError(source.label, f"its store has more than {_ENTRIES:,} files")
+                if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+                    source.sibling(name)
+                elif entry.is_dir():
+                    ahead.append(Path(entry.path))

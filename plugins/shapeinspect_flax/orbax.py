@@ -155,7 +155,7 @@ def _headers(source: Source, arrays: Sequence[_Value], third: bool) -> tuple[dic
     if STORE in source.entries:
         if not ocdbt.is_available() or source.path is None:
             return {}, True
-        texts = ocdbt.read_texts(source.path, [f"{key}/{suffix}" for key in keys], source.label)
+        texts = ocdbt.read_texts(source, [f"{key}/{suffix}" for key in keys])
         pairs = [(key, text) for key, text in zip(keys, texts, strict=True) if text is not None]
         return {
             key: json_text.parse(text, source.label, f"the header of {key!r}") for key, text in pairs

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,9 @@ W = {"w": (3, 5)}
 ONE = safetensors({"w": entry()}, bytes(60))
 INDEX = "model.safetensors.index.json"
 OUTSIDE = "names a path outside its own directory"
+#: A store that orbax has written.
+STORE = Path(__file__).parents[1] / "flax" / "data" / "ocdbt"
+DATA = "d/0bf5c7c9856ceab06de87547ac97d310"
 LINK = "is a link that leads outside its directory"
 
 #: Names that lead elsewhere on some machine.
@@ -171,6 +175,22 @@ def array(home: Path) -> None:
     (home / "a").symlink_to(outside(home).parent)
 
 
+def store(part: str, way: str = "link") -> Callable[[Path], None]:
+    """An OCDBT store of which one part is a link to a link outside, or a pipe, which waits for a writer."""
+
+    def make(home: Path) -> None:
+        shutil.copytree(STORE, home, dirs_exist_ok=True)
+        lost = home / part
+        shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+        if way == "pipe":
+            os.mkfifo(lost)
+            return
+        lost.symlink_to("other")
+        lost.with_name("other").symlink_to(outside(home).parent if part == "d" else outside(home))
+
+    return make
+
+
 def shards_of_keras(name: str) -> Callable[[Path], None]:
     told = {"metadata": {}, "weight_map": {"/layers/dense/vars": name}}
     members = {"metadata.json": b"{}",
@@ -251,6 +271,11 @@ CASES: dict[str, Case] = {
     "link as the only model": row(chosen, "a link outside", Refused(LINK), "."),
     "link as a part": row(parts, "a link outside", Refused(LINK), "m-00001-of-00002.gguf"),
     "link as an array": row(array, "a link outside", Refused(LINK), "."),
+    "link as the table of a store": row(
+        store("manifest.ocdbt"), "a link to a link outside", Refused(LINK), "."),
+    "link as the data of a store": row(store(DATA), "a link to a link outside", Refused(LINK), "."),
+    "link as a folder of a store": row(store("d"), "a link to a link outside", Refused(LINK), "."),
+    "a pipe in a store": row(store(DATA, "pipe"), "to wait for ever", Refused("neither a file"), "."),
     "hard link": row(linked(lambda home: str(outside(home)), hard=True), "a link outside",
         Refused("neither a file")),
     "a pipe": row(pipe, "to wait for ever", Refused("neither a file")),
