@@ -311,8 +311,10 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
     first = min(max(width(row[0]) for row in rows), limits[0])
     second = min(max(width(row[1]) for row in rows), limits[1] + 8)
     lines: list[Line] = []
-    for index, (path, shapes, reason) in enumerate(rows):
-        why = reason + _reads(layers, index, first)
+    listed: set[str] = set()
+    above = ""
+    for layer, (path, shapes, reason) in zip(layers, rows, strict=True):
+        why = reason + _reads(layer, listed, above, first)
         rest = max(limit - first - second - 4, 20)
         parts = _wrapped(why, rest)
         lengths = _end(shapes, max(limit - first - 2, 20))
@@ -321,8 +323,10 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
         name = _end(path, first).ljust(first)
         lines.append(((name, "path"), (f"  {lengths.ljust(second)}  {parts[0]}", "")))
         lines += [((" " * (first + second + 4) + part, ""),) for part in parts[1:]]
-        for text in layer_findings(layers, path):
+        for text in layer.findings:
             lines += _labeled("  finding", text, limit, "error")
+        above = layer.path
+        listed.add(above)
     return lines
 
 
@@ -331,26 +335,14 @@ def _end(text: str, limit: int) -> str:
     return text if width(text) <= limit else "…" + text[-(limit - 1) :]
 
 
-def _reads(layers: tuple[LayerExplanation, ...], index: int, limit: int) -> str:
+def _reads(layer: LayerExplanation, listed: set[str], above: str, limit: int) -> str:
     """Name the sources of a layer, unless its only source is the layer above it."""
-    call = layers[index].calls[0] if layers[index].calls else None
+    call = layer.calls[0] if layer.calls else None
     named = [tensor.source.strip('"') for tensor in call.inputs] if call is not None else []
     sources = list(filter(None, named))
-    listed = {layer.path for layer in layers[:index]}
-    above = layers[index - 1].path if index else ""
     aside = len(sources) == 1 and sources[0] in listed and sources[0] != above
     shown = ", ".join(_end(source, limit) for source in sources)
     return f"; reads {shown}" if aside or len(sources) > 1 else ""
-
-
-def layer_findings(layers: tuple[LayerExplanation, ...], path: str) -> tuple[str, ...]:
-    """Return the findings of the layer at a path.
-
-    Args:
-        layers: the explanations.
-        path: the layer's path, printable.
-    """
-    return tuple(text for layer in layers if printable(layer.path) == path for text in layer.findings)
 
 
 def _in_out(layer: LayerExplanation) -> tuple[str]:
