@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -56,6 +57,8 @@ def files(tmp_path: Path) -> dict[str, str]:
     torch.save({f"{EVIL}fc.weight": torch.zeros(4, 3), f"{EVIL}fc.bias": torch.zeros(4)}, pickled)
     spec = tmp_path / "spec.toml"
     spec.write_text('expect = ["\\u001b[31mconv: conv o=9", "*: conv o=\\u202e"]')
+    column = tmp_path / "column.json"
+    column.write_text(json.dumps({f"{EVIL}conv": 0.25, f"{EVIL}odd": EVIL, EVIL: 3}))
     right = tmp_path / "right.toml"
     right.write_text('expect = ["*: conv o=9", "params == 3"]')
     return {
@@ -64,15 +67,24 @@ def files(tmp_path: Path) -> dict[str, str]:
         "W": str(pickled),
         "SPEC": str(spec),
         "RIGHT": str(right),
+        "COLUMN": str(column),
         "OUT": str(tmp_path / "out.safetensors"),
         "PAGE": str(tmp_path / "page.html"),
     }
 
 
 FORMS = ("json", "html", "markdown", "csv", "svg")
+CHECKED = ("json", "github", "sarif", "junit", "markdown")
 COMMANDS = [
     *(f"show {model}{more}" for model in "AW" for more in ("", " --unfold", " --width 60")),
     *(f"show {model} --format {form}" for model in "AW" for form in FORMS),
+    *(f"check {model} --format {form}" for form in CHECKED
+      for model in ("A", "A --input 1,4,9,9", "A --spec SPEC", "W", "none")),
+    "check A --input 1,4,9,9 --page PAGE", "check A --spec SPEC --page PAGE",
+    "view --diff A B -o PAGE", "view --diff A B --values -o PAGE", "view --diff A W -o PAGE",
+    "view --diff A none -o PAGE", "view A -o PAGE --data COLUMN", "view A -o PAGE --data SPEC",
+    "show A --order calls", "show A --sort path", "show A --columns layer,kind,from,settings",
+    "show A --layout none",
     "view A -o PAGE", "view W -o PAGE", "view none -o PAGE", "layouts", f"layouts {EVIL}", "adapters",
     "diverge A B", "diverge A B --format json", "diverge A A --all", f"diverge A A --input {EVIL}=1",
     "diverge A W", "normalize A -o OUT --like B", "normalize A -o OUT --like A --loader -",
