@@ -1,9 +1,10 @@
 """A program of its own: fuzzes one reader for some time, led by the code that its inputs reach.
 
-``python fuzzer.py '{"name", "packages", "seconds", "corpus", "found", "seeds", …}'``: "seconds" are those of
-processor time; "corpus" is a folder, from whose inputs a later run goes on; "found" is a file that holds, as
-JSON, the first input of each kind of fault; libFuzzer's own figures are on stderr. The address space is
-bounded to what the process has before the first input and 512 MiB. A fault does not end it.
+``python fuzzer.py '{"name", "packages", "seconds", "clock", "corpus", "found", "seeds", …}'``: "seconds" are
+those of processor time, "clock" those after which it ends in any case; "corpus" is a folder, from whose
+inputs a later run goes on; "found" is a file that holds, as JSON, the first input of each kind of fault;
+libFuzzer's own figures are on stderr. The address space is bounded to what the process has before the first
+input and 512 MiB. A fault does not end it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ with atheris.instrument_imports(
 #: Seconds of processor time that no small input may take.
 SLOW = 2.0
 MEMORY = 512 << 20
-_BEGIN = time.process_time()
+_BEGIN, _START = time.process_time(), time.monotonic()
 found: dict[str, str] = {}
 runs = [0]
 
@@ -73,8 +74,9 @@ def one(data: bytes) -> None:
     if taken > SLOW:
         keep("slow", f"{taken:.1f} s | {data.hex()}")
     runs[0] += 1
-    if begin - _BEGIN > asked["seconds"]:  # libFuzzer's own limit is one of the clock
-        print(f"Done {runs[0]} runs", file=sys.stderr, flush=True)
+    used = begin - _BEGIN
+    if used > asked["seconds"] or time.monotonic() - _START > asked["clock"]:
+        print(f"Done {runs[0]} runs in {used:.0f} s", file=sys.stderr, flush=True)
         os._exit(0)
 
 
