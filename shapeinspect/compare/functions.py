@@ -28,6 +28,30 @@ _BOUNDED = {
 _NAMED = {(0.0, 6.0): "relu6", (0.0, math.inf): "relu", (-1.0, 1.0): "hard_tanh"}
 
 
+#: What frameworks call the ways to resize and to fill a padding, by one name.
+_MODES = {
+    "bilinear": "linear",
+    "trilinear": "linear",
+    "bicubic": "cubic",
+    "replicate": "edge",
+    "circular": "wrap",
+    "reflection": "reflect",
+}
+
+
+def mode(name: Any) -> Any:
+    """Return one name of a way to resize or to fill a padding that has several.
+
+    Args:
+        name: any of them.
+
+    Example:
+        >>> mode("bilinear"), mode("replicate"), mode("area")
+        ('linear', 'edge', 'area')
+    """
+    return _MODES.get(name.lower(), name.lower()) if isinstance(name, str) else name
+
+
 def canonical(layer: Layer) -> Any:
     """Return the name of a layer's function in one spelling; with its bounds where it has no name of its own.
 

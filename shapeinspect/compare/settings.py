@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.compare.functions import alias, canonical
+from shapeinspect.compare.functions import alias, canonical, mode
 from shapeinspect.compare.result import SettingPair
 from shapeinspect.compare.sides import LayerSide
 
@@ -30,6 +30,23 @@ def _plain(value: Any) -> Any:
         items = tuple(_plain(item) for item in value)
         return items[0] if items and len(set(items)) == 1 and not isinstance(items[0], tuple) else items
     return value
+
+
+def _mode(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    value_a, value_b = a.setting(name), b.setting(name)
+    return None if mode(value_a) == mode(value_b) else _exact(name, a, b)
+
+
+def _options(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    """Compare what only one framework's layers can be told; another one's always do the usual."""
+    value_a, value_b = a.setting(name) or {}, b.setting(name) or {}
+    known = _alike(a, b) or a.layer.kind in _SIMPLE
+    names = [one for one in {**value_a, **value_b} if value_a.get(one) != value_b.get(one)] if known else []
+    if not names:
+        return None
+    first, *_ = names
+    texts = ["not set" if first not in value else _text(value[first]) for value in (value_a, value_b)]
+    return SettingPair(first, texts[0], texts[1])
 
 
 def _text(value: Any) -> str:
@@ -63,7 +80,7 @@ def _option(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
 
 def _switch(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     """Compare a setting that is off in layers without it, where both sides record their settings."""
-    recorded = all(side.side.model.calls or side.side.model.format == "live" for side in (a, b))
+    recorded = a.side.recorded and b.side.recorded
     on_a, on_b = bool(a.setting(name)), bool(b.setting(name))
     if not recorded or on_a == on_b:
         return None
@@ -75,9 +92,12 @@ def _alike(a: LayerSide, b: LayerSide) -> bool:
 
     A file of weights alone records no settings: what it lacks is not known to be unset.
     """
-    recorded = all(side.side.model.calls or side.side.model.format == "live" for side in (a, b))
+    recorded = a.side.recorded and b.side.recorded
     return recorded and a.layer.type == b.layer.type != "" and a.side.model.adapter == b.side.model.adapter
 
+
+#: Kinds that compute the same in every framework, but for what it states otherwise.
+_SIMPLE = frozenset({"linear", "activation", "lstm", "gru", "rnn"})
 
 #: The rank of a batch of vectors, which every framework lays out alike.
 _VECTORS = 2
@@ -161,8 +181,10 @@ def _converted(new: LayerSide, value: float, old: LayerSide, actual: float) -> s
 
 def _padding(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     value_a, value_b = a.setting(name), b.setting(name)
-    if value_a is None or value_b is None or value_a == value_b:
+    if value_a is None or value_b is None or (value_a == value_b and a.ahead == b.ahead):
         return None
+    if any(side.ahead is not None and side.ahead.pairs is None for side in (a, b)):
+        return None  # the graph computes what stands ahead
     space = a.space or b.space
     pairs_a, pairs_b = padding_pairs(value_a, a, space), padding_pairs(value_b, b, space)
     if pairs_a is None or pairs_b is None:
@@ -171,7 +193,14 @@ def _padding(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     if pairs_a == pairs_b:
         return None
     why = _asymmetry(value_a, value_b, pairs_a, pairs_b)
-    return SettingPair(name, _pads(pairs_a), _pads(pairs_b), why, (pairs_a, pairs_b))
+    return SettingPair(name, _pads(pairs_a), _pads(pairs_b), why, (_own(pairs_a, b), _own(pairs_b, a)))
+
+
+def _own(pairs: _Pairs, side: LayerSide) -> _Pairs | None:
+    """Return the padding that a layer itself needs, beside what stands ahead of it; None if none would do."""
+    before = (side.ahead and side.ahead.pairs) or ((0, 0),) * len(pairs)
+    left = tuple((a - c, b - d) for (a, b), (c, d) in zip(pairs, before, strict=True))
+    return left if all(end >= 0 for pair in left for end in pair) else None
 
 
 def _asymmetry(value_a: Any, value_b: Any, pairs_a: _Pairs, pairs_b: _Pairs) -> str:
@@ -199,7 +228,7 @@ def _ends(item: Any) -> tuple[int, int]:
 
 
 def padding_pairs(value: Any, side: LayerSide, space: tuple[int, ...] | None) -> _Pairs | None:
-    """Write a padding as the pixels before and after each axis.
+    """Write a padding as the pixels before and after each axis, with what stands ahead of the layer.
 
     Args:
         value: the setting: a word such as ``same``, or numbers.
@@ -209,6 +238,17 @@ def padding_pairs(value: Any, side: LayerSide, space: tuple[int, ...] | None) ->
     Returns:
         a pair for each axis; None if the size decides and is not known.
     """
+    if side.ahead is None:
+        return _own_pairs(value, side, space)
+    before = side.ahead.pairs
+    if before is None:
+        return None
+    inside = space and tuple(n + sum(pair) for n, pair in zip(space, before, strict=True))
+    own = _own_pairs(value, side, inside)
+    return own and tuple((a + c, b + d) for (a, b), (c, d) in zip(before, own, strict=True))
+
+
+def _own_pairs(value: Any, side: LayerSide, space: tuple[int, ...] | None) -> _Pairs | None:
     attributes = side.layer.attributes
     kernel = tuple(attributes.get("kernel_size") or ())
     if not isinstance(value, str):
@@ -280,7 +320,8 @@ SETTINGS: dict[str, Comparer] = {
     "eps": _close,
     "momentum": _momentum,
     "padding": _padding,
-    "padding_mode": _exact,
+    "padding_mode": _mode,
+    "options": _options,
     "output_padding": _exact,
     "stride": _exact,
     "dilation": _exact,
@@ -314,7 +355,7 @@ SETTINGS: dict[str, Comparer] = {
     "align_corners": _exact,
     "antialias": _option,
     "recompute_scale_factor": _option,
-    "mode": _exact,
+    "mode": _mode,
     "scale_factor": _exact,
     "output_size": _exact,
     "kernel_size": _exact,
@@ -366,7 +407,7 @@ def differing(a: LayerSide, b: LayerSide, skip: frozenset[str] = frozenset()) ->
 
 def _valued(pair: SettingPair, a: LayerSide, b: LayerSide) -> SettingPair:
     """Add both values where the comparer has found none that the other framework means differently."""
-    if pair.values != (None, None):
+    if pair.values != (None, None) or pair.name == "padding":
         return pair
     values = a.setting(pair.name), b.setting(pair.name)
     return pair if any(isinstance(value, str) for value in values) else replace(pair, values=values)

@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from shapeinspect.compare.ahead import Ahead, ahead
 from shapeinspect.compare.functions import canonical
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Call, Layer, Model, calls_by_layer
 from shapeinspect.plugin_api.native import NativeTable
+
+#: What every framework computes whose layers of a kind, or of a function, have no such setting.
+#: Source: the formulas: a softplus is log(1 + exp(x)), and a convolution pads with zeros.
+_ALWAYS: tuple[tuple[str, str, Any], ...] = (
+    ("conv", "padding_mode", "zeros"),
+    ("pad", "value", 0.0),
+    ("activation:softplus", "beta", 1.0),
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,22 @@ class ModelSide:
         """The calls of each layer by its path."""
         return calls_by_layer(self.model.calls)
 
+    @cached_property
+    def makers(self) -> Mapping[str, tuple[Layer, Call]]:
+        """The layer and the call that return each value."""
+        known = ((self.layers.get(call.layer), call) for call in self.model.calls)
+        return {
+            name: (layer, call)
+            for layer, call in known
+            if layer is not None and layer.kind != "module"
+            for name in call.outputs
+        }
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the settings of its layers are recorded: a file of weights alone has none."""
+        return bool(self.model.calls) or self.model.format == "live"
+
     @property
     def channels_last(self) -> bool | None:
         """Whether a flatten of an image puts the channels last; None where its framework does not say."""
@@ -51,7 +76,9 @@ class ModelSide:
         value = self.model.values.get(name)
         shape = value.shape if value else None
         rank = None if shape is None else len(shape)
-        return LayerSide(layer, self, _space(shape, layer), rank, value.axes if value else None)
+        found = ahead(self.model, layer, call, self.makers)
+        space = _space(shape if found is None else found.shape, layer)
+        return LayerSide(layer, self, space, rank, value.axes if value else None, found)
 
 
 @dataclass(frozen=True)
@@ -64,6 +91,7 @@ class LayerSide:
         space: the lengths of its input's spatial axes; None if they are not known.
         rank: the number of its input's axes; None if it is not known.
         axes: the names of its input's axes; None if they are not known.
+        ahead: the padding that stands ahead of it as a layer of its own; None if there is none.
     """
 
     layer: Layer
@@ -71,6 +99,7 @@ class LayerSide:
     space: tuple[int, ...] | None = field(default=None)
     rank: int | None = field(default=None)
     axes: Axes | None = field(default=None)
+    ahead: Ahead | None = field(default=None)
 
     @property
     def framework(self) -> str:
@@ -89,9 +118,14 @@ class LayerSide:
             name: the attribute.
         """
         value = self.layer.attributes.get(name)
-        if value is None and self.side.table is not None:
+        if self.ahead is not None and name in self.ahead.settings:
+            return self.ahead.settings[name]
+        if value is None:
             kinds = (self.layer.kind, f"{self.layer.kind}:{canonical(self.layer)}")
-            implied = self.side.table.implied
+            implied = (
+                *(self.side.table.implied if self.side.table is not None else ()),
+                *(_ALWAYS if self.side.recorded else ()),
+            )
             value = next((v for kind, attribute, v in implied if attribute == name and kind in kinds), None)
         return value
 

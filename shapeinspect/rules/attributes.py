@@ -139,6 +139,7 @@ OF_ANY_KIND: Final = (
     Attribute(
         "further_outputs", "str", "none", "a signature of the outputs behind the first: `N T E -> N T 1`"
     ),
+    Attribute("options", "mapping", "none", "further settings, by the names that only this framework has"),
     Attribute("lengths", "mapping", "none", "the lengths of the letters of a signature that no input has"),
     Attribute("work", "str", "by the kind", "the multiply-accumulates in the letters of the signature"),
 )

@@ -57,5 +57,10 @@ NATIVE = NativeTable(
     ),
     _bind,
     _at,
+    # Source: the defaults of "activations" on the pages of RNN, GRU and LSTM.
+    implied=(
+        *((kind, "cell_function", "tanh") for kind in ("rnn", "gru", "lstm")),
+        *((kind, "gate_function", "sigmoid") for kind in ("gru", "lstm")),
+    ),
     classes=Frozen({name: op.kind for name, op in STANDARD.items() if isinstance(op.kind, str)}),
 )

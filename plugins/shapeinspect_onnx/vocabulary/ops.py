@@ -8,6 +8,7 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from shapeinspect_onnx.vocabulary import settings_shape as shape
 from shapeinspect_onnx.vocabulary import settings_signal as signal
 from shapeinspect_onnx.vocabulary.learning import LEARNING
 from shapeinspect_onnx.vocabulary.microsoft import ANYWHERE, MICROSOFT, NCHWC
+from shapeinspect_onnx.vocabulary.options import with_options
 from shapeinspect_onnx.vocabulary.quantized import with_slots
 from shapeinspect_onnx.vocabulary.row import UNKNOWN, Op, signed
 from shapeinspect_onnx.vocabulary.row import named as _named
@@ -51,6 +53,8 @@ _PARAMETERS: dict[str, tuple[tuple[str, str, Any], ...]] = {
     "Celu": (("alpha", "alpha", 1.0),),
     "HardSigmoid": (("alpha", "alpha", 0.2), ("beta", "beta", 0.5)),
     "Gelu": (("approximate", "approximate", "none"),),
+    "Shrink": (("lambd", "lambd", 0.5),),
+    "ThresholdedRelu": (("threshold", "alpha", 1.0),),
 }
 
 
@@ -238,7 +242,8 @@ def find(domain: str, op: str) -> Op:
 @lru_cache(maxsize=1024)
 def _find(domain: str, op: str) -> Op:
     if domain in DEFAULT_DOMAINS and op in STANDARD:
-        return with_slots(op, STANDARD[op])
+        standard = STANDARD[op]
+        return with_slots(op, replace(standard, settings=with_options(op, standard.settings)))
     row = roles(domain, op)
     return UNKNOWN if row is None else with_slots(op, row[1])
 

@@ -85,6 +85,9 @@ def attention(node: Node) -> Settings:
     known = {name: value for name, value in {**settings, **_past(node)}.items() if value is not None}
     lengths = {"H": heads, "K": kv_heads, "P": None if node.has(_PAST_SLOT[node.op]) else 0}
     signature, work = _signature(node, lengths)
+    if node.op == "Attention":
+        known |= {"scale": node.get("scale")} if "scale" in node.attributes else {}
+        known |= {"is_causal": True} if node.get("is_causal", 0) else {}
     return {**known, "signature": signature, "work": work, "lengths": _frozen(lengths)}
 
 

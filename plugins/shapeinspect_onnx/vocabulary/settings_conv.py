@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape
+from shapeinspect.ir import Frozen
 from shapeinspect_onnx.reading.node import Node
 
 Settings = dict[str, Any]
@@ -84,18 +85,21 @@ def pool(node: Node) -> Settings:
         settings["dilated_padding"] = False
     if node.op == "AveragePool":
         settings["count_include_pad"] = bool(node.get("count_include_pad", 0))
+    if node.op == "LpPool":
+        settings["norm_type"] = float(node.get("p", 2))
     if node.op == "MaxPool":
         settings["return_indices"] = len([name for name in node.outputs if name]) > 1
     return settings
 
 
 def global_pool(node: Node) -> Settings:
-    """Read a global pool, which has no settings in ONNX.
+    """Read a global pool, whose only setting in ONNX is the p of a length.
 
     Args:
         node: the node.
     """
-    return {"keepdims": True, "data_format": "channels_first"}
+    power = {"norm_type": float(node.get("p", 2))} if node.op == "GlobalLpPool" else {}
+    return {"keepdims": True, "data_format": "channels_first", **power}
 
 
 def is_linear(node: Node, slot: int) -> bool:
@@ -172,6 +176,7 @@ def batch_norm(node: Node) -> Settings:
         "eps": node.get("epsilon", 1e-5),
         "momentum": node.get("momentum", 0.9),
         "axis": 1,
+        **({"track_running_stats": False} if node.get("training_mode", 0) else {}),
     }
 
 
@@ -280,7 +285,30 @@ def recurrent(node: Node) -> Settings:
         settings["input_size"] = weight[2]
     if node.op == "GRU":
         settings["reset_after"] = bool(node.get("linear_before_reset", 0))
-    return settings
+    return {**settings, **_functions(node)}
+
+
+#: The functions of one direction where a node states none: of the gates, the new state, its output.
+_USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
+
+
+def _functions(node: Node) -> Settings:
+    """Read the functions inside of a recurrent layer, where they are not the usual ones."""
+    usual, stated = _USUAL[node.op], tuple(node.get("activations", ()))
+    one = stated[: len(usual)]
+    if not stated or stated == usual * (len(stated) // len(usual)):
+        return {}
+    if (
+        stated != one * (len(stated) // len(usual)) or len(set(one[1:])) > 1
+    ):  # not one for all, or for both tanh
+        return {"options": Frozen(activations=stated)}
+    names = ("cell_function",) if node.op == "RNN" else ("gate_function", "cell_function")
+    return {name: _spelled(function) for name, function in zip(names, one, strict=False)}
+
+
+def _spelled(function: str) -> str:
+    """Write the name of a function as the common vocabulary does: "HardSigmoid" is hard_sigmoid."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in function).lstrip("_")
 
 
 def epsilon(node: Node) -> Settings:

@@ -108,19 +108,25 @@ def pad(node: Node) -> Settings:
         node: the node.
     """
     pads, mode = node.get("paddings") or node.numbers("pads", 1), node.get("mode", "constant")
+    filled = _known(mode=mode, value=_filling(node) if mode == "constant" else None)
     if pads is None:
-        return {"mode": mode}
+        return filled
     half = len(pads) // 2
     pairs = tuple((pads[axis], pads[half + axis]) for axis in range(half))
     if not node.has(3):
-        return {"padding": pairs, "mode": mode}
+        return {"padding": pairs, **filled}
     axes, rank = node.numbers("axes", 3), node.rank()
     if axes is None or rank is None or len(axes) != half or not all(-rank <= axis < rank for axis in axes):
-        return {"mode": mode}
+        return filled
     every = [(0, 0)] * rank
     for axis, pair in zip(axes, pairs, strict=True):
         every[axis] = pair
-    return {"padding": tuple(every), "mode": mode}
+    return {"padding": tuple(every), **filled}
+
+
+def _filling(node: Node) -> float | None:
+    """Return the number that a constant padding writes; None for 0, or where the graph computes it."""
+    return node.number("value", 2) or None
 
 
 def slices(node: Node) -> Settings:
@@ -143,10 +149,7 @@ def resize(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    mode = node.get("mode", "nearest")
-    aligned = node.get("coordinate_transformation_mode") == "align_corners"
-    settings: Settings = {"mode": mode, "align_corners": aligned, "data_format": "channels_first"}
-    settings["single_precision"] = True
+    settings: Settings = {**_positions(node), "data_format": "channels_first", "single_precision": True}
     rank = node.rank()
     if "height_scale" in node.attributes:  # Upsample-1
         return {**settings, "scale_factor": (node.get("height_scale"), node.get("width_scale"))}
@@ -168,6 +171,26 @@ def resize(node: Node) -> Settings:
         spatial = _spatial(scales, axes, rank, (1.0, 1.0))
         return {**settings, **_known(scale_factor=spatial)}
     return settings
+
+
+#: From here on a Resize says how positions are computed.
+_STATES_POSITIONS = 11
+
+
+def _positions(node: Node) -> Settings:
+    """Read where a pixel of the output lies in the input; opset 10 and Upsample do not say it."""
+    mode, aligned = node.get("mode", "nearest"), False
+    settings: Settings = {}
+    if node.op == "Resize" and node.version >= _STATES_POSITIONS:
+        where = node.get("coordinate_transformation_mode", "half_pixel")
+        aligned = where == "align_corners"
+        if not aligned:
+            settings["coordinates"] = where
+        if mode == "nearest":
+            settings["nearest_mode"] = node.get("nearest_mode", "round_prefer_floor")
+        if node.get("antialias", 0):
+            settings["antialias"] = True
+    return {"mode": mode, "align_corners": aligned, **settings}
 
 
 def _spatial(numbers: tuple[Any, ...], axes: Any, rank: int | None, outer: Any) -> tuple[Any, ...] | None:
@@ -397,7 +420,12 @@ def size(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    return {"size": node.get("size")}
+    return {
+        "size": node.get("size"),
+        "alpha": node.get("alpha", 1e-4),
+        "beta": node.get("beta", 0.75),
+        "k": node.get("bias", 1.0),
+    }
 
 
 def col2im(node: Node) -> Settings:
@@ -437,14 +465,22 @@ def size_of(node: Node) -> Settings:
     return {"op": "size", "axes": None, "keepdims": False}
 
 
+#: From here on a GridSample calls the mode "linear", since it takes more than two spatial axes.
+_LINEAR = 20
+
+
 def grid_sample(node: Node) -> Settings:
     """Read a GridSample.
 
     Args:
         node: the node.
     """
-    aligned = bool(node.get("align_corners", 0))
-    return {"mode": node.get("mode", "linear"), "align_corners": aligned, "data_format": "channels_first"}
+    return {
+        "mode": node.get("mode", "linear" if node.version >= _LINEAR else "bilinear"),
+        "padding_mode": node.get("padding_mode", "zeros"),
+        "align_corners": bool(node.get("align_corners", 0)),
+        "data_format": "channels_first",
+    }
 
 
 def loss(node: Node) -> Settings:

@@ -55,7 +55,21 @@ def padded_text(n: Dim, before: int, after: int) -> Text:
     return text, tuple(values)
 
 
-def _padded_axes(attributes: Attributes, rank: int, count: int) -> tuple[int, ...]:
+def padded_axes(attributes: Attributes, rank: int, count: int) -> tuple[int, ...]:
+    """Return the axes that the pairs of a padding are for.
+
+    Args:
+        attributes: the settings of the padding.
+        rank: the number of the input's axes.
+        count: how many pairs there are.
+
+    Raises:
+        ShapeMismatchError: if there are more pairs than axes.
+
+    Example:
+        >>> padded_axes({"data_format": "channels_last"}, 4, 2), padded_axes({}, 4, 2)
+        ((1, 2), (2, 3))
+    """
     if count > rank:
         raise mismatch(f"at least {count} axes", f"{rank}")
     if is_last(attributes) and count == rank - 2:
@@ -66,7 +80,7 @@ def _padded_axes(attributes: Attributes, rank: int, count: int) -> tuple[int, ..
 def _padded(attributes: Attributes, shape: Shape, sign: int) -> Shape:
     pairs: Any = attributes["padding"] if "padding" in attributes else attributes["crop"]
     out = list(shape)
-    for axis, (before, after) in zip(_padded_axes(attributes, len(shape), len(pairs)), pairs, strict=True):
+    for axis, (before, after) in zip(padded_axes(attributes, len(shape), len(pairs)), pairs, strict=True):
         n = shape[axis]
         length: Dim = pad_size(n, sign * before, sign * after)
         out[axis] = length
@@ -99,7 +113,7 @@ def _lines(attributes: Attributes, shape: Shape, sign: int) -> Lines:
     pairs: Any = attributes["padding"] if "padding" in attributes else attributes["crop"]
     return {
         (0, axis): padded_text(shape[axis], sign * before, sign * after)
-        for axis, (before, after) in zip(_padded_axes(attributes, len(shape), len(pairs)), pairs, strict=True)
+        for axis, (before, after) in zip(padded_axes(attributes, len(shape), len(pairs)), pairs, strict=True)
         if isinstance(before, int) and isinstance(after, int) and (before or after)
     }
 

@@ -340,6 +340,15 @@ KINDS = (
             _MODE,
             ALIGN_CORNERS,
             Attribute("antialias", "bool", "false", "where the space shrinks, all of it is averaged"),
+            Attribute(
+                "coordinates",
+                "str",
+                "unknown",
+                "where a position of the output lies in the input: `half_pixel`, `asymmetric` …",
+            ),
+            Attribute(
+                "nearest_mode", "str", "unknown", "how the nearest position is rounded: `floor`, `ceil` …"
+            ),
             DATA_FORMAT,
             Attribute(
                 "recompute_scale_factor",
