@@ -14,12 +14,18 @@ from shapeinspect.ir import Layer
 #: Settings that change nothing at inference.
 _IN_TRAINING = frozenset({"momentum", "p", "rate", "dropout", "recurrent_dropout"})
 #: Settings whose values are words that both frameworks share.
-_WORDS = frozenset({"function", "approximate"})
+_WORDS = frozenset({"function", "approximate", "mode", "padding_mode", "nearest_mode", "coordinates"})
 #: What a setting may be where only one side, or neither, states it.
 #: Source: https://arxiv.org/abs/1606.08415 : GELU has an exact form and one by tanh.
 _GUESSES: dict[str, tuple[tuple[str, tuple[Any, ...]], ...]] = {
-    "activation": (("approximate", ("none", "tanh")), ("negative_slope", (0.01, 0.2, 0.3))),
-    "resize": (("align_corners", (True, False)),),
+    "activation": (("approximate", ("none", "tanh")), ("negative_slope", (0.01, 0.2, 0.3)), ("beta", (1.0,))),
+    "resize": (
+        ("align_corners", (True, False)),
+        ("nearest_mode", ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")),
+        ("coordinates", ("half_pixel", "asymmetric")),
+    ),
+    "grid_sample": (("align_corners", (True, False)),),
+    "pad": (("value", (0.0,)),),
     "avg_pool": (("count_include_pad", (True, False)),),
 }
 
@@ -85,7 +91,7 @@ def of_calls(
     if a.kind != b.kind:
         if first and second and first != second:
             yield _of_setting(a.path, b.path, "activation", SettingPair("function", first, second))
-        yield from _guessed(a, b)
+        yield from guessed(a, b)
         return
     known = set()
     for setting in differing(sides[0].layer(a), sides[1].layer(b)):
@@ -93,7 +99,7 @@ def of_calls(
             known.add(setting.name)
             yield _of_setting(a.path, b.path, a.kind, setting)
     yield from _axis(a, b, order)
-    yield from (one for one in _guessed(a, b) if one.name not in known)
+    yield from (one for one in guessed(a, b) if one.name not in known)
 
 
 def _function(layer: Layer) -> str:
@@ -122,8 +128,13 @@ def _axis(a: Layer, b: Layer, order: Sequence[int]) -> Iterator[Candidate]:
         yield Candidate(a.path, b.path, a.kind, "axis", values, (str(values[0]), str(values[1])), text)
 
 
-def _guessed(a: Layer, b: Layer) -> Iterator[Candidate]:
-    """Return what a setting of one side could be that the other side does not state."""
+def guessed(a: Layer, b: Layer) -> Iterator[Candidate]:
+    """Return what a setting of one side could be that the other side does not state.
+
+    Args:
+        a: the first model's layer.
+        b: the second one's.
+    """
     for at, layer in ((0, a), (1, b)):
         for name, values in _GUESSES.get(layer.kind, ()):
             has, other = layer.attributes.get(name), (b, a)[at].attributes.get(name)

@@ -58,8 +58,9 @@ class Flow:
             call for call in recording.calls if call.layer not in layers or not _silent(layers[call.layer])
         ]
         self.producer = {name: call for call in self.calls for name in call.outputs}
-        #: Values that agree with the other run's but for the activation that is inside of its call.
-        self.settled: set[str] = set()
+        #: Values that agree with the other run's but for the activation that is inside of its call, and those
+        #: that are lengths: one model computes them where the other one has them as numbers.
+        self.settled: set[str] = set(_sizes(recording.calls, layers, recording.values))
         #: The layers that have such an activation inside.
         self.fused: set[str] = set()
         self._sorted: dict[str, Array] = {}
@@ -94,6 +95,20 @@ class Flow:
                 np.nan_to_num(self.values[name]).astype("float64"), axis=None
             )
         return known
+
+
+def _sizes(calls: Sequence[Call], layers: Mapping[str, Layer], values: Mapping[str, Array]) -> Iterator[str]:
+    """Yield the values that are computed from shapes and constants alone."""
+    known: set[str] = set()
+    fixed: set[str] = set()
+    for call in calls:
+        kind = layers[call.layer].kind if call.layer in layers else ""
+        given = {name for name in call.inputs if name in values}
+        if kind == "constant" and not given:
+            fixed.update(call.outputs)
+        elif kind == "shape_of" or (given and given & known and given <= known | fixed):
+            known.update(call.outputs)
+            yield from call.outputs
 
 
 def _silent(layer: Layer) -> bool:
@@ -244,8 +259,9 @@ def _frontier(flow: Flow, ends: Sequence[str], twin: Any) -> list[Call]:
         call = flow.producer.get(name)
         if call is None:
             continue
-        given = [one for one in call.inputs if one in flow.values and one not in flow.settled]
-        open_inputs = [one for one in given if twin(one) is None]
+        # What no call returns is the model's own, such as a grid that it holds: nothing above it is open.
+        given = [one for one in call.inputs if one in flow.producer and one not in flow.settled]
+        open_inputs = [one for one in given if one in flow.values and twin(one) is None]
         waiting += open_inputs
         if not open_inputs:
             found[id(call)] = call

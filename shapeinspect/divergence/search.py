@@ -12,7 +12,7 @@ from shapeinspect.compare.pairing import matched
 from shapeinspect.compare.result import LayerPair
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.divergence.activations import aligned, with_activation
-from shapeinspect.divergence.candidates import Candidate, exchanged, of_calls, of_pair
+from shapeinspect.divergence.candidates import Candidate, exchanged, guessed, of_calls, of_pair
 from shapeinspect.divergence.flow import Flow, Meeting, Twins, meetings, same_axes
 from shapeinspect.divergence.result import Found, Step, Suspect, Verdict
 from shapeinspect.errors import ModelCodeError
@@ -363,6 +363,13 @@ class Search:
                     yield exchanged(pair)
                 yield from weights
             yield from of_pair(pair)
+            yield from self._guessed(pair)
+
+    def _guessed(self, pair: LayerPair) -> Iterator[Candidate]:
+        a, b = self._layers[0].get(str(pair.a)), self._layers[1].get(str(pair.b))
+        known = {setting.name for setting in pair.settings}
+        if a is not None and b is not None and a.kind == b.kind:
+            yield from (one for one in guessed(a, b) if one.name not in known)
 
     def _weights(self, pair: LayerPair) -> Iterator[Suspect]:
         """Say that the stored weights of a pair differ, and in which order they would not."""

@@ -11,7 +11,16 @@ from shapeinspect.plugin_api.loading_script import Setting
 Changed = Callable[[Any, Callable[..., Any]], Callable[..., Any]]
 
 #: Settings that a layer or an operation reads at every call, by what Keras calls them.
-_MORE = {"approximate": "approximate", "axis": "axis"}
+_MORE = {
+    "approximate": "approximate",
+    "axis": "axis",
+    "num_groups": "groups",
+    "dilation": "dilation_rate",
+    "mode": "interpolation",
+    "threshold": "threshold",
+}
+#: What Keras calls the ways to resize that others call so.
+_WORDS = {"linear": "bilinear", "cubic": "bicubic"}
 _SLIDING = frozenset({"conv", "max_pool", "avg_pool"})
 
 
@@ -34,6 +43,8 @@ def attribute_of(layer: Any, setting: Setting) -> tuple[str | None, Any]:
     if name is None or not hasattr(layer, name):
         return None, None
     value = setting.value != "none" if name == "approximate" else setting.value
+    if name == "interpolation":
+        value = _WORDS.get(str(value), value)
     return name, value
 
 

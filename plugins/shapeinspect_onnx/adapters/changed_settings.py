@@ -67,6 +67,41 @@ def _corners(node: Any, setting: Setting) -> bool:
     return True
 
 
+#: What ONNX calls the ways to resize and to fill a padding that others call so.
+_WORDS = {
+    "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "replicate": "edge", "circular": "wrap",
+}  # fmt: skip
+
+
+def _mode(node: Any, setting: Setting) -> bool:
+    if node.op_type not in ("Resize", "Pad", "GridSample"):
+        return False
+    word = _WORDS.get(str(setting.value), str(setting.value))
+    current = {attribute.name: attribute.s for attribute in node.attribute}.get("mode", b"linear").decode()
+    # Until opset 20 a GridSample calls its modes as torch does.
+    older = node.op_type == "GridSample" and current in ("bilinear", "bicubic", "nearest")
+    _set(node, "mode", {"linear": "bilinear", "cubic": "bicubic"}.get(word, word) if older else word)
+    return True
+
+
+def _logarithm(node: Any, setting: Setting) -> bool:
+    if node.op_type not in ("Softmax", "LogSoftmax"):
+        return False
+    node.op_type = "LogSoftmax" if setting.value else "Softmax"
+    return True
+
+
+def _corners_of_grid(node: Any, setting: Setting) -> bool:
+    if node.op_type != "GridSample":
+        return _corners(node, setting)
+    _set(node, "align_corners", int(bool(setting.value)))
+    return True
+
+
+def _lengths(value: Any) -> list[int]:
+    return [int(length) for length in value]
+
+
 def _function(node: Any, setting: Setting) -> bool:
     op = _FUNCTIONS.get(str(setting.value))
     if op is None or len(node.input) != 1:
@@ -87,15 +122,30 @@ def _exchanged(node: Any, setting: Setting) -> bool:
 _NORMS = frozenset(
     {"BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization"}
 )
+_POOLS = frozenset({"MaxPool", "AveragePool", "LpPool"})
 _CHANGES: Mapping[str, Callable[[Any, Setting], bool]] = {
     "eps": _attribute("epsilon", _NORMS, float),
     "negative_slope": _attribute("alpha", frozenset({"LeakyRelu"}), float),
-    "alpha": _attribute("alpha", frozenset({"Elu"}), float),
+    "alpha": _attribute("alpha", frozenset({"Elu", "Celu", "HardSigmoid", "LRN"}), float),
+    "beta": _attribute("beta", frozenset({"HardSigmoid", "LRN"}), float),
+    "k": _attribute("bias", frozenset({"LRN"}), float),
+    "size": _attribute("size", frozenset({"LRN"}), int),
+    "lambd": _attribute("lambd", frozenset({"Shrink"}), float),
+    "threshold": _attribute("alpha", frozenset({"ThresholdedRelu"}), float),
+    "num_groups": _attribute("num_groups", frozenset({"GroupNormalization"}), int),
+    "ceil_mode": _attribute("ceil_mode", _POOLS, int),
+    "dilation": _attribute("dilations", frozenset({"Conv", "MaxPool"}), _lengths),
+    "reset_after": _attribute("linear_before_reset", frozenset({"GRU"}), int),
+    "nearest_mode": _attribute("nearest_mode", frozenset({"Resize"}), str),
+    "coordinates": _attribute("coordinate_transformation_mode", frozenset({"Resize"}), str),
+    "padding_mode": _attribute("padding_mode", frozenset({"GridSample"}), str),
+    "mode": _mode,
+    "log": _logarithm,
     "axis": _attribute("axis", frozenset({"Softmax", "LogSoftmax"}), int),
     "approximate": _attribute("approximate", frozenset({"Gelu"}), str),
     "count_include_pad": _attribute("count_include_pad", frozenset({"AveragePool"}), int),
     "padding": _padding,
-    "align_corners": _corners,
+    "align_corners": _corners_of_grid,
     "function": _function,
     "mean and variance": _exchanged,
 }

@@ -22,12 +22,23 @@ _POSITIONS: Mapping[str, tuple[str, ...]] = {
     "softmax": ("input", "dim"),
     "log_softmax": ("input", "dim"),
     "interpolate": ("input", "size", "scale_factor", "mode", "align_corners"),
+    "grid_sample": ("input", "grid", "mode", "padding_mode", "align_corners"),
+    "grid_sampler": ("input", "grid", "interpolation_mode", "padding_mode", "align_corners"),
+    "pad": ("input", "pad", "mode", "value"),
+    "softplus": ("input", "beta", "threshold"),
+    "hardshrink": ("input", "lambd"),
+    "softshrink": ("input", "lambd"),
+    "celu": ("input", "alpha"),
+    "local_response_norm": ("input", "size", "alpha", "beta", "k"),
     "layer_norm": ("input", "normalized_shape", "weight", "bias", "eps"),
     "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
     "group_norm": ("input", "num_groups", "weight", "bias", "eps"),
     "gelu": ("input",),
-    **{f"conv{k}d": ("input", "weight", "bias", "stride", "padding") for k in (1, 2, 3)},
-    **{f"max_pool{k}d": ("input", "kernel_size", "stride", "padding") for k in (1, 2, 3)},
+    **{f"conv{k}d": ("input", "weight", "bias", "stride", "padding", "dilation") for k in (1, 2, 3)},
+    **{
+        f"max_pool{k}d": ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+        for k in (1, 2, 3)
+    },
     **{
         f"avg_pool{k}d": ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
         for k in (1, 2, 3)
@@ -36,8 +47,17 @@ _POSITIONS: Mapping[str, tuple[str, ...]] = {
 
 _SLIDING = frozenset({"conv", "max_pool", "avg_pool"})
 _MORE = frozenset(
-    {"approximate", "align_corners", "count_include_pad", "eps", "negative_slope", "alpha", "axis"}
+    {
+        *("approximate", "align_corners", "count_include_pad", "eps", "negative_slope", "alpha", "axis"),
+        *("ceil_mode", "dilation", "num_groups", "beta", "lambd", "threshold", "value", "k", "size"),
+    }
 )
+
+#: What torch calls the ways to resize and to fill a padding that others call so; linear goes by the rank.
+_WORDS = {"linear": "bilinear", "cubic": "bicubic", "edge": "replicate", "wrap": "circular"}
+_LINEAR = {3: "linear", 5: "trilinear"}
+#: Functions that have one of two names, by whether they return the logarithm.
+_LOGARITHM = ("softmax", "log_softmax")
 
 
 def functions() -> Mapping[str, Callable[[Any], Any]]:
@@ -72,7 +92,33 @@ def of_module(module: Any, setting: Setting) -> Callable[[Any], Any] | None:
         return lambda copy: _padded_forward(copy, setting)
     if setting.name in _MORE and hasattr(module, name):
         return lambda copy: _with_attribute(copy, name, setting.value)
+    if setting.name == "mode" and setting.kind == "resize" and hasattr(module, "mode"):
+        return lambda copy: _in_mode(copy, str(setting.value))
+    if setting.name == "padding_mode" and hasattr(module, "padding_mode"):
+        return lambda copy: _with_attribute(copy, "padding_mode", _word(setting.value, 0))
     return None
+
+
+def _word(value: Any, rank: int) -> str:
+    """Return torch's word for a way to resize so many axes, or to fill a padding."""
+    word = _WORDS.get(str(value), str(value))
+    return _LINEAR.get(rank, word) if word == "bilinear" else word
+
+
+def _in_mode(copy: Any, value: str) -> Any:
+    forward = copy.forward
+
+    def run(x: Any) -> Any:
+        copy.__dict__["mode"] = _word(value, x.dim())
+        if value not in _ALIGNED:
+            copy.__dict__["align_corners"] = None
+        return forward(x)
+
+    return run
+
+
+#: The ways to resize that know of corners; the others refuse to be told of them.
+_ALIGNED = frozenset({"linear", "bilinear", "trilinear", "bicubic", "cubic"})
 
 
 def _exchanged(copy: Any) -> Any:
@@ -111,7 +157,33 @@ def of_function(name: str, setting: Setting) -> Changed | None:
         return _replacing(name, keyword, symmetric or (0,) * len(setting.value), ahead)
     if setting.name in _MORE and name in _POSITIONS:
         return _replacing(name, keyword, setting.value, None)
+    if setting.name == "log" and name in _LOGARITHM:
+        return lambda func, args, kwargs: _logarithmic(args, kwargs, bool(setting.value))
+    if setting.name in ("mode", "padding_mode") and name in _POSITIONS and keyword in _POSITIONS[name]:
+        return _with_word(name, keyword, setting.value)
     return None
+
+
+def _logarithmic(args: tuple[Any, ...], kwargs: dict[str, Any], log: bool) -> Any:
+    import torch
+
+    given = dict(zip(_POSITIONS["softmax"], args, strict=False)) | kwargs
+    return (torch.log_softmax if log else torch.softmax)(given["input"], dim=given["dim"])
+
+
+def _with_word(name: str, keyword: str, value: Any) -> Changed:
+    """Return what runs a function that resizes or pads in another way."""
+
+    def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = dict(zip(_POSITIONS[name], args, strict=False)) | kwargs
+        given[keyword] = _word(value, given["input"].dim())
+        if name == "interpolate" and value not in _ALIGNED:
+            given["align_corners"] = None
+        if name == "pad" and given[keyword] != "constant":
+            given.pop("value", None)
+        return func(**given)
+
+    return run
 
 
 def _replacing(name: str, keyword: str, value: Any, ahead: Callable[[Any], Any] | None) -> Changed:
