@@ -44,7 +44,8 @@ def run(
         typer.Option(
             help="Which columns, separated by commas: layer, kind, type, input, output, settings, weights, "
             "common, params, bytes, macs; share (percent of the parameters), trainable, activations (bytes "
-            "of what is returned), from (what it reads). By default as many of those before share as fit; "
+            "of what is returned), kept (bytes that training keeps for the backward pass), from (what it "
+            "reads). By default as many of those before share as fit; "
             "bytes, type, common, input, MACs, weights and settings are dropped in this order.",
             show_default=False,
         ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from shapeinspect.backward.following import Share, kept_for_backward, total
+from shapeinspect.dims import Dim, Expr, substitute
 from shapeinspect.ir import Call, Model, Value, Weight
 from shapeinspect.layer_names import row_label
 from shapeinspect.render import cells, roles
@@ -39,6 +41,7 @@ ON_REQUEST: dict[str, Column] = {
     "share": Column("% params", right=True, style="number"),
     "trainable": Column("trainable"),
     "activations": Column("activations", right=True, style="number"),
+    "kept": Column("kept for backward", right=True, style="number"),
     "from": Column("from", style="path", elastic=True),
 }
 
@@ -90,6 +93,30 @@ class Sheet:
         if sums.macs == 0 and not sums.macs_unknown:
             return ""
         return cells.at_least(cells.macs(self.letters.amount(sums.macs)), len(sums.macs_unknown))
+
+    @cached_property
+    def kept(self) -> Mapping[int, Share]:
+        """What each call adds to what training keeps, by its ``id``."""
+        return kept_for_backward(self.model)
+
+    def kept_texts(self, calls: Iterable[Call]) -> tuple[str, str, int]:
+        """Write the bytes that calls make a reverse pass keep: for each sample, and however many these are.
+
+        Args:
+            calls: the calls.
+
+        Returns:
+            the two amounts, empty texts for none, and of how many tensors the bytes are not known.
+        """
+        share = total(self.kept.get(id(call), Share()) for call in calls)
+        amount = self.letters.amount(share.size)
+        once: Dim = 0
+        if isinstance(amount, Expr) and not cells.grows_with_batch(amount):
+            fixed = substitute(amount, dict.fromkeys(cells.BATCH, 0))
+            if cells.grows_with_batch(amount - fixed):
+                amount, once = amount - fixed, fixed
+        each = cells.amount_of_one(amount, "B")
+        return each, cells.amount_of_one(once, "B") if once else "", share.lacking
 
     @cached_property
     def makers(self) -> Mapping[str, str]:
@@ -206,6 +233,12 @@ class Texts:
             return []
         size, lacking = activations(self._working_calls, self.sheet.model.values)
         return [cells.at_least(cells.amount_of_one(self.sheet.letters.amount(size), "B"), lacking)]
+
+    def _kept_cells(self) -> list[str]:
+        if not self._working_calls:
+            return []
+        each, once, lacking = self.sheet.kept_texts(self._working_calls)
+        return [cells.at_least(" + ".join(filter(None, (each, once))), lacking)]
 
     def _from_cells(self) -> list[str]:
         makers = self.sheet.makers

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, starmap
 from typing import Literal, TypeAlias
 
+from shapeinspect.backward.table import RULES
 from shapeinspect.dims import Dim, symbols
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Model, Value
@@ -172,14 +173,22 @@ def parts(model: Model, view: View, *, narrow: bool = True) -> Parts:
 
 
 def _returned(model: Model, view: View, letters: Letters) -> Iterator[Line]:
-    """Add up the column of activations, where it is shown."""
-    if "activations" in view.columns and model.calls:
-        containers = {layer.path for layer in model.layers if layer.kind == "module"}
-        calls = [call for call in model.calls if call.layer not in containers and not call.spare]
+    """Add up the columns of activations, where they are shown."""
+    containers = {layer.path for layer in model.layers if layer.kind == "module"}
+    calls = [call for call in model.calls if call.layer not in containers and not call.spare]
+    if "activations" in view.columns and calls:
         size, lacking = activations(calls, model.values)
         amount = letters.amount(size)
         text = cells.at_least(cells.amount_of_one(amount, "B"), lacking)
         yield (("activations ", "dim"), (f"{text} for each N" if _is_for_each(amount) else text, ""))
+    if "kept" in view.columns and calls:
+        each, once, lacking = Sheet(model, letters).kept_texts(calls)
+        returned, _ = activations(calls, model.values)
+        grows = _is_for_each(letters.amount(returned)) and each not in ("?", "0 B")
+        parts = [f"{each} for each N" if grows else each, once]
+        text = cells.at_least(" + ".join(filter(None, parts)), lacking)
+        rest = f" · not known of {many(lacking, 'tensor')}" if lacking else ""
+        yield (("kept for backward ", "dim"), (f"{text}{rest} · {RULES}", ""))
 
 
 def _is_for_each(amount: Dim | None) -> bool:

@@ -27,6 +27,7 @@ DATA = {
     # The tools whose files and objects are told apart, and what converts them.
     "shapeinspect/sources/not_a_model/objects.py",
     "shapeinspect/sources/not_a_model/tools.py",
+    "shapeinspect/backward/table.py",  # whose rules the memory of training follows
     # The vocabulary: the meaning of an attribute says where frameworks differ.
     "shapeinspect/rules/kinds/attention.py",
     "shapeinspect/rules/kinds/conv.py",

@@ -332,7 +332,15 @@ def attention(a: Arguments, _rank: int) -> dict[str, Any]:
     read = {"head_dim": query[-1], "kdim": key[-1], "vdim": value[-1], "scaled_dot_product": True}
     if a.get("is_causal"):
         read["is_causal"] = True
+    if a.get("dropout_p"):
+        read["rate"] = a["dropout_p"]
     return {**read, "scale": a.get("scale")}
+
+
+def dropout(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the rate of a dropout; of one that is switched off it is not the rate in training."""
+    rate = a.get("p", 0.5)
+    return {"rate": rate} if a.get("training", True) and isinstance(rate, (int, float)) else {}
 
 
 def split(a: Arguments, _rank: int) -> dict[str, Any]:

@@ -310,7 +310,7 @@ _TABLE: dict[str, Function] = {
     "linalg_norm": Function("reduce", "input ord dim keepdim", rows.norm),
     "linalg_vector_norm": Function("reduce", "input ord dim keepdim", rows.norm),
     **rows.same("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
-                Function("dropout")),
+                Function("dropout", "input p training", rows.dropout)),
     **{name: rows.function(name) for name in (
         "relu", "relu6", "silu", "selu", "mish", "sigmoid", "tanh", "softsign", "hardswish", "hardsigmoid",
         "tanhshrink", "logsigmoid")},

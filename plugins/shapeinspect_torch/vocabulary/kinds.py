@@ -281,6 +281,8 @@ def _attention(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
         read["num_kv_heads"] = read["num_heads"]
     if "embed_dim" in read:
         read["out_features"] = read["embed_dim"]
+    if attributes.get("dropout"):
+        read["rate"] = attributes["dropout"]
     return {**read, "need_weights": True}
 
 

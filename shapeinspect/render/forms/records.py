@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from shapeinspect.backward.following import Share, total
 from shapeinspect.dims import Dim, Expr, Unknown
 from shapeinspect.ir import Model, calls_by_layer
 from shapeinspect.render import cells
@@ -18,7 +19,7 @@ from shapeinspect.text import one_line
 #: The fields of a record, in this order; see :func:`records`.
 FIELDS = (
     "path", "kind", "type", "calls", "from", "input", "output", "settings", "weights", "common", "params",
-    "share", "trainable", "buffers", "bytes", "macs", "activations",
+    "share", "trainable", "buffers", "bytes", "macs", "activations", "kept",
 )  # fmt: skip
 
 #: What a spreadsheet would take for the start of a formula.
@@ -31,7 +32,8 @@ def records(model: Model) -> Iterator[dict[str, Any]]:
     ``input`` and ``output`` are shapes with letters, those of several calls separated by semicolons;
     ``weights`` are in the source's own layout, ``common`` in the common convention. ``share`` is the fraction
     of the model's parameters, ``trainable`` the number of parameters that an optimizer would change,
-    ``activations`` the bytes of what the calls return. Amounts are numbers, or texts where they depend on
+    ``activations`` the bytes of what the calls return, ``kept`` those that they add to what training keeps
+    for the reverse pass. Amounts are numbers, or texts where they depend on
     symbols; what is not known is None.
 
     Args:
@@ -57,6 +59,7 @@ def records(model: Model) -> Iterator[dict[str, Any]]:
         )
         sums = weigh(layer.weights, [] if contains else own)
         size, lacking = (None, 0) if contains else activations(own, model.values)
+        share = total(sheet.kept.get(id(call), Share()) for call in own) if not contains else Share()
         amounts: Mapping[str, Any] = {
             "params": None if sums.unknown else sums.params,
             "share": None
@@ -67,6 +70,7 @@ def records(model: Model) -> Iterator[dict[str, Any]]:
             "bytes": None if sums.bytes_unknown else sums.bytes,
             "macs": None if sums.macs_unknown else _plain(sheet.letters.amount(sums.macs)),
             "activations": None if lacking else _plain(sheet.letters.amount(size)),
+            "kept": None if share.lacking else _plain(sheet.letters.amount(share.size)),
         }
         yield {
             "path": layer.path,

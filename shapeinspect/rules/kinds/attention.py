@@ -376,6 +376,7 @@ _ATTRIBUTES = (
     Attribute("batch_first", "bool", "false", "`N T E`, not `T N E`"),
     Attribute("attention_axes", "tuple", "all between batch and features", "the axes of the positions"),
     Attribute("need_weights", "bool", "false", "a second output: the weights of the mean"),
+    Attribute("rate", "float", "0", "the share of these weights that are set to 0 in training"),
     Attribute("add_zero_attn", "bool", "false", "a position of zeros is added to keys and values"),
     Attribute("is_causal", "bool", "false", "a position sees none behind it"),
     Attribute("scale", "float", "1 / sqrt(head_dim)", "the factor of the products"),
