@@ -536,6 +536,8 @@ class Model:
         asked: whether the adapter itself has called the model on the requested shapes.
         stopped: the path of the layer in which the calls end, where they end before the model does.
         blocks: the layers that run graphs of their own, outer ones before those inside them.
+        described: the format in plain words with its version, and what wrote it, such as ``("ONNX opset 17",
+            "exported by pytorch 2.9")``; empty where the names of the format and the framework say all.
 
     Example:
         >>> Model("m.onnx", "onnx", "onnx", "onnx").layers
@@ -556,3 +558,4 @@ class Model:
     asked: bool = False
     stopped: str | None = None
     blocks: tuple[Block, ...] = ()
+    described: tuple[str, ...] = ()

@@ -73,7 +73,9 @@ class FlaxAdapter(Adapter):
             leaves, notes = read_leaves(file), ()
         layers, more = layers_of(leaves, file)
         kind = "orbax" if orbax else "flax-msgpack"
-        return Model(source.label, kind, self.framework, self.name, layers, notes=(*choice, *notes, *more))
+        words = "Orbax checkpoint" if orbax else "Flax msgpack"
+        found = (*choice, *notes, *more)
+        return Model(source.label, kind, self.framework, self.name, layers, notes=found, described=(words,))
 
 
 def _match_directory(entries: tuple[str, ...]) -> int:

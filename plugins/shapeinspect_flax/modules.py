@@ -62,7 +62,15 @@ def read_module(source: Source) -> Model:
         role = "/".join(map(str, path[len(owner) :]))
         owners.setdefault(owner, {})[role] = _weight(path, role, variable, nnx.BatchStat)
     layers = tuple(_layer(path, modules.get(path), weights) for path, weights in owners.items())
-    return Model(source.label, "live", "nnx", "flax-live", layers, notes=(Note(_NO_GRAPH),))
+    return Model(
+        source.label,
+        "live",
+        "nnx",
+        "flax-live",
+        layers,
+        notes=(Note(_NO_GRAPH),),
+        described=("live Flax module",),
+    )
 
 
 def _class(module: object) -> str:

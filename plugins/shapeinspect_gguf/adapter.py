@@ -84,6 +84,7 @@ class GgufAdapter(Adapter):
             built,
             notes=notes,
             metadata=Frozen(metadata(header, fields)),
+            described=(f"GGUF {header.version}", *filter(None, [facts.text("general.architecture")])),
         )
 
 

@@ -70,6 +70,7 @@ class NumpyAdapter(Adapter):
             _layers(weights),
             notes=_notes(weights, others, named),
             metadata=Frozen({"globals": ", ".join(named)} if named else {}),
+            described=("NumPy array" if single else "NumPy archive",),
         )
 
 

@@ -198,7 +198,8 @@ def _is_for_each(amount: Dim | None) -> bool:
 
 def _title(model: Model) -> Line:
     number = f"{count(len(model.layers))} {'layer' if len(model.layers) == 1 else 'layers'}"
-    facts = "  " + ", ".join(printable(fact) for fact in (model.format, model.framework, number))
+    named = model.described or tuple(dict.fromkeys((model.format, model.framework)))
+    facts = "  " + " · ".join(printable(fact, 60) for fact in (*named, number))
     return ((printable(model.source), "heading"), (facts, "dim"))
 
 

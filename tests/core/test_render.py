@@ -79,7 +79,7 @@ def model() -> Model:
 def test_the_table_at_200_columns(model: Model) -> None:
     lines = _text(model, width=200)
     assert lines[:4] == [
-        "net.keras  keras, keras, 6 layers",
+        "net.keras  keras · 6 layers",
         "input   image  N H31 W41 C3  float32",
         "output  small  N H31 W11 C13  float32",
         "",

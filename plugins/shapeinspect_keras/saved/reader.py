@@ -81,7 +81,15 @@ def _model(source: Source, contents: Contents) -> Model:
         graph.outputs,
         tuple(notes),
         Frozen(contents.metadata),
+        described=_described(contents, config),
     )
+
+
+def _described(contents: Contents, config: Node | None) -> tuple[str, ...]:
+    what = "Keras archive" if contents.format == "keras" else "HDF5 file of Keras"
+    words = what if config is not None else f"{what}, weights only"
+    version = contents.metadata.get("keras_version")
+    return (words, f"saved by keras {version}") if version else (words,)
 
 
 def _trainable(stored: Stored, node: Node | None) -> bool | None:

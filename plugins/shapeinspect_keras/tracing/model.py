@@ -54,6 +54,7 @@ def read_model(source: Source) -> Model:
         tuple(outputs),
         tuple(walk.notes),
         Frozen({"keras_version": str(keras.__version__), "backend": str(keras.config.backend())}),
+        described=(f"live Keras {'model' if isinstance(target, keras.Model) else 'layer'}",),
         asked=graphs.functional(target) is None,  # a functional model has the graph that it was built with
     )
 

@@ -109,6 +109,7 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
         tuple(notes),
         Frozen(metadata),
         blocks=tuple(walk.blocks),
+        described=_described(form, versions, metadata.get("producer")),
     )
 
 
@@ -191,6 +192,14 @@ def _count(count: int, what: str) -> str:
 def _list(names: list[str]) -> str:
     shown = ", ".join(names[:3])
     return f"{shown} and {len(names) - 3:,} more" if len(names) > 3 else shown
+
+
+def _described(form: str, versions: Mapping[str, int], producer: str | None) -> tuple[str, ...]:
+    """Say in words what the file is; a graph may use operators of other domains alone."""
+    named = "ONNX Runtime model" if form == "ort" else "ONNX"
+    opset = versions.get("")
+    whole = f"{named}{',' if form == 'ort' else ''} opset {opset}" if opset is not None else named
+    return (whole, f"exported by {producer}") if producer else (whole,)
 
 
 def _metadata(model: Any) -> dict[str, str]:

@@ -74,7 +74,7 @@ def read(source: Source) -> Model:
     return Model(
         source.label, "tensorflow-graph", "tensorflow", "tensorflow-graph",
         tuple(parts.layers), tuple(parts.calls), Frozen(parts.values), parts.inputs, parts.outputs,
-        tuple(notes), blocks=tuple(parts.blocks),
+        tuple(notes), blocks=tuple(parts.blocks), described=("TensorFlow graph",),
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def read(source: Source) -> Model:
         source.label, "tensorflow-saved-model", "tensorflow", "tensorflow-saved-model",
         (*parts.layers, *_apart(unused, parts)), tuple(parts.calls), Frozen(parts.values), parts.inputs,
         parts.outputs, tuple(notes), Frozen(metadata), blocks=tuple(parts.blocks),
+        described=("TensorFlow SavedModel", *(f"saved by tensorflow {by}" for by in [meta.version] if by)),
     )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ def read(source: Source) -> Model:
     return Model(
         source.label, "tensorflow-checkpoint", "tensorflow", "tensorflow-checkpoint", layers(variables),
         notes=tuple(notes), metadata=Frozen(shards=str(contents.shards)),
+        described=("TensorFlow checkpoint",),
     )  # fmt: skip
 
 

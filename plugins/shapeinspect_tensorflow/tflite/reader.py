@@ -103,6 +103,7 @@ def read(source: Source) -> Model:
         source.label, "tflite", "tflite", "tflite", tuple(builder.layers), tuple(builder.calls),
         Frozen(builder.values), builder.ends(main.inputs), builder.ends(main.outputs), tuple(notes),
         Frozen(_metadata(file, main)), blocks=tuple(builder.blocks),
+        described=(f"TFLite {file.version}", *filter(None, [file.description])),
     )  # fmt: skip
 
 

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 _SHOWN = 8
 
+#: What a file is, in words, where it is not simply a checkpoint.
+_DESCRIBED = {
+    "torchscript": "TorchScript program",
+    "torch-legacy": "PyTorch checkpoint, as before 1.6",
+    "torch-tar": "PyTorch checkpoint, tar",
+}
+
 #: Containers that every pickled module has, under the names of Python 2 and 3.
 _CONTAINERS = frozenset({"__builtin__.set", "builtins.set"})
 _COMPILED = "__torch__."
@@ -75,8 +82,9 @@ def _model(
     bare, recognized = layers_of(shard.weights, declared=known)
     notes = shard.notes + ((Note(BARE),) if bare else ()) + recognized
     model = Model(
-        label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata
-    )
+        label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata,
+        described=(_DESCRIBED.get(shard.format, "PyTorch checkpoint"),),
+    )  # fmt: skip
     if followed is None:
         return model
     return replace(

@@ -138,7 +138,7 @@ class _Checkpoint:
         notes = (*shard.notes, *self._file_notes(tuple(keys.values())), Note(BARE), *recognized)
         return Model(
             self._label, "torch-distributed", "torch", "torch-distributed", layers, notes=notes,
-            metadata=shard.metadata,
+            metadata=shard.metadata, described=("PyTorch distributed checkpoint",),
         )  # fmt: skip
 
     def _tensor(self, name: str, entry: Node) -> Tensor:

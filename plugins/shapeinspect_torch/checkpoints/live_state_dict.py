@@ -58,7 +58,9 @@ def read_state_dict(source: Source) -> Model:
     layers, recognized = layers_of(result.shard().weights)
     unnamed = (Note(UNNAMED),) if tree.only_arrays else ()
     notes = (*result.notes, *unnamed, Note(BARE), *recognized)
-    return Model(source.label, result.format, "torch", "torch", layers, notes=notes)
+    return Model(
+        source.label, result.format, "torch", "torch", layers, notes=notes, described=("state dict",)
+    )
 
 
 def _no_extent(storage: Storage) -> NoReturn:

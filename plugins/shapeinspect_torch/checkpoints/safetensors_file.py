@@ -95,8 +95,9 @@ def read_safetensors(source: Source, stated: Declared | None = None) -> Model:
     notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + recognized
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
     model = Model(
-        label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata
-    )
+        label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata,
+        described=("safetensors", *([f"format {named}"] if named else [])),
+    )  # fmt: skip
     return with_beside(model, configs)
 
 

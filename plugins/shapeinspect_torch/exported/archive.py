@@ -195,6 +195,8 @@ class _Program:
         ends = _ends(signature["input_specs"], "user_input"), _ends(signature["output_specs"], "user_output")
         graph = read_graph(module["graph"], stored, modules, ends, self._lengths, self._source.label)
         layers, unused = _with_weights(graph, self._weights.by_name, buffers)
+        facts = self._facts()
+        version = facts.get("torch.version")
         return Model(
             self._source.label,
             "torch-export",
@@ -205,7 +207,8 @@ class _Program:
             Frozen(graph.values),
             *ends,
             (*self._notes, *self._weights.notes, *self._said(signature["output_specs"]), *unused),
-            Frozen(self._facts()),
+            Frozen(facts),
+            described=("torch.export program", *([f"exported by torch {version}"] if version else [])),
         )
 
     def _bare(self, name: str, meta: Any, buffer: bool) -> Weight:

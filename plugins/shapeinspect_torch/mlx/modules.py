@@ -55,7 +55,15 @@ def read_module(source: Source) -> Model:
         role = name[len(owner) + 1 :] if owner else name
         owners.setdefault(owner, {})[role] = _weight(name, role, array)
     layers = tuple(_layer(path, modules.get(path), weights) for path, weights in owners.items())
-    return Model(source.label, "live", "mlx", "mlx-live", layers, notes=(Note(_NO_GRAPH),))
+    return Model(
+        source.label,
+        "live",
+        "mlx",
+        "mlx-live",
+        layers,
+        notes=(Note(_NO_GRAPH),),
+        described=("live MLX module",),
+    )
 
 
 def _arrays(tree: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,9 @@ from shapeinspect_torch.tracing.recorder import Draft, Recorder
 from shapeinspect_torch.tracing.stored.quantized import packed_weights
 from shapeinspect_torch.tracing.stored.weights import own_tensors, ties, weights_of
 
+#: What the model is, in words.
+_DESCRIBED = ("live PyTorch module",)
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -48,7 +51,16 @@ def assemble(
     """
     layers = _layers(nodes, shadow, trace)
     if trace is None:
-        return Model(source.label, "live", "torch", "torch-live", layers, notes=tuple(notes), asked=True)
+        return Model(
+            source.label,
+            "live",
+            "torch",
+            "torch-live",
+            layers,
+            notes=tuple(notes),
+            asked=True,
+            described=_DESCRIBED,
+        )
     notes.extend(_notes(nodes, shadow, trace))
     shown = {layer.path for layer in layers}
     renamed = _output_names(trace)
@@ -70,6 +82,7 @@ def assemble(
         tuple(notes),
         asked=True,
         stopped=trace.stopped,
+        described=_DESCRIBED,
     )
 
 

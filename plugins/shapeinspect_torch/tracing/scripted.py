@@ -48,4 +48,6 @@ def read_script(source: Source, module: Any) -> Model:
     notes = tuple(
         note for note in read.notes if not note.text.startswith("not executed")
     )  # of a pickle's names
-    return replace(read, format="live", adapter="torch-live", notes=notes)
+    return replace(
+        read, format="live", adapter="torch-live", notes=notes, described=("live TorchScript module",)
+    )
