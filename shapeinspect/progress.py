@@ -54,6 +54,34 @@ def report(done: int, total: int, what: str) -> None:
 
 
 @contextmanager
+def steps(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Report how many long steps are done inside a block, and nothing of what happens within one of them.
+
+    Args:
+        total: the most steps that there may be; the end of the block is the end of the report.
+        what: what is done, and the noun for the steps: ``running sizes``.
+
+    Example:
+        >>> told = []
+        >>> with listening(lambda done, total, what: told.append((done, total))):
+        ...     with steps(9, "running sizes") as done:
+        ...         done(1)
+        ...         list(counted("ab", "letters"))
+        ['a', 'b']
+        >>> told
+        [(1, 9), (9, 9)]
+    """
+    listener = _listener.get()
+    token = _listener.set(None)
+    try:
+        yield lambda done: listener(done, total, what) if listener and 0 < done < total else None
+    finally:
+        _listener.reset(token)
+        if listener is not None:
+            listener(total, total, what)
+
+
+@contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Report progress to a listener inside a block.
 

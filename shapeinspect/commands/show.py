@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.next_steps import next_steps
 from shapeinspect.commands.options import (
     Inputs,
     Model,
@@ -104,7 +105,7 @@ def run(
     if filter is not None:
         _refuse_none(report.model, filter)
     if format == "table":
-        output.write(table(report.model, view))
+        output.write([*table(report.model, view), *next_steps(report.model, model, inputs)])
     else:
         output.write_text(_form(report.model, view, format))
 

@@ -79,9 +79,7 @@ def _pairs(matching: Matching, a: ModelSide, b: ModelSide, options: Options) -> 
     open_classes = matching.open_classes()
     functions_a, functions_b = functions(a.model), functions(b.model)
     pairs: list[LayerPair] = []
-    # Reading the numbers takes long, and nothing else does.
-    units = counted(matching.a, "layers") if options.values else iter(matching.a)
-    for unit in units:
+    for unit in counted(matching.a, "layers" if options.values else "comparing layers"):
         if unit.index in matching.partner_a:
             partner = matching.b[matching.partner_a[unit.index]]
             settings = _settings(unit, partner, a, b, functions_a, functions_b)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import UsageError
 from shapeinspect.new_file import writable
+from shapeinspect.progress import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +85,7 @@ def write(output: str | os.PathLike[str], tensors: Sequence[Tensor], metadata: M
                 os.chmod(partial, mode)
             file.write(len(header).to_bytes(8, "little"))
             file.write(header)
-            for tensor in tensors:
+            for tensor in counted(tensors, "writing weights"):
                 _write_values(file, tensor)
             file.flush()
             os.fsync(file.fileno())

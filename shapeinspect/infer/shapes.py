@@ -13,6 +13,7 @@ from shapeinspect.infer.facts import CallFacts, facts_of
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.sequences import Sequences
 from shapeinspect.ir import Call, Layer, Model, Note, Value, changed
+from shapeinspect.progress import counted
 from shapeinspect.rules import Shapes, has_rule, output_shapes
 from shapeinspect.rules.kinds.axes import taken_to_stay
 from shapeinspect.rules.kinds.elementwise import taken_equal
@@ -48,7 +49,7 @@ def fill_shapes(
     read: set[str] = set()
     late: set[str] = set()  # inputs that were read before another call changed them, as in a loop
     values = walk.values
-    for index, call in enumerate(model.calls):
+    for index, call in enumerate(counted(model.calls, "computing shapes of calls")):
         if blocks is not None:
             blocks.before(index, walk)
         walk.distrust(call)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from shapeinspect import progress
 from shapeinspect.dims import Shape, known
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.doubts import Doubts, contradicts
@@ -272,7 +273,7 @@ class Walked(Rerun):
             if failure is not None:
                 return failure
         settings = {change.path: change.attributes for change in changes if isinstance(change, OnLayer)}
-        for index, call in enumerate(self._model.calls):
+        for index, call in enumerate(progress.counted(self._model.calls, "walking calls")):
             layer = self._layers.get(call.layer)
             if layer is None or layer.kind in ("module", "input"):
                 run.done.append(call)

@@ -19,6 +19,7 @@ from shapeinspect.dims import Expr, Shape, Unknown, substitute, symbols
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, inputs_of
 from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.progress import counted
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.shape_targets import LETTERS, TARGETS, lettered, targeted
 from shapeinspect.rules.shape_values import contents
@@ -82,7 +83,7 @@ class Program:
     def steps(self) -> Iterator[tuple[int, Call, Layer]]:
         """Return the calls that compute, with their indices and layers."""
         layers = {layer.path: layer for layer in self.model.layers}
-        for index, call in enumerate(self.model.calls):
+        for index, call in enumerate(counted(self.model.calls, "trying sizes, layer by layer")):
             layer = layers.get(call.layer)
             if layer is not None and layer.kind not in _PASSED_OVER:
                 yield index, call, layer

@@ -10,6 +10,7 @@ import numpy as np
 
 from shapeinspect.plugin_api.clock import now
 from shapeinspect.plugin_api.regions import Region
+from shapeinspect.progress import steps
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 #: The lengths of all axes: numbers, or arrays of candidates.
@@ -120,17 +121,19 @@ def explore(
     """
     until = now() + seconds
     queues = [_queue(known, family, base) for family in families]
-    while queues and len(known.runs) < most and now() < until:
-        left = []
-        for queue in queues:
-            point = next(queue, None)
-            if point is None:
-                continue
-            left.append(queue)
-            known.add(*run(point))
-            if len(known.runs) >= most or now() > until:
-                break
-        queues = left
+    with steps(most, "running sizes, at most") as done:
+        while queues and len(known.runs) < most and now() < until:
+            left = []
+            for queue in queues:
+                point = next(queue, None)
+                if point is None:
+                    continue
+                left.append(queue)
+                known.add(*run(point))
+                done(len(known.runs))
+                if len(known.runs) >= most or now() > until:
+                    break
+            queues = left
 
 
 def natural_first(family: Lengths, base: Mapping[str, int]) -> Array:

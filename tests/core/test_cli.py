@@ -236,7 +236,11 @@ def test_what_no_plain_sign_stands_for_is_written_as_an_escape(encoded: Encoded)
 
 @pytest.mark.parametrize(
     ("words", "completed"),
-    [("shapeinspect ex", "explain"), ("shapeinspect show --colu", "--columns"), ("shapeinspect show tes", "")],
+    [
+        ("shapeinspect ex", "explain"),
+        ("shapeinspect show --colu", "--columns"),
+        ("shapeinspect show tes", ""),
+    ],
 )
 def test_a_shell_completes_commands_and_options_and_leaves_paths_to_itself(
     words: str, completed: str, monkeypatch: pytest.MonkeyPatch, run: Run

@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Block, Call, Frozen, Layer, Layout, Value, Weight, changed
+from shapeinspect.progress import counted
 from shapeinspect_onnx.graph.blocks import block_of_node, body_of
 from shapeinspect_onnx.graph.constants import Constants, Scoped, collect, dtype_of, is_state, is_weight
 from shapeinspect_onnx.graph.functions import Container
@@ -117,7 +118,7 @@ class Walk:
             stored = constants.tensors[tensor.name]
             if stored is not None:
                 self.unused[path + tensor.name] = stored
-        for node in proto.node:
+        for node in counted(proto.node, "nodes"):
             self._node(node, scope)
         for entry in proto.output:
             self.value(entry.name, scope)

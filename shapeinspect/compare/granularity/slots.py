@@ -14,6 +14,7 @@ from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Layout, Model, Weight, companions
 from shapeinspect.layout.canonical import Piece, pieces
+from shapeinspect.progress import counted
 
 #: How many of the latest layers are kept as the sources of a value: enough for every branch of a join, and
 #: few where a residual stream accumulates all of them.
@@ -174,7 +175,7 @@ def units_of(
         if notes is not None:
             notes += ends.notes
     units: list[Unit] = []
-    for layer in layers:
+    for layer in counted(layers, "laying out layers"):
         if all(is_counter(weight) for weight in layer.weights):
             continue
         for part in _parts(layer, halved=halved, unstacked=unstacked):
