@@ -137,7 +137,7 @@ class Solver:
         alone = {item.name: self.judge({**base, item.name: sizes}) for item in self.free}
         square = self.judge({**base, **dict.fromkeys(self.together, sizes)}) if self.together else None
         tied = self._tied(alone, self._points(alone, limit), base)
-        answers = list(self._answers({name: verdict for name, verdict in alone.items() if name not in tied}))
+        answers = self._answers({name: verdict for name, verdict in alone.items() if name not in tied})
         unclear: list[Answer] = []
         notes: list[str] = []
         if len(tied) == 2:
@@ -259,7 +259,9 @@ class Solver:
         if not self.live:
             return points
         hopeful = self.hopeful({item.name: item.base or 1 for item in self.free})
-        return {name: np.append(drawn, hopeful[name]) for name, drawn in points.items()}
+        # A network may have been run at a length beyond the limit; alone, that one was not judged.
+        within = np.logical_and.reduce([hopeful[name] <= limit for name in points])
+        return {name: np.append(drawn, hopeful[name][within]) for name, drawn in points.items()}
 
     def _tied(
         self, alone: Mapping[str, Array], points: Mapping[str, Array], base: Mapping[str, int]
@@ -298,11 +300,14 @@ class Solver:
 
     def _answers(self, alone: Mapping[str, Array]) -> list[Answer]:
         groups: dict[str, list[str]] = {}
-        spatial = set(self.together)
+        plain = {name for name, verdict in alone.items() if bool((verdict == FITS).all())}
+        # That any batch fits need not be said, unless there is nothing else to say.
+        said = set(alone) - (plain - set(self.together))
+        if not said and len(alone) == len(self.free):
+            said = set(alone)
         for name, verdict in alone.items():
-            if name not in spatial and bool((verdict == FITS).all()) and len(self.free) > 1:
-                continue
-            groups.setdefault(describe(verdict == FITS), []).append(name)
+            if name in said:
+                groups.setdefault(describe(verdict == FITS), []).append(name)
         return [_answer(tuple(names), alone[names[0]] == FITS) for names in groups.values()]
 
     def _refusals(

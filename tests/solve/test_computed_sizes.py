@@ -108,6 +108,17 @@ class Counted(nn.Module):
         return x + self.table(places)
 
 
+class LookedUp(nn.Module):
+    """A table of 12 rows is asked for rows that the code works out from the length."""
+
+    def __init__(self, rows: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.table, self.first, self.rows = nn.Embedding(12, 5), nn.Conv1d(2, 5, 1), rows
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.first(x).mT + self.table(self.rows(torch.arange(x.shape[2])))
+
+
 def runs(net: nn.Module, shape: tuple[int, ...]) -> bool:
     try:
         with torch.no_grad():
@@ -131,6 +142,12 @@ def runs(net: nn.Module, shape: tuple[int, ...]) -> bool:
         (Cut, (1, 2, 7), ("L 1 to 12",)),
         (Counted, (1, 2, 7), ("L 1 to 12",)),
         (lambda: Counted(2), (1, 2, 7), ("L 1 to 10",)),
+        # A number gathered from a table is one of the table's: places up to 14 are there.
+        (lambda: LookedUp(lambda n: torch.full((14,), 3).gather(0, n)), (1, 2, 7), ("L 1 to 14",)),
+        (lambda: LookedUp(lambda n: torch.zeros_like(n)), (1, 2, 7), ("L any",)),
+        (lambda: LookedUp(lambda n: n % 12), (1, 2, 7), ("L any",)),
+        (lambda: LookedUp(lambda n: n.clamp(0, 11)), (1, 2, 7), ("L any",)),
+        (lambda: LookedUp(lambda n: torch.argsort(torch.sin(n * 1.0))), (1, 2, 7), ("L 1 to 12",)),
     ],
 )
 def test_what_the_code_computes_is_worked_out_for_every_size(
@@ -147,6 +164,44 @@ def test_what_the_code_computes_is_worked_out_for_every_size(
     for sizes in itertools.product([*range(1, 10), 13, 16, 23], repeat=len(shape) - 2):
         fits = all(n in accepted[axis] for n, axis in zip(sizes, accepted, strict=True))
         assert runs(net, (*shape[:2], *sizes)) == fits, sizes
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda n: n.clamp(max=11) - 1,
+        lambda n: n.add_(6) - 0,
+        lambda n: torch.arange(-1, n.shape[0] - 1),
+        lambda n: n + -1,
+    ],
+    ids=["subtracted", "written to", "begins below 0", "a negative one added"],
+)
+def test_rows_that_may_be_outside_the_table_are_not_said_to_fit(
+    rows: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    net = LookedUp(rows).eval()
+    fit = shapeinspect.fit(net, (1, 2, 6))
+    accepted = {n: fit.judge((1, 2, n)) for n in range(1, 20)}
+    wrong = [n for n, said in accepted.items() if said == "fits" and not runs(net, (1, 2, n))]
+    assert not wrong
+    assert "not known" in accepted.values()
+
+
+def test_axes_of_which_any_length_fits_are_named_where_there_is_nothing_else_to_say() -> None:
+    fit = shapeinspect.fit(nn.Sequential(nn.ReLU()).eval(), (3, 7))
+    assert [(answer.axes, answer.ranges[0][0]) for answer in fit.solution.answers] == [
+        (("input[0]", "input[1]"), 1)
+    ]
+    assert fit.solved
+
+
+def test_an_input_longer_than_the_largest_size_that_is_tried_is_fitted() -> None:
+    net = nn.Sequential(nn.Conv1d(1, 3, 10, 5), nn.Conv1d(3, 2, 4, 2)).eval()
+    fit = shapeinspect.fit(net, (2, 1, 9000))
+    assert fit.judge((2, 1, 24)) == "refused"
+    assert not runs(net, (2, 1, 24))
+    assert fit.judge((2, 1, 25)) == fit.judge((2, 1, 9000)) == "fits"
+    assert runs(net, (2, 1, 25))
 
 
 class Bounded(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 #: Functions that return the numbers of their first tensor, or some of them.
@@ -46,6 +46,7 @@ _CARRYING = frozenset(
             "flip",
         ),
         *("stack", "cat", "concat", "broadcast_to", "view_as", "ravel", "movedim", "alias"),
+        *("gather", "index_select", "take_along_dim"),
     }
 )
 #: Functions that look numbers up, and what their arguments are.
@@ -100,14 +101,17 @@ class KnownIds:
             kwargs: named arguments.
             output: what it returned.
         """
+        if _writes(name):
+            self._forget(args[0] if args else None)
+            return
         outputs = [
             one for one in (output if isinstance(output, list | tuple) else [output]) if _is_tensor(one)
         ]
         if not outputs or outputs[0].is_floating_point():
             return
         self._alive.extend(outputs)  # an id is of one object only while it lives
-        if name == "arange":
-            top = _last_of_range(args, kwargs)
+        if name in _LARGEST:
+            top = _LARGEST[name](args, kwargs)
             for one in outputs if top is not None else ():
                 self._top[id(one)] = top
             return
@@ -120,7 +124,8 @@ class KnownIds:
                     self._top[id(one)] = self._top[id(sources[0])]
         elif name in ("add", "__add__", "__radd__") and len(args) == 2:
             known: list[Any] = [self._top.get(id(arg)) if _is_tensor(arg) else arg for arg in args]
-            if not any(one is None for one in known) and _is_tensor(args[0]) != _is_tensor(args[1]):
+            numbers = [arg for arg in args if not _is_tensor(arg)]
+            if not any(one is None for one in known) and len(numbers) == 1 and numbers[0] >= 0:
                 self._top[id(outputs[0])] = known[0] + known[1]
 
     def check(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -150,6 +155,16 @@ class KnownIds:
             elif _is_tensor(index) and _is_tensor(table):
                 self._look_up(index, table.shape[axis] if axis is not None else None)
 
+    def _forget(self, tensor: Any) -> None:
+        """Forget what is known of a tensor that is written to, and of all that look at the same numbers."""
+        if not _is_tensor(tensor) or tensor.is_floating_point():
+            return
+        there = _place(tensor)
+        for other in self._alive:
+            if other is tensor or _place(other) == there:
+                self._fed.discard(id(other))
+                self._top.pop(id(other), None)
+
     def _look_up(self, index: Any, rows: Any) -> None:
         if id(index) in self._fed or not (
             hasattr(rows, "node") or index._has_symbolic_sizes_strides or rows is None
@@ -162,6 +177,17 @@ class KnownIds:
             self.unknown = True
         elif top >= rows:
             raise OutsideTableError(top, rows)
+
+
+def _writes(name: str) -> bool:
+    """Tell whether a function writes to its first argument."""
+    if name.startswith("__"):
+        return name == "__setitem__" or name.startswith("__i") and name not in ("__invert__", "__index__")
+    return name.endswith("_")
+
+
+def _place(tensor: Any) -> int:
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _indexed(table: Any, index: Any) -> Iterator[tuple[Any, Any]]:
@@ -183,9 +209,59 @@ def _indexed(table: Any, index: Any) -> Iterator[tuple[Any, Any]]:
 
 def _last_of_range(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     numbers = [*args, *(kwargs[key] for key in ("start", "end") if key in kwargs)]
-    if not 0 < len(numbers) <= 2 or "step" in kwargs:
+    if not 0 < len(numbers) <= 2 or "step" in kwargs or (len(numbers) == 2 and numbers[0] < 0):
         return None
     return numbers[-1] - 1
+
+
+def _place_in_axis(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Return the last place in the axis that is searched, or among all numbers, where none is named."""
+    axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    if not _is_tensor(args[0] if args else None) or not isinstance(axis, int | None):
+        return None
+    return (args[0].numel() if axis is None else args[0].shape[axis]) - 1
+
+
+def _place_in_last_axis(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    axis = kwargs.get("dim", args[1] if len(args) > 1 else -1)
+    return args[0].shape[axis] - 1 if args and _is_tensor(args[0]) and type(axis) is int else None
+
+
+def _fill(place: int) -> Callable[[tuple[Any, ...], Mapping[str, Any]], Any]:
+    """Return a reader of the number with which a function fills its output."""
+
+    def read(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        number = kwargs.get("fill_value", args[place] if len(args) > place else None)
+        return number if type(number) is int and number >= 0 else None
+
+    return read
+
+
+def _bound(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Return the upper bound of a clamp whose lower one is no negative number."""
+    low = kwargs.get("min", args[1] if len(args) > 1 else None)
+    high = kwargs.get("max", args[2] if len(args) > 2 else None)
+    if not isinstance(low, int) or low < 0 or high is None or _is_tensor(high) or isinstance(high, float):
+        return None
+    return high
+
+
+def _remainder(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    divisor = args[1] if len(args) == 2 else None
+    return divisor - 1 if type(divisor) is int and divisor > 0 else None
+
+
+#: Functions that tell the largest number that their output can hold, none of them below 0.
+_LARGEST: dict[str, Callable[[tuple[Any, ...], Mapping[str, Any]], Any]] = {
+    "arange": _last_of_range,
+    **dict.fromkeys(("argmax", "argmin"), _place_in_axis),
+    "argsort": _place_in_last_axis,
+    **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), lambda args, kwargs: 0),
+    **dict.fromkeys(("ones", "ones_like", "new_ones"), lambda args, kwargs: 1),
+    **dict.fromkeys(("full", "full_like", "new_full"), _fill(1)),
+    **dict.fromkeys(("clamp", "clip"), _bound),
+    **dict.fromkeys(("remainder", "__mod__"), _remainder),
+}
 
 
 def _is_tensor(value: Any) -> bool:
