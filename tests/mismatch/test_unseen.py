@@ -10,7 +10,15 @@ import pytest
 
 HERE = Path(__file__).parent
 FOLDERS = [
-    HERE / name for name in ("unseen", "unseen_second", "unseen_third", "unseen_fourth", "unseen_fifth")
+    HERE / name
+    for name in (
+        "unseen",
+        "unseen_second",
+        "unseen_third",
+        "unseen_fourth",
+        "unseen_fifth",
+        "unseen_sixth",
+    )
 ]
 EXPECTED = {folder: json.loads((folder / "expected.json").read_text()) for folder in FOLDERS}
 
