@@ -57,8 +57,8 @@ _CALLS = re.compile(
 )
 #: So few changes are tried where a fix ran already to the end of the program.
 _FEW = 6
-#: Sentences on what is wrong.
-_REASONS = 4
+#: Sentences on what is wrong, and how many of them are about other places than the first fix.
+_REASONS, _OTHERS = 5, 2
 #: The rank below which there is evidence for a change.
 _SURE = -0.1
 #: A change that stands further behind comes after a fix that the debugger has run.
@@ -175,7 +175,7 @@ def repaired(
     found, said = searched.repairs, [repair.why for repair in searched.repairs]
     script_progress.line("finding out why it runs then" if found else "")
     if found and not searched.interrupted:
-        said[0] = (*_causes(error, found[0], folder, words), *_other_place(error, found, folder, words))
+        said[0] = (*_causes(error, found[0], folder, words), *_other_places(error, found, folder, words))
     fixes = tuple(_tried(repair, why) for repair, why in zip(found, said, strict=True))
     return Repaired(fixes, _ended(searched), searched.interrupted)
 
@@ -401,17 +401,19 @@ def _causes(
     return ()
 
 
-def _other_place(
+def _other_places(
     error: BaseException, found: Sequence[Repair], folder: str, words: EditWords
 ) -> tuple[str, ...]:
-    """Say what is written at another place that may as well be the wrong one; nothing where there is none."""
+    """Say what is written at other places that may as well be the wrong one; nothing where there is none."""
     if found[0].why or found[0].rank < _SURE:  # there is evidence for the first
         return ()
-    first = {(one.file, one.line) for one in found[0].written}
+    said, seen = [], {(one.file, one.line) for one in found[0].written}
     for other in found[1:]:
-        if not other.alters and not first & {(one.file, one.line) for one in other.written}:
-            return tuple(f"or {one}" for one in _causes(error, other, folder, words, again=False)[:1])
-    return ()
+        places = {(one.file, one.line) for one in other.written}
+        if not other.alters and not seen & places:
+            seen |= places
+            said += [f"or {one}" for one in _causes(error, other, folder, words, again=False)[:1]]
+    return tuple(said[:_OTHERS])
 
 
 def _tried(repair: Repair, why: tuple[str, ...]) -> Tried:

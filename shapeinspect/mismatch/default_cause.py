@@ -32,7 +32,7 @@ OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
     facts.Overwritten: "in-place",
     facts.OneValuePerChannel: "batch-of-one",
     facts.RowsCompared: "",
-    facts.TooLong: "length",
+    facts.TooLong: "too-long",
     facts.BatchedMatrices: "",
 }
 
@@ -54,6 +54,8 @@ _OF_KINDS = {
     "avg_pool": "too-small",
     "conv": "too-small",
 }
+#: Kinds whose axis is a setting of their own.
+_NORMS = frozenset({"batch_norm", "group_norm", "instance_norm", "prelu"})
 #: How a formula says how many axes it takes.
 _AXES = re.compile(r"(\d+) axes")
 #: How the rules say that there is no such axis.
@@ -62,14 +64,15 @@ _TOO_FEW = re.compile(r"more than \d+ axes")
 _ORDER = re.compile(r"(\d+) axes, each once")
 
 
-def named_axes(problem: Problem) -> str:
+def named_axes(problem: Problem, kind: str) -> str:
     """Return the cause of an operation whose axes are none of its input's, or one twice; empty for another.
 
     Args:
         problem: what does not fit.
+        kind: the kind of the layer; one with weights names no axis.
     """
     if _TOO_FEW.fullmatch(problem.expected or ""):
-        return "axis-outside"
+        return "rank" if kind in _NORMS else "axis-outside"
     order = _ORDER.fullmatch(problem.expected or "")
     shape = problem.shapes[0] if problem.shapes else None
     return "axis-order" if order and shape is not None and len(shape) == int(order[1]) else ""
@@ -100,8 +103,8 @@ def _by_loss(failure: Failure, problem: Problem) -> str:
 
 def _by_shapes(failure: Failure, problem: Problem) -> str:
     layer, shapes = failure.layer, problem.shapes
-    if named_axes(problem):
-        return named_axes(problem)
+    if named_axes(problem, layer.kind):
+        return named_axes(problem, layer.kind)
     if misfit(layer) is not None:
         return "kernel"
     if unfit(failure) or (wanted_states(layer, shapes) and problem.demand is None):

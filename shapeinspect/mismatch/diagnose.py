@@ -125,7 +125,7 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     budget = _Budget()
     tried = _tried(rerun, failure, problem, budget)
     certain = tried and tried[0].claim.level is not Level.FURTHER
-    own = failure.cause or named_axes(problem)
+    own = failure.cause or named_axes(problem, failure.layer.kind)
     cause = own or (certain and tried[0].fix.cause) or default_cause(failure, problem)
     cause = headline(cause, failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()

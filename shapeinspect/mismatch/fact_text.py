@@ -45,7 +45,8 @@ def _got(fact: Any, failure: Failure, shown: Sequence[str]) -> list[str] | None:
 @_expected.register
 def _(fact: facts.IndexOutside, failure: Failure) -> list[str]:
     del failure
-    return [f"indices from 0 to {fact.size - 1}: there are {fact.size} entries"]
+    there = "there is 1 entry" if fact.size == 1 else f"there are {fact.size} entries"
+    return [f"indices from 0 to {fact.size - 1}: {there}"]
 
 
 @_got.register

@@ -17,6 +17,8 @@ _Shape = tuple[int, ...]
 #: Says whether the words of a cause hold; None where that is not known.
 _Condition = Callable[[Failure, Problem, Sequence[_Shape]], bool | None]
 
+#: The letters of spatial axes.
+_SIDES = frozenset({"D", "H", "W", "L"})
 #: What is said instead, the first that is not refuted.
 _INSTEAD = ("rank-of-operands", "broadcast", "length")
 #: Kinds whose operands are combined element by element, one beside the other, or as a product.
@@ -140,7 +142,22 @@ def _in_space(failure: Failure, problem: Problem, shapes: Sequence[_Shape]) -> b
     rank, along = len(first), failure.layer.attributes.get("axis")
     joined = along % rank if isinstance(along, int) and failure.layer.kind == "concat" and rank else None
     apart = {at for at in range(rank) if first[at] != second[at] and at != joined}
-    return bool(apart) and rank > 2 and (apart <= {*range(2, rank)} or apart <= {*range(1, rank - 1)})
+    letters = {axes[at] for axes in problem.axes if axes is not None and len(axes) == rank for at in apart}
+    if letters - _SIDES - {None, ""}:
+        return False
+    if rank != len("NCHW") and not letters & _SIDES:
+        return False
+    return bool(apart) and any(apart <= space for space in _spaces(failure, rank))
+
+
+def _spaces(failure: Failure, rank: int) -> list[set[int]]:
+    """Return which axes are the space: behind the channels, before them, or either where nothing says it."""
+    formats = {layer.attributes.get("data_format") for layer in failure.model.layers}
+    last, first = {*range(1, rank - 1)}, {*range(2, rank)}
+    if "channels_last" in formats:
+        return [last]
+    reads = any("kernel_size" in layer.attributes for layer in failure.model.layers)
+    return [first] if reads else [first, last]
 
 
 def _of_samples(failure: Failure, problem: Problem, shapes: Sequence[_Shape]) -> bool | None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import prod
 
 from shapeinspect.mismatch.lineage import Lineage
+from shapeinspect.mismatch.loss_shapes import is_loss, targets_of
 from shapeinspect.mismatch.requirements import Problem
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.rule import show
@@ -81,6 +82,27 @@ def _aligned(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[s
     elif len(short) > 1 and short == long[: len(short)]:
         axes = "axis" if missing == 1 else f"{missing} axes"
         yield f"{show(short)} lacks the last {axes} of {show(long)}: axes are aligned from the last one"
+
+
+def _lacking(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
+    """Say which axis of length 1 the outputs or the targets of a loss have, and the others lack."""
+    del problem
+    shapes = [lineage.shape(name) for name in failure.inputs[:2]]
+    if not is_loss(failure.layer) or len(shapes) != 2 or not all(shapes):
+        return
+    both = [*zip(shapes, ("the outputs", "the targets"), strict=True)]
+    (short, short_name), (long, long_name) = sorted(both, key=lambda one: len(one[0]))
+    places = [axis for axis, n in enumerate(long) if n == 1 and (*long[:axis], *long[axis + 1 :]) == short]
+    if targets_of(failure.layer) == "same" and places:
+        yield f"{short_name}, {show(short)}, lack axis {places[0]} of {long_name}, {show(long)}, of length 1"
+    elif (
+        targets_of(failure.layer) == "indices" and len(shapes[0]) == len(shapes[1]) > 1 and 1 in shapes[1][1:]
+    ):
+        axis = shapes[1].index(1, 1)
+        wanted = (*shapes[1][:axis], *shapes[1][axis + 1 :])
+        if wanted == (*shapes[0][:1], *shapes[0][2:]):
+            indices = f"class indices are {show(wanted)}"
+            yield f"axis {axis} of the targets, {show(shapes[1])}, is one too many: {indices}"
 
 
 def _spread(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
@@ -289,6 +311,7 @@ OF_OPERANDS: tuple[Callable[[Failure, Problem, Lineage], Iterator[str]], ...] = 
     _parted,
     _rounded,
     _aligned,
+    _lacking,
     _spread,
     _resized,
     _apart,

@@ -132,6 +132,81 @@ _SCRIPTS = {
         """,
         ["no makes one number of all"],
     ),
+    "a batch of one loses its axis": (
+        """
+        head = nn.BatchNorm1d(6).eval()
+        def embed(maps):
+            return head(maps.mean(-1, keepdim=True).squeeze())
+        for count in (4, 4, 1):
+            embed(torch.rand(count, 6, 9))
+        """,
+        ["drops the first axis, too, where its length is 1: it makes (6,) of (1, 6, 1), and else (4, 6)"],
+    ),
+    "a batch of one that keeps its axis": (
+        """
+        head = nn.BatchNorm1d(6).eval()
+        for count in (4, 1):
+            head(torch.rand(count, 7 if count == 1 else 6, 1).squeeze(-1))
+        """,
+        ["no drops the first axis"],
+    ),
+    "a number of classes that one of two calls is given": (
+        """
+        class Head(nn.Module):
+            def __init__(self, width, classes=None):
+                super().__init__()
+                self.out = nn.Linear(width, classes or 20)
+            def forward(self, x):
+                return self.out(x)
+        small, names = Head(12), ["a", "b", "c"]
+        large = Head(12, classes=len(names))
+        x = torch.rand(5, 12)
+        small(x) * large(x)
+        """,
+        [
+            "classes is not passed to Head(…), line 10: it is None by default; "
+            "line 11 passes len(names), which is 3"
+        ],
+    ),
+    "more neighbors than points": (
+        """
+        def near(points, neighbors=12):
+            return torch.cdist(points, points).topk(neighbors + 1, largest=False).indices
+        near(nn.functional.avg_pool1d(torch.rand(3, 40), 4).t())
+        """,
+        [
+            "13 entries are selected by topk, and axis 1 of (10, 10) has 10",
+            "13 = 12 + 1; 12 is the default of",
+        ],
+    ),
+    "frames that are rounded up": (
+        """
+        import math
+        LENGTH, HOP = 500, 24
+        frames = math.ceil(LENGTH / HOP)
+        torch.rand(2, LENGTH) + torch.zeros(2, frames * HOP)
+        """,
+        ["500 is no multiple of 24: 504 = 21·24 is the next one"],
+    ),
+    "rates whose product is another hop": (
+        """
+        frames, hop = 15, 240
+        wave = torch.rand(2, 20, frames)
+        for rate in (8, 8, 4):
+            wave = nn.ConvTranspose1d(20, 20, 2 * rate, stride=rate, padding=rate // 2)(wave)
+        wave - torch.rand(2, 20, frames * hop)
+        """,
+        ["15 is multiplied by 8·8·4 = 256", "and by 240 in 15·240 = 3600: both have to be equal"],
+    ),
+    "pixels of which too few are drawn": (
+        """
+        side, count = 12, 100
+        image, rows = torch.rand(40, 40, 3), torch.arange(count) % 40
+        colors = image[rows, rows]
+        colors.view(side, side, -1)
+        """,
+        ["12 is side, line 4", "100 is count, line 4"],
+    ),
     "more is dropped than there is": (
         """
         def tail(x, drop):

@@ -10,6 +10,8 @@ from shapeinspect.plugin_api.origins.numbers import Origin
 
 #: Functions that only add a margin to a length.
 _MARGINS = frozenset({"pad"})
+#: Operations that divide nothing; what else has two parts, such as ``math.ceil(a / b)``, rounds a quotient.
+_ARITHMETIC = frozenset({"+", "-", "*", "%", "**"})
 #: Smaller numbers are equal by chance.
 _COINCIDENCE = 7
 #: Functions that count windows of a length: their second source is the step from one to the next.
@@ -59,6 +61,12 @@ def rule(first: Origin, second: Origin) -> str:
     if balanced:
         return balanced
     for end, other in ((first, second), (second, first)):
+        said = _scaled(end, other)
+        if said:
+            return said
+    if _made_alike(first, second):
+        return rule(first.parts[0], second.parts[0])
+    for end, other in ((first, second), (second, first)):
         # a number alike, of which it is not known that it is the same: the rates have to make it of itself
         for step in _chain(other)[1:]:
             if step.value == end.value > _COINCIDENCE:
@@ -67,6 +75,44 @@ def rule(first: Origin, second: Origin) -> str:
                 if said:
                     return said
     return ""
+
+
+def _scaled(end: Origin, other: Origin) -> str:
+    """Say which rates multiply a length that a product on the other side multiplies by another number.
+
+    Example:
+        >>> frames, hop = Origin(15, "literal", 0), Origin(240, "literal", 1)
+        >>> wave = Origin(3600, "operation", symbol="*", parts=(frames, hop))
+        >>> one = Origin(120, "axis", symbol="conv_transpose1d", parts=(frames,), line=7)
+        >>> _scaled(Origin(3840, "axis", symbol="conv_transpose1d", parts=(one,), line=7), wave)
+        '15 is multiplied by 8·32 = 256 (line 7), and by 240 in 15·240 = 3600: both have to be equal'
+    """
+    factors, below = _factors(other)
+    chain = _chain(end)
+    for at, root in enumerate(chain[1:], 1):
+        if root.value <= 1 or root not in factors or below:
+            continue
+        route, rest = (
+            _route(chain[:at], root),
+            [one.value for one in factors if one is not root and one != root],
+        )
+        if route.exact and route.up and not route.down and rest and prod(route.up) != prod(rest):
+            by = f"{_product(route.up)}{_at(route.lines[1])}"
+            made = "·".join(map(str, (root.value, *rest)))
+            return (
+                f"{root.value} is multiplied by {by}, and by {_product(rest)} in {made} = {other.value}: "
+                "both have to be equal"
+            )
+    return ""
+
+
+def _made_alike(first: Origin, second: Origin) -> bool:
+    """Tell whether one function with the same settings made both lengths of two others."""
+    alike = (
+        first.kind == second.kind == "axis" and first.symbol == second.symbol and first.parts and second.parts
+    )
+    settings = [[part.value for part in one.parts[1:]] for one in (first, second)]
+    return bool(alike) and settings[0] == settings[1] and first.parts[0].value != second.parts[0].value
 
 
 def _balance(first: Origin, second: Origin) -> str:
@@ -132,9 +178,11 @@ def _chain(origin: Origin) -> list[Origin]:
 
 
 def _floor(origin: Origin) -> int:
-    """Return the number by which a length was divided without a rest; 0 where it was not."""
-    halves = origin.kind == "operation" and origin.symbol == "//" and len(origin.parts) == 2
-    return origin.parts[1].value if halves else 0
+    """Return the number by which a length was divided and rounded; 0 where it was not."""
+    if origin.kind != "operation" or len(origin.parts) != 2 or origin.symbol in _ARITHMETIC:
+        return 0
+    whole, by = (part.value for part in origin.parts)
+    return by if by > 0 and origin.value in (whole // by, -(-whole // by)) else 0
 
 
 def _route(steps: Sequence[Origin], root: Origin) -> _Route:

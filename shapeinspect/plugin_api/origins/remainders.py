@@ -48,6 +48,34 @@ def remainder(first: Origin, second: Origin) -> str:
     return ""
 
 
+def rounded(first: Origin, second: Origin) -> str:
+    """Say that one number is the other one rounded to a multiple of a third, of which it is computed.
+
+    Args:
+        first: where one of two lengths comes from.
+        second: where the other one comes from.
+
+    Example:
+        >>> clip, hop = Origin(500, "literal", 0), Origin(24, "literal", 1)
+        >>> frames = Origin(21, "axis", symbol="conv1d", parts=(clip,))
+        >>> rounded(clip, Origin(504, "operation", symbol="*", parts=(frames, hop)))
+        '500 is no multiple of 24: 504 = 21·24 is the next one'
+        >>> rounded(clip, Origin(480, "operation", symbol="*", parts=(Origin(20, "data"), hop)))
+        '500 is no multiple of 24: 480 = 20·24 is the last one below it'
+        >>> rounded(clip, Origin(600, "operation", symbol="*", parts=(Origin(25, "data"), hop)))
+        ''
+    """
+    for whole, other in ((first, second), (second, first)):
+        if other.kind != "operation" or other.symbol != "*" or len(other.parts) != 2:
+            continue
+        for step in {part.value for part in other.parts}:
+            count = other.value // step if step > 1 else 0
+            if count and whole.value % step and abs(whole.value - other.value) < step:
+                which = "the next one" if other.value > whole.value else "the last one below it"
+                return f"{whole.value} is no multiple of {step}: {other.value} = {count}·{step} is {which}"
+    return ""
+
+
 def _divided(origin: Origin) -> Iterator[tuple[int, int]]:
     """Yield the floor divisions whose result a number is."""
     while origin.kind == "operation" and len(origin.parts) == 2:

@@ -355,18 +355,28 @@ def _sliced(
     """Follow slices: what stays whole, and what goes from a number to that number and a length."""
     del kwargs, shape
     parts = args[1] if isinstance(args[1], tuple) else (args[1],)
-    if any(not isinstance(one, slice | int | None) and one is not Ellipsis for one in parts):
+    indices = [one for one in parts if _is_index(one)]
+    if any(
+        not isinstance(one, slice | int | None) and one is not Ellipsis for one in parts if not _is_index(one)
+    ):
         return
     before, own = inputs[0]
     axis = 0
     for part in _spelled_out(parts, len(before)):
-        if isinstance(part, slice):
+        if _is_index(part):
+            yield from axes_of(part) if part is indices[0] else ()
+        elif isinstance(part, slice):
             whole = part == slice(None)
             yield own[axis] if whole else _short(part, before[axis], own[axis]) or _span(part)
         elif part is None:
             yield Origin(1, "added", symbol="[None]")
         axis += part is not None
     yield from own[axis:]
+
+
+def _is_index(part: Any) -> bool:
+    """Tell whether a part of an index is a tensor of whole numbers, whose axes stand in the place of one."""
+    return hasattr(part, "dtype") and str(part.dtype) in ("torch.int64", "torch.int32")
 
 
 def _spelled_out(parts: tuple[Any, ...], rank: int) -> tuple[Any, ...]:

@@ -106,6 +106,23 @@ def _steps(found: Found, words: Words) -> Iterator[str]:
         yield words.told(outputs.axes[0])
 
 
+def _entries(found: Found, words: Words) -> Iterator[str]:
+    """Compare the number of entries that are selected with those that there are."""
+    if not found.operands or not found.asked or not found.operands[0].shape:
+        return
+    one, count = found.operands[0], found.asked[0]
+    axis = found.asked[1].value if len(found.asked) > 1 else -1
+    rank = len(one.shape)
+    if not -rank <= axis < rank or count.value <= one.shape[axis]:
+        return
+    there = f"axis {axis % rank} of {show(one.shape)} has {one.shape[axis]}"
+    yield f"{count.value} entries are selected by {found.function}, and {there}"
+    yield words.told(count)
+    length = one.axes[axis]
+    if length is not None:
+        yield words.told(length)
+
+
 def _rows(given: Sequence[Operand]) -> int:
     """Return how many samples the targets are of."""
     return given[1].shape[0] if len(given[1].shape) == 2 else -1
@@ -115,4 +132,5 @@ _CTC = ("log_probs", "targets", "input_lengths", "target_lengths")
 _RULES: dict[str, Callable[[Found, Words], Iterator[str]]] = {
     **dict.fromkeys(("cross_entropy", "nll_loss", "multi_margin_loss"), _classes),
     "ctc_loss": _steps,
+    **dict.fromkeys(("topk", "kthvalue"), _entries),
 }

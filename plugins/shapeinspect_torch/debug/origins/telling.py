@@ -18,7 +18,7 @@ from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
 from shapeinspect.plugin_api.origins.factors import hop_of_rates, rule
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.origins.numbers import Origin
-from shapeinspect.plugin_api.origins.remainders import remainder
+from shapeinspect.plugin_api.origins.remainders import remainder, rounded
 from shapeinspect.plugin_api.origins.words import Words
 from shapeinspect.plugin_api.programs.arguments import keyword_edit
 from shapeinspect.plugin_api.programs.dependence import held
@@ -44,6 +44,8 @@ _DATA = ("rand", "randn", "randint", "random", "normal", "uniform", "sample")
 #: Where an exception keeps what a second run has told.
 _KEPT = "__shapeinspect_story__"
 _RESHAPES = ("view", "reshape", "unflatten")
+#: Kinds of origins of a length that somebody has chosen or computed.
+_MADE = ("axis", "literal", "operation")
 
 
 def story_of(error: BaseException) -> Callable[[], Story] | None:
@@ -100,6 +102,8 @@ def told(second: SecondRun) -> Story:
     forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     defaults = _defaults(second, pairs, literals)
     said += [*(one.sentence for one in forgotten[:1]), *(one.why for one in defaults)]
+    said += labels.told(found, words)
+    words.said()  # whatever they name is what the failed call was given
     said += made(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     ranks = [*changed_ranks(second.trace, found)]
     # axes that are apart are compared by no length
@@ -175,14 +179,14 @@ def _named(literal: Literal) -> Literal:
 
 def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
     yield from stored.told(found.stored, words)
-    yield from labels.told(found, words)
     for pair in pairs[:2]:
         of_last = last_batch(pair.wanted, pair.had, words.line)
         if of_last:
             yield of_last
             yield words.told(pair.had if incomplete(pair.had) is None else pair.wanted)
             continue
-        yield remainder(pair.wanted, pair.had) or rule(pair.wanted, pair.had)
+        ways = (pair.wanted, pair.had)
+        yield remainder(*ways) or rule(*ways) or rounded(*ways)
         joined = [*_joined_samples(pair, words)]
         yield from joined
         if joined:
@@ -212,7 +216,7 @@ def _reshaped(found: Found, words: Words) -> Iterator[str]:
         yield words.told(number)
     asked = [number.value for number in found.numbers]
     for axis in (axis for one in found.operands[:1] for axis in one.axes):
-        if axis is not None and axis.kind == "axis" and axis.value not in asked:
+        if axis is not None and axis.kind in _MADE and axis.value not in asked and axis.value > 1:
             yield words.told(axis)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.evidence.edit import shortened, shown
-from shapeinspect.plugin_api.evidence.edit_effects import operands
+from shapeinspect.plugin_api.evidence.lengths.reading import arrays
 from shapeinspect.plugin_api.programs.lineage import lineage
 from shapeinspect.plugin_api.programs.trace import Trace
 
@@ -19,7 +19,7 @@ def uncut(trace: Trace, pairs: Sequence[tuple[int, int]]) -> Iterator[str]:
         trace: the script, as it failed.
         pairs: lengths that have to be equal and are not.
     """
-    read = [one for one in operands(trace) if trace.shape(one)]
+    read = [one for one in arrays(trace) if trace.shape(one)]
     lengths = {(a, b) for one, other in pairs for a, b in ((one, other), (other, one)) if a < b}
     for short, long in sorted(lengths):
         parts = [one for one in read if short in trace.shape(one)[:1]]  # type: ignore[index]  # they have a shape

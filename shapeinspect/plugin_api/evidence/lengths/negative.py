@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from shapeinspect.plugin_api.evidence.edit import shortened
-from shapeinspect.plugin_api.evidence.edit_effects import operands
+from shapeinspect.plugin_api.evidence.lengths.reading import arrays
 from shapeinspect.plugin_api.programs.lineage import lineage
 from shapeinspect.plugin_api.programs.trace import Trace
 
@@ -19,7 +19,7 @@ def negative(trace: Trace, pairs: Sequence[tuple[int, int]]) -> Iterator[str]:
         pairs: lengths that have to be equal and are not; a negative one need not be among them.
     """
     del pairs
-    along = lineage(trace, operands(trace))
+    along = lineage(trace, arrays(trace))
     for node, _ in sorted(along.items(), key=lambda pair: pair[1]):
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub):
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.evidence.edit import number_of, shortened, shown
-from shapeinspect.plugin_api.evidence.edit_effects import operands
+from shapeinspect.plugin_api.evidence.lengths.reading import arrays
 from shapeinspect.plugin_api.programs.lineage import lineage
 from shapeinspect.plugin_api.programs.trace import Trace
 
@@ -22,7 +22,7 @@ def read_axes(trace: Trace, pairs: Sequence[tuple[int, int]]) -> Iterator[str]:
         trace: the script, as it failed.
         pairs: lengths that have to be equal and are not.
     """
-    along = lineage(trace, operands(trace))
+    along = lineage(trace, arrays(trace))
     for node, _ in sorted(along.items(), key=lambda pair: pair[1]):
         found = _read(node)
         if found is None:

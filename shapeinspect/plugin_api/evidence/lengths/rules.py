@@ -9,14 +9,18 @@ from shapeinspect.plugin_api.evidence.lengths.kept import kept
 from shapeinspect.plugin_api.evidence.lengths.negative import negative
 from shapeinspect.plugin_api.evidence.lengths.read_axes import read_axes
 from shapeinspect.plugin_api.evidence.lengths.reductions import reductions
+from shapeinspect.plugin_api.evidence.lengths.squeezes import squeezes
 from shapeinspect.plugin_api.evidence.lengths.subsets import subsets
+from shapeinspect.plugin_api.evidence.lengths.unpassed import unpassed
 from shapeinspect.plugin_api.programs.trace import Trace
 
 _RULES: tuple[Callable[[Trace, Sequence[tuple[int, int]]], Iterator[str]], ...] = (
     kept,
     negative,
     uncut,
+    squeezes,
     reductions,
+    unpassed,
     subsets,
     read_axes,
 )
