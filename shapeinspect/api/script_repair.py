@@ -40,6 +40,7 @@ from shapeinspect.trials.search import Search
 from shapeinspect.trials.sizes import sizes_of
 from shapeinspect.trials.source_file import File
 from shapeinspect.trials.task import Hints, Means, Repair, Searched, Wrong
+from shapeinspect.trials.written import shown
 
 #: A script that takes longer up to its failure is not run again, in seconds of processor time.
 _LONGEST = 12.0
@@ -171,8 +172,11 @@ def repaired(
 
     means = Means(limit, _prepared(), begun, hurried)
     hints = Hints(words, suggested, settled, later, _weights(error, folder))
-    searched = Search(order, files, wrong, means, hints, script_progress.trial).run()
+    search = Search(order, files, wrong, means, hints, script_progress.trial)
+    searched = search.run()
     found, said = searched.repairs, [repair.why for repair in searched.repairs]
+    if not found and not settled and (left := search.untried()) is not None:
+        return Repaired((_not_tried(left, files),), _ended(searched), searched.interrupted)
     script_progress.line("finding out why it runs then" if found else "")
     if found and not searched.interrupted:
         said[0] = (*_causes(error, found[0], folder, words), *_other_places(error, found, folder, words))
@@ -436,3 +440,12 @@ def _tried(repair: Repair, why: tuple[str, ...]) -> Tried:
         )
     fix = Fix(repair.cause, (), round(repair.rank), text, alters=repair.alters, why=why)
     return Tried(fix, text, claim)
+
+
+def _not_tried(one: Candidate, files: Sequence[File]) -> Tried:
+    """Return a change that says what is wrong, where there was no time to run the script with it."""
+    written = shown(next(file for file in files if file.path == one.file), one)
+    text = ", ".join(f"{part.new} instead of {part.old}" for part in written)
+    places = " and ".join(dict.fromkeys(f"{os.path.basename(part.file)}:{part.line}" for part in written))
+    claim = Claim(Level.UNTRIED, rest=f"the trials ended before it; the change is in {places}")
+    return Tried(Fix(one.cause, (), round(one.rank), text, why=(one.why,)), text, claim)

@@ -25,6 +25,7 @@ class Suggestion:
         cause: what is wrong if it helps, a key of the core's causes; empty where that does not say it.
         why: what is known then, a sentence; empty for nothing.
         alters: what it changes of the program's meaning, as a noun; empty for nothing.
+        sure: whether `why` is true and says what is wrong, whatever becomes of the edit.
     """
 
     file: str
@@ -33,3 +34,4 @@ class Suggestion:
     cause: str = ""
     why: str = ""
     alters: str = ""
+    sure: bool = False

@@ -51,6 +51,7 @@ class Candidate:
         alters: what it changes of the program's meaning, as a noun; empty for nothing.
         cause: what is wrong if the script runs with it, a key of the core's causes; empty where unknown.
         why: the same in the words of the script; empty for nothing.
+        sure: whether `why` is true and says what is wrong, whatever becomes of the change.
     """
 
     edits: tuple[Edit, ...]
@@ -62,6 +63,7 @@ class Candidate:
     alters: str = ""
     cause: str = ""
     why: str = ""
+    sure: bool = False
 
 
 def suggested(file: File, one: Suggestion) -> Candidate:
@@ -77,7 +79,7 @@ def suggested(file: File, one: Suggestion) -> Candidate:
     old = getattr(node, "value", None)
     number = (old, int(edits[0].new)) if type(old) is int and edits[0].new.isdigit() else None
     alters = one.alters or altered(file, edits, node)
-    return Candidate(edits, one.rank, node, file.path, "", number, alters, one.cause, one.why)
+    return Candidate(edits, one.rank, node, file.path, "", number, alters, one.cause, one.why, one.sure)
 
 
 def candidates(

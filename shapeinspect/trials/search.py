@@ -169,6 +169,7 @@ class Search:
         self._ended, self._interrupted = "", False
         self._end = time.monotonic() + _WAIT
         self._seen: set[tuple[tuple[str, str], ...]] = set()
+        self._failed: set[tuple[tuple[str, str], ...]] = set()
         self._rounded: set[tuple[_State, tuple[tuple[str, int, int], ...]]] = set()
         self._same: Counter[tuple[_State, tuple[tuple[str, int, int], ...]]] = Counter()
 
@@ -198,6 +199,12 @@ class Search:
                 self._spend(result)
                 if attempt is not None:
                     self._take(attempt, result)
+
+    def untried(self) -> Candidate | None:
+        """Return the likeliest change that says what is wrong and was not run to an end; None for none."""
+        sure = [one for one in self._hints.suggested if one.sure and not one.alters]
+        left = (one for one in sure if self._key(self._states[0], one)[0] not in self._failed)
+        return min(left, key=lambda one: one.rank, default=None)
 
     def _hurry(self, trials: Trials[_Attempt | None]) -> None:
         """Learn how the script fails where the frameworks leave out what only takes time."""
@@ -309,6 +316,8 @@ class Search:
 
     def _take(self, attempt: _Attempt, result: Result) -> None:
         one, state = attempt.candidate, attempt.base
+        if result.status == "failed":
+            self._failed.add(tuple(sorted(attempt.texts.items())))
         if result.status in ("passed", "running") and result.passed:
             self._passed(attempt, result)
             return

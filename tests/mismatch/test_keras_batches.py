@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from shapeinspect_keras.debug.script import batches, shortened
+from shapeinspect_keras.debug.script import axes, batches, multiples, settings, shortened
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import clues_of
 from shapeinspect_keras.debug.script.program import Program
@@ -76,6 +76,51 @@ SCRIPTS: dict[str, tuple[str, Sequence[Operator], tuple[tuple[str, str], ...], s
         (("frames", "(frames - 2) // 3"),),
         "steps-before",
     ),
+    "a matrix over all samples": (
+        "a, b = keras.Input((41,)), keras.Input((5,))\n"
+        "net = keras.Model([a, b], keras.ops.matmul(a, layers.Dense(3)(b)))\n"
+        'net.compile("sgd", "mse")\n'
+        "net.fit([np.eye(41), np.zeros((41, 5))], np.zeros((41, 3)), shuffle=False, verbose=0)",
+        batches.OPERATORS,
+        (
+            (
+                "net.fit([np.eye(41), np.zeros((41, 5))], np.zeros((41, 3)), shuffle=False, verbose=0)",
+                "net.fit([np.eye(41), np.zeros((41, 5))], np.zeros((41, 3)), shuffle=False, verbose=0, "
+                "batch_size=41)",
+            ),
+        ),
+        "part-of-samples",
+    ),
+    "a size that comes back smaller": (
+        "side = 27\n"
+        "image = keras.Input((side, side, 1))\n"
+        "small = layers.MaxPooling2D(4)(layers.Conv2D(3, 3, padding='same')(image))\n"
+        "net = keras.Model(image, layers.Conv2D(1, 1)(layers.UpSampling2D(4)(small)))\n"
+        'net.compile("sgd", "mse")\n'
+        "net.fit(np.zeros((2, side, side, 1)), np.zeros((2, side, side, 1)), verbose=0)",
+        multiples.OPERATORS,
+        (("27", "28"),),
+        "rounding",
+    ),
+    "a setting that a dictionary holds": (
+        "config = dict(classes=4, width=9)\n"
+        "def build(classes, width=7):\n"
+        "    x = keras.Input((width,))\n"
+        "    return keras.Model(x, layers.Dense(classes)(x))\n"
+        'net = build(config["classes"])\n'
+        "net.predict(np.zeros((2, 9)), verbose=0)",
+        settings.OPERATORS,
+        (('build(config["classes"])', 'build(config["classes"], width=config["width"])'),),
+        "",
+    ),
+    "a part that is larger than its array": (
+        "H, W = 9, 13\n"
+        "def part(index): return tf.image.random_crop(tf.zeros((W + 2, H + 2, 3)), (H, W, 3))\n"
+        "first = next(iter(tf.data.Dataset.range(3).map(part)))",
+        axes.OPERATORS,
+        (("W + 2", "H + 2"), ("H + 2", "W + 2")),
+        "swapped-axes",
+    ),
     "an axis of one in each observation": (
         AGENT + "net.predict_on_batch(np.zeros((1, 1, 7)))",
         batches.OPERATORS,
@@ -124,4 +169,31 @@ def test_what_an_assertion_inside_a_data_set_compares() -> None:
     outcome = run_again(Program("script.py", HEAD + text), 6, 60.0, eager=True)
     assert clues_of([str(outcome.error)]).sure == ()  # two axes differ: it is not known which are meant
     assert clues_of([str(outcome.error)]).shapes == ((9, 7, 3), (5, 8, 3))
-    assert said_by_keras(str(outcome.error)) == ((), ())
+    least = "an array of at least (5, 8, 3), which is cut out of it"
+    assert said_by_keras(str(outcome.error)) == ((least,), ("(9, 7, 3)",))
+
+
+def test_weights_of_samples_and_values_of_a_loss_are_named(run: Callable[[str], None]) -> None:
+    from shapeinspect.api.debugging import explain_error
+    from shapeinspect.mismatch import describe
+
+    text = (
+        HEAD
+        + """
+def pairs(y_true, y_pred):
+    return keras.ops.mean(keras.ops.reshape(y_true - y_pred, (-1, 2)) ** 2, axis=-1)
+
+x = keras.Input((3,))
+net = keras.Model(x, layers.Dense(1)(x))
+net.compile("sgd", loss=pairs)
+net.fit(np.zeros((10, 3)), np.zeros((10, 1)), sample_weight=np.ones(10), batch_size=10, verbose=0)
+"""
+    )
+    with pytest.raises(Exception, match="ncompatible shapes") as caught:
+        run(text)
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    assert diagnosis.cause == "sample-weights"
+    assert "5 values: `pairs` of line 6 gives 5 for 10 samples" in describe(diagnosis)
+    new, _, old = diagnosis.fixes[0].text.partition(" instead of ")
+    run(text.replace(old, new))

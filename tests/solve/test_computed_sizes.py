@@ -144,7 +144,7 @@ def runs(net: nn.Module, shape: tuple[int, ...]) -> bool:
         (lambda: Counted(2), (1, 2, 7), ("L 1 to 10",)),
         # A number gathered from a table is one of the table's: places up to 14 are there.
         (lambda: LookedUp(lambda n: torch.full((14,), 3).gather(0, n)), (1, 2, 7), ("L 1 to 14",)),
-        (lambda: LookedUp(lambda n: torch.zeros_like(n)), (1, 2, 7), ("L any",)),
+        (lambda: LookedUp(torch.zeros_like), (1, 2, 7), ("L any",)),
         (lambda: LookedUp(lambda n: n % 12), (1, 2, 7), ("L any",)),
         (lambda: LookedUp(lambda n: n.clamp(0, 11)), (1, 2, 7), ("L any",)),
         (lambda: LookedUp(lambda n: torch.argsort(torch.sin(n * 1.0))), (1, 2, 7), ("L 1 to 12",)),

@@ -49,9 +49,10 @@ class KerasDebugger(Debugger):
     def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         del model  # the traceback names the model
+        from shapeinspect_keras.debug.script.weighted import explanation as weighted
         from shapeinspect_keras.debug.statements.explained import explanation
 
-        told = explanation(error, _PACKAGES)
+        told = weighted(error, _PACKAGES) or explanation(error, _PACKAGES)
         if told is not None:
             yield _followed(told, error)
         result = self._opened(error) or self._called(error)

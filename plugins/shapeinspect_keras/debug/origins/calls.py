@@ -81,7 +81,8 @@ def merged(layer: Any, size: int) -> str:
             parts = product_of(tuple(before.shape), size)
             product = f", and {size} = {'·'.join(map(str, parts))}" if parts else ""
             lengths = [length for item in node.input_tensors for length in _other(item, tensors[0], size)]
-            if len(lengths) > 1 and sum(lengths) == size:
+            joins = type(node.operation).__name__ == "Concatenate" and len(lengths) == len(node.input_tensors)
+            if joins and len(lengths) > 1 and sum(lengths) == size:
                 return f'{size} = {" + ".join(map(str, lengths))}: "{node.operation.name}" joins them'
             return f'"{node.operation.name}" makes {shapes}{product}'
         tensors = [before]

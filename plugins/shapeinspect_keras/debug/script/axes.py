@@ -17,6 +17,8 @@ from shapeinspect_keras.debug.statements.names import COMPARES, RUNS
 
 #: What a message about a loss speaks of.
 OF_LOSSES = re.compile(r"target|logits|label|loss|y_true|y_pred|output\.shape", re.IGNORECASE)
+#: What TensorFlow says of an array that is smaller than the part that is cut out of it.
+_TOO_SMALL = "Need value.shape >= size"
 _DROPS = (
     "expand_dims", "squeeze", "transpose", "permute_dimensions", "moveaxis", "swapaxes", "flatten", "ravel",
 )  # fmt: skip
@@ -318,6 +320,20 @@ def sliced(scene: Scene) -> Iterator[Candidate]:
         yield Candidate((Replacement(node, new),), 1.0 + 0.2 * scene.far(node), "unequal-samples", why)
 
 
+def _enough_if_exchanged(scene: Scene) -> set[frozenset[int | None]]:
+    """Return two lengths of an array that is too small, and is not where they are the other way round."""
+    shapes = scene.clues.shapes
+    if _TOO_SMALL not in scene.message or len(shapes) < 2 or len(shapes[0]) != len(shapes[1]):
+        return set()
+    value, least = ([length or 0 for length in shape] for shape in shapes[:2])
+    found: set[frozenset[int | None]] = set()
+    for at in range(len(value) - 1):
+        other = [*value[:at], value[at + 1], value[at], *value[at + 2 :]]
+        if all(length >= wanted for length, wanted in zip(other, least, strict=True)):
+            found.add(frozenset(value[at : at + 2]))
+    return found
+
+
 def turned(scene: Scene) -> Iterator[Candidate]:
     """Yield edits that exchange two lengths that stand side by side, where just these two differ.
 
@@ -329,11 +345,15 @@ def turned(scene: Scene) -> Iterator[Candidate]:
     for shape, wanted in told:
         apart = {frozenset(both) for both in zip(shape, wanted, strict=False) if both[0] != both[1]}
         pairs |= apart if len(shape) == len(wanted) and len(apart) == 1 else set()
+    enough = _enough_if_exchanged(scene)
+    pairs |= enough
     found = []
     for node in ast.walk(scene.program.tree):
-        if not isinstance(node, ast.Tuple | ast.List) or not isinstance(node.ctx, ast.Load):
+        listed = isinstance(node, ast.Tuple | ast.List) and isinstance(node.ctx, ast.Load)
+        if not listed and not isinstance(node, ast.Call):
             continue
-        for one, other in itertools.pairwise(node.elts):
+        items: list[ast.expr] = getattr(node, "elts" if listed else "args")
+        for one, other in itertools.pairwise(items):
             sizes = _size(scene, one), _size(scene, other)
             if None not in sizes and len({*sizes}) == 2 and frozenset(sizes) in pairs:
                 found.append((node, one, other, sizes))
@@ -344,6 +364,7 @@ def turned(scene: Scene) -> Iterator[Candidate]:
         usual = orders[sizes[::-1]] - orders[sizes]  # the order of the others is most likely the right one
         why = f"`{scene.text(node)}` at {scene.at(node)} has {sizes[0]} before {sizes[1]}"
         prior = 0.9 + 0.4 * (usual < 0) - 0.3 * (usual > 0) + 0.05 * min(scene.reach.of(node), 5)
+        prior -= 0.6 * (frozenset(sizes) in enough)
         yield Candidate(edits, prior, "swapped-axes", why)
 
 
@@ -351,7 +372,7 @@ def _size(scene: Scene, node: ast.expr) -> int | None:
     if isinstance(node, ast.Constant):
         return node.value if type(node.value) is int else None
     found = [value for value in scene.values(node) if type(value) is int]
-    return found[-1] if found and isinstance(node, ast.Name | ast.Attribute) else None
+    return found[-1] if found and isinstance(node, ast.Name | ast.Attribute | ast.BinOp) else None
 
 
 OPERATORS = (dropped, added, batched, transposed, sliced, turned)

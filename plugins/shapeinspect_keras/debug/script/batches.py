@@ -16,6 +16,9 @@ Lengths = tuple[int | None, ...]
 
 #: How many samples are put together where the script says no number.
 _BATCH = "32"
+#: How many samples a run takes at a time by default, and the runs that take one batch.
+#: Source: ``keras.Model.fit``, ``evaluate``, ``predict``: ``batch_size`` defaults to 32.
+_DEFAULT, _AT_ONCE = 32, frozenset({"train_on_batch", "test_on_batch", "predict_on_batch"})
 #: Calls that declare an input, and the arguments that hold its shape.
 _INPUTS = frozenset({"Input", "InputLayer"})
 _WITH_BATCH, _OF_ONE = frozenset({"batch_shape", "batch_input_shape"}), frozenset({"shape", "input_shape"})
@@ -122,7 +125,37 @@ def open_lengths(scene: Scene) -> Iterator[Candidate]:
         lengths = " and ".join(str(declared[at]) for at in differ)
         why = f"`{scene.text(node)}` at {scene.at(node)} fixes {lengths}, and {show(given)} is given"
         sure = "xpected shape" not in scene.message  # nothing else says what is wrong
-        yield Candidate(edits, 1.3 + 0.1 * scene.far(node), "feed", why, fact=sure)
+        prior = (0.5 if sure else 1.3) + 0.1 * scene.far(node)
+        yield Candidate(edits, prior, "feed", why, fact=sure)
+
+
+def whole_batch(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that run a model on all samples at once, where something else counts all of them.
+
+    Args:
+        scene: the failed run.
+    """
+    calls = [call for call in calls_in(scene.program.tree, *RUNS) if callee_of(call) not in _AT_ONCE]
+    for name in dict.fromkeys(callee_of(call) for call in calls if scene.reach.of(call) <= 1):
+        alike = [call for call in calls if callee_of(call) == name]
+        open_ = [call for call in alike if not any(one.arg in ("batch_size", None) for one in call.keywords)]
+        failing = next((call for call in open_ if scene.reach.of(call) <= 1 and len(call.args) < 3), None)
+        x = None if failing is None else argument(failing, 0, "x")
+        shape = None if x is None else scene.shape(x.elts[0] if isinstance(x, ast.List) and x.elts else x)
+        if failing is None or not shape or shape[0] is None:
+            continue
+        samples, parts = shape[0], {_DEFAULT, shape[0] % _DEFAULT}
+        meet = any(samples in pair and parts.intersection(pair) for pair in scene.clues.pairs)
+        if samples <= _DEFAULT or not meet:
+            continue
+        edits = tuple(
+            Replacement(call, scene.extended(call, f"batch_size={samples}"))
+            for call in calls
+            if not any(one.arg in ("batch_size", None) for one in call.keywords)
+        )
+        why = f"`{name}` at {scene.at(failing)} takes {_DEFAULT} of the {samples} samples at a time, its "
+        why += f"default, and they meet what has a length of {samples}"
+        yield Candidate(edits, 0.45, "part-of-samples", why, fact=True)
 
 
 def _declarations(scene: Scene) -> Iterator[tuple[ast.Tuple | ast.List, int]]:
@@ -184,4 +217,4 @@ def _calls_on(scene: Scene, name: str) -> Iterator[ast.Name]:
             yield given
 
 
-OPERATORS = (unbatched, open_lengths, lone_rows)
+OPERATORS = (unbatched, open_lengths, lone_rows, whole_batch)

@@ -41,11 +41,27 @@ def halved(scene: Scene) -> Iterator[Candidate]:
         sizes = _sizes(scene, node)
         if not sizes:
             continue
+        yield from _come_back(scene, node, sizes, pairs)
         smallest = min(item.value for item in sizes)
         for high in dict.fromkeys(max(pair) for pair in pairs[:2]):
             least = 1 << max(0, round(math.log2(smallest / high)) if smallest > high else 0)
             for place, factor in enumerate((2 * least, 4 * least, 8 * least)):
                 yield from _rounded(scene, node, sizes, factor, 0.9 + 0.15 * place)
+
+
+def _come_back(
+    scene: Scene, node: ast.AST, sizes: Sequence[Any], pairs: Sequence[tuple[int, int]]
+) -> Iterator[Candidate]:
+    """Yield multiples of the one factor with which a written size comes back as the other one."""
+    for high, low in {(max(pair), min(pair)) for pair in pairs}:
+        factor = next((2**n for n in range(1, 7) if high // 2**n * 2**n == low), None)
+        if factor is None or not all(item.value == high for item in sizes):
+            continue
+        places = " and ".join(dict.fromkeys(scene.at(item) for item in sizes))
+        why = f"{high} at {places} is no multiple of {factor}: divided by it and multiplied again it is {low}"
+        for place, new in enumerate((-(-high // factor) * factor, low)):
+            edits = tuple(Replacement(item, str(new)) for item in sizes)
+            yield Candidate(edits, 0.6 + 0.05 * place, "rounding", why, fact=True)
 
 
 def _apart(one: Sequence[int | None], other: Sequence[int | None]) -> list[tuple[int, int]]:

@@ -33,7 +33,7 @@ _PASS = "__shapeinspect_pass__"
 #: The distinct values that are kept of one expression.
 _KEPT = 6
 #: The packages of arrays, and the length from which a list is taken for data and not for its arrays.
-_ARRAYS, _LONG = frozenset({"numpy", "tensorflow", "keras", "pandas"}), 100_000
+_ARRAYS, _LONG, _KEYS = frozenset({"numpy", "tensorflow", "keras", "pandas"}), 100_000, 200
 #: Seconds of waiting that count as one second of work, on a machine that does something else.
 _PATIENCE = 25.0
 
@@ -105,6 +105,17 @@ class Nested:
 
     shape: tuple[int | None, ...]
     items: tuple[tuple[int | None, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A dictionary of names.
+
+    Args:
+        numbers: its whole numbers, by their names.
+    """
+
+    numbers: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +244,9 @@ def _told(value: Any) -> Any:
         told = [_told(item) for item in value] if len(value) <= _KEPT else []
         items = tuple(item.shape for item in told if isinstance(item, Shaped))
         return Nested((len(value), *first.shape), items if len(items) == len(value) else ())
+    if type(value) is dict and len(value) <= _KEYS and all(isinstance(key, str) for key in value):
+        numbers = tuple((key, item) for key, item in value.items() if type(item) is int)
+        return Settings(numbers) if numbers else None
     package = type(value).__module__.partition(".")[0]
     if package not in _ARRAYS:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from shapeinspect_keras.debug.script.running import Shaped
 _STRIDES = 64
 #: So many lengths have to follow the formula.
 _CHECKED = 48
+#: What the lengths of sequences are called, and those of other things.
+_LENGTHS = re.compile(r"len|frame|step|size|dur", re.IGNORECASE)
+_OTHERS = re.compile(r"label|target|text|token|word|char|y_|[(]", re.IGNORECASE)
 
 
 def shortened(scene: Scene) -> Iterator[Candidate]:
@@ -36,7 +40,8 @@ def shortened(scene: Scene) -> Iterator[Candidate]:
                 )
                 why += f"{limit} steps of {steps}: {formula.format('n')}"
                 prior = 0.4 + 0.1 * scene.far(node) + 0.1 * (len(scene.shape(node) or ()) - 1)
-                yield Candidate((Replacement(node, new),), prior, "steps-before", why)
+                named = _LENGTHS.search(text) is not None and _OTHERS.search(text) is None
+                yield Candidate((Replacement(node, new),), prior, "steps-before", why, fact=named)
 
 
 def _networks(scene: Scene) -> Iterator[tuple[Any, str, int, tuple[int | None, ...]]]:

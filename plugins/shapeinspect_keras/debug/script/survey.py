@@ -22,6 +22,7 @@ from shapeinspect_keras.debug.script import (
     numbers,
     samples,
     sequences,
+    settings,
     shortened,
     structure,
     treatment,
@@ -41,6 +42,7 @@ _OPERATORS: tuple[Operator, ...] = (
     *exact.OPERATORS, *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS,
     *structure.OPERATORS, *treatment.OPERATORS, *multiples.OPERATORS, *samples.OPERATORS,
     *sequences.OPERATORS, *batches.OPERATORS, *shortened.OPERATORS,
+    *settings.OPERATORS,
 )  # fmt: skip
 
 
@@ -55,6 +57,7 @@ class Survey:
         messages: the framework's words, first those of this run.
         owner: the name and the class of the innermost layer that was being called; empty for none.
         known: the numbers of the failure, where they are known better than by the messages.
+        weighted: the shapes of a loss's values and of the weights of the samples, where these two do not fit.
     """
 
     program: Program
@@ -63,6 +66,7 @@ class Survey:
     messages: tuple[str, ...]
     owner: tuple[str, str] = ("", "")
     known: Clues | None = None
+    weighted: tuple[tuple[int | None, ...], tuple[int | None, ...]] | None = None
 
     @cached_property
     def operands(self) -> dict[str, tuple[int | None, ...]]:
@@ -153,12 +157,26 @@ def _survey(error: BaseException) -> Survey | None:
         return None
     both = dict.fromkeys([str(outcome.error), str(error)])
     messages = tuple(sorted(both, key=lambda text: "xpected shape" not in text))  # the declared one first
-    owner = owner_of(outcome.error)
+    owner, weighted = owner_of(outcome.error), _weighted(outcome.error)
     item: BaseException | None = outcome.error
     while item is not None and item is not error:  # the user's own exception may be the context of this one
         item.__traceback__ = None  # its frames hold what the run has made
         item = item.__context__
-    return Survey(program, outcome, outcome.lines, messages, owner)
+    return Survey(program, outcome, outcome.lines, messages, owner, weighted=weighted)
+
+
+def _weighted(error: BaseException) -> tuple[tuple[int | None, ...], tuple[int | None, ...]] | None:
+    """Return the shapes of the values of a loss and of its weights, where it fails as these meet.
+
+    Source: ``keras.src.losses.loss.reduce_weighted_values``.
+    """
+    for frame, _ in reversed(traceback_frames(error.__traceback__)):
+        if frame.f_code.co_name == "reduce_weighted_values":
+            pair = [getattr(frame.f_locals.get(name), "shape", None) for name in ("values", "sample_weight")]
+            if None not in pair:
+                values, weights = (tuple(shape) for shape in pair if shape is not None)
+                return values, weights
+    return None
 
 
 def is_the_same(told: Survey, error: BaseException) -> bool:

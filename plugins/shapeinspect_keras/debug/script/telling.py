@@ -30,6 +30,7 @@ def suggestions(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[Sugge
             candidate.cause,
             candidate.why,
             candidate.alters,
+            candidate.fact and candidate.prior < _EVIDENCE,
         )
         for candidate in known.candidates()[:_MOST]
     )

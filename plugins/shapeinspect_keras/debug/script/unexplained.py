@@ -18,6 +18,7 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.survey import Survey, is_the_same, owner_of, survey
+from shapeinspect_keras.debug.statements.site import calls_in
 
 #: What the frameworks say of shapes, ranks, types and indices.
 _ABOUT_SHAPES = re.compile(
@@ -34,8 +35,13 @@ _NDIM = re.compile(
     r"expected ((?:min_|max_)?ndim)=(\d+), found ndim=(\d+)\. Full shape received: (\([\dNone, ]*\))"
 )
 _RESHAPED = re.compile(r"input_shape=(\([\dNone, ]+\)), target_shape=(\([-\dNone, ]+\))")
+#: How TensorFlow says that an array is smaller than the part that is cut out of it.
+_CUT = re.compile(r"Need value\.shape >= size, got \] \[([\d ]+)\] \[([\d ]+)\]")
 #: What a message about several operands speaks of.
 _COMBINES = re.compile(r"concat|merge|same rank|broadcast|Incompatible shapes", re.IGNORECASE)
+#: What TensorFlow says of a function that a data set calls for each of its elements.
+_MAPPED = "user-defined function passed to"
+_NODE = re.compile(r"\{\{node ([\w/]+)\}\}")
 _NOT_OF_SHAPES = (AssertionError, KeyError, AttributeError, NameError, OSError)
 
 
@@ -60,8 +66,10 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     if not sizes and (told is None or not told.operands):
         return None  # no size is told
     shapes: dict[str, Any] = {}
+    mapped: ast.Call | None = None
     if told is not None:
-        line = told.lines[-1]
+        mapped = _mapped(message, told)
+        line = told.lines[-1] if mapped is None else mapped.lineno
         text = told.program.text.split("\n")[line - 1].strip()
         where = f"{os.path.basename(told.program.file)}:{line}  {text}"
         shapes = told.operands
@@ -70,12 +78,21 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     got = got or tuple(f"{name} = {show(shape)}" for name, shape in list(shapes.items())[:6])
     if not got and clues.shapes:
         got = (" and ".join(dict.fromkeys(show(shape) for shape in clues.shapes[:3])),)
-    path, kind = _named(words, owner, told)
+    path, kind = _named(words, owner, told) if mapped is None else (callee_of(mapped), "statement")
     fact = Explained(cause_of(words, clues, told), expected, got)
     layer = Layer(path, "unknown", kind, (path,))
     values = {name: Value(name, _lengths(shape)) for name, shape in shapes.items()}
     model = Model("", "live", "keras", "keras-live", (layer,), (), Frozen(values), ())
     return Rewriting(Failure(model, layer, tuple(values), message, where, fact=fact))
+
+
+def _mapped(message: str, told: Survey) -> ast.Call | None:
+    """Return the one call that a message names inside of a function of a data set."""
+    names = (
+        {part for path in _NODE.findall(message) for part in path.split("/")} if _MAPPED in message else ()
+    )
+    calls = [*calls_in(told.program.tree, *names)] if names else []
+    return calls[0] if len(calls) == 1 else None
 
 
 def said_by_keras(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -95,6 +112,10 @@ def said_by_keras(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if match is not None:
         least = {"ndim": "", "min_ndim": "at least ", "max_ndim": "at most "}[match[1]]
         return (f"{least}{match[2]} axes",), (f"{match[3]} in {match[4].replace('None', '?')}",)
+    match = _CUT.search(words)
+    if match is not None:
+        value, least = (f"({one.replace(' ', ', ')})" for one in match.groups())
+        return (f"an array of at least {least}, which is cut out of it",), (value,)
     match = _RESHAPED.search(words)
     if match is not None:
         given = match[1].replace("None", "?")
@@ -181,7 +202,8 @@ def _batches(clues: Clues, told: Survey | None) -> bool:
     fixed = told is not None and any(item.cause == "fixed-batch" for item in told.candidates()[:12])
     shapes = [*clues.shapes, *(told.operands.values() if told is not None else ())]
     pair = clues.pairs[0] if clues.pairs else None
-    if pair is None or not fixed:
+    single = told is not None and _MAPPED in told.messages[0]  # a data set's function takes one sample
+    if pair is None or single or not fixed:
         return False
     found = {shape[0] for shape in shapes if shape}
     others = {length for shape in shapes for length in shape[1:]}

@@ -182,7 +182,7 @@ class KnownIds:
 def _writes(name: str) -> bool:
     """Tell whether a function writes to its first argument."""
     if name.startswith("__"):
-        return name == "__setitem__" or name.startswith("__i") and name not in ("__invert__", "__index__")
+        return name == "__setitem__" or (name.startswith("__i") and name not in ("__invert__", "__index__"))
     return name.endswith("_")
 
 
