@@ -11,9 +11,10 @@ import pytest
 
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.trials import search
+from shapeinspect.trials.candidates import Candidate
 from shapeinspect.trials.client import Order, Result, Script
 from shapeinspect.trials.sizes import Sizes
-from shapeinspect.trials.source_file import File
+from shapeinspect.trials.source_file import Edit, File
 from shapeinspect.trials.task import Hints, Means, Repair, Wrong
 
 T = TypeVar("T")
@@ -87,6 +88,41 @@ def test_of_two_that_run_the_first_does_not_depend_on_which_ends_first(
     found = searched(TEXT, 4, (432, 192))
     assert [one.written[0].new for one in found[:2]] == ["(channels * 6 * 6, 7)", "(5, channels, 4, 4)"]
     assert found[0].rank == found[1].rank
+
+
+class Late(InOrder[T]):
+    """Trials that fail, of which there is time for a few alone."""
+
+    def run(
+        self, orders: Iterator[Order[Any]], limit: float, late: Callable[[], bool]
+    ) -> Iterator[tuple[Any, Result]]:
+        yield from islice(super().run(orders, limit, late), 2)
+
+    def passes(self, text: str) -> bool:
+        """Let none pass."""
+        return False
+
+
+def test_of_changes_whose_reason_is_known_one_that_was_not_run_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "Trials", Late)
+    file = File.parsed("a.py", TEXT)
+
+    def change(line: int, old: str, new: str, rank: float, sure: bool = True) -> Candidate:
+        first = file.text.index(old, file.starts[line - 1])
+        edits = (Edit("a.py", first, first + len(old), new),)
+        return Candidate(edits, rank, file.around(first, first + len(old)), "a.py", sure=sure)
+
+    run = [change(1, "12", "13", 0.1), change(1, "12", "14", 0.2)]
+    left = [change(1, "12", "15", 0.3, sure=False), change(3, "6", "4", 0.4), change(2, "7", "8", 0.5)]
+    wrong = Wrong((("a.py", 4),), "ValueError", "", Sizes(((432, 192),), frozenset()), {}, frozenset({"np"}))
+    hints = Hints(EditWords(), [*run, *left], alone=True)
+    script = Script("/", "a.py", ".", (), 0.0, 1 << 30)
+    searching = search.Search(script, [file], wrong, Means(1.0), hints, lambda _: None)
+    assert searching.untried() == run[0]
+    assert searching.repairs() == ()
+    assert searching.untried() == left[1]
 
 
 BATCHES = """

@@ -286,6 +286,10 @@ def reshapes(scene: Scene) -> Iterator[Candidate]:
         if target is None or any("-1" in scene.program.line(item) for item in target.elts):
             continue
         prior = 2.2 + scene.far(node)
+        first = target.elts[0] if len(target.elts) > 1 else None
+        if isinstance(first, ast.Constant) and first.value == 1:  # a lone sample: the others come in front
+            why = f"`{scene.text(target)}` at {scene.at(target)} is the shape of one sample"
+            yield Candidate((Replacement(first, "-1"),), prior - 0.5, "fixed-batch", why)
         for place, item in enumerate(target.elts):
             why = f"`{scene.text(node)}` at {scene.at(node)} asks for another number of values than there are"
             yield Candidate((Replacement(item, "-1"),), prior + 0.1 * (place == 0), "reshape", why)
