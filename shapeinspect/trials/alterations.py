@@ -49,6 +49,7 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
             and old
             and _PART.fullmatch(new[len(old) :])
             and not _adds_axis(new[len(old) :])
+            and not old.endswith(".shape")
         ):
             return "which entries are read"
         if _is_size(old, new) and (_is_written(file, node, _EXPORTING) or _calls_export(file, node)):

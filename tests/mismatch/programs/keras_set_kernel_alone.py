@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 LAYER = "fc"
-CAUSE = "keys-missing"
+CAUSE = "weights-too-few"
 FIX = 'model.get_layer("fc").set_weights([*[np.zeros((30, 5))], *model.get_layer("fc").get_weights()[1:]])'
 REPAIR = (
     'model.get_layer("fc").set_weights([np.zeros((30, 5))])',

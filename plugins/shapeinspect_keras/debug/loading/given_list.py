@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
@@ -30,7 +31,7 @@ def of_list(layer: Any, given: Any, frames: list[Place]) -> Surveyed | None:
     call = failed_call(frames, _PACKAGES, ("set_weights",))
     if len(given) == len(own):
         return _turned(layer, given, shapes, call) or _of_another(layer, shapes, frames)
-    return _counted(layer, given, shapes, call)
+    return _gates(layer, given, shapes, call) or _counted(layer, given, shapes, call)
 
 
 def _of_another(layer: Any, shapes: list[tuple[int, ...]], frames: list[Place]) -> Surveyed | None:
@@ -72,7 +73,7 @@ def _counted(
         if attempt(layer, lambda: layer.set_weights([*given, *kept])) is not None:
             argument = call.argument(0, "weights")
             code = f"{call.owner}.set_weights([*{argument}, *{call.owner}.get_weights()[{len(shapes)}:]])"
-            repairs.append(Repair("keys-missing", code))
+            repairs.append(Repair("weights-too-few", code))
             outcomes.append(f"the layer keeps its {', '.join(str(item.name) for item in rest)}")
     names = tuple(str(item.name) for item in own)
     weights = ", ".join(f"{item.name} {tuple(item.shape)}" for item in own)
@@ -80,9 +81,51 @@ def _counted(
         f"the layer has {len(own)} weights: {weights}",
         f"{len(shapes)} given: {', '.join(map(str, shapes)) or 'none'}",
     )
-    cause = "keys-missing" if len(shapes) < len(own) else "keys-unexpected"
+    cause = "weights-too-few" if len(shapes) < len(own) else "weights-too-many"
     fact = KeyedLoad(cause, why, missing=names[len(shapes) :] if fits else (), repairs=tuple(repairs))
     return Surveyed(fact, tuple(outcomes), layer, "set_weights")
+
+
+def _gates(
+    layer: Any, given: Sequence[Any], shapes: list[tuple[int, ...]], call: UserCall | None
+) -> Surveyed | None:
+    """Join the weights of single gates along their last axis, where that makes those of the layer."""
+    import numpy as np
+
+    own = [tuple(map(int, item.shape)) for item in layer.weights]
+    gates, rest = divmod(len(shapes), len(own))
+    if call is None or rest or gates < 2:
+        return None
+    by_gate = [[gate * len(own) + role for gate in range(gates)] for role in range(len(own))]
+    by_role = [[role * gates + gate for gate in range(gates)] for role in range(len(own))]
+    for order in (by_gate, by_role):
+        joined = [
+            (*shapes[part[0]][:-1], sum(shapes[at][-1] for at in part))
+            for part in order
+            if len({shapes[at] for at in part}) == 1 and shapes[part[0]]
+        ]
+        if joined != own:
+            continue
+        values = [np.concatenate([given[at] for at in part], -1) for part in order]
+        if attempt(layer, partial(layer.set_weights, values)) is None:
+            return None
+        module = next(iter(call.names(np)), "np")
+        items = call.node.args[0] if call.node.args else None
+        listed = (
+            items.elts if isinstance(items, ast.List | ast.Tuple) and len(items.elts) == len(shapes) else ()
+        )
+        argument = call.argument(0, "weights")
+        texts = [call.source(item) for item in listed] or [f"{argument}[{at}]" for at in range(len(shapes))]
+        parts = [f"{module}.concatenate([{', '.join(texts[at] for at in part)}], -1)" for part in order]
+        code = f"{call.owner}.set_weights([{', '.join(parts)}])"
+        names = [str(item.name) for item in layer.weights]
+        why = tuple(
+            f"{name} {wanted} is {gates} gates side by side; {gates} arrays of {shapes[part[0]]} are given"
+            for name, wanted, part in zip(names, own, order, strict=True)
+        )
+        fact = KeyedLoad("fused", why, repairs=(Repair("fused", code),))
+        return Surveyed(fact, ("the gates stay in the order in which they are given",), layer, "set_weights")
+    return None
 
 
 def _turned(

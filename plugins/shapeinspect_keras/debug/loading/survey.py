@@ -16,6 +16,7 @@ from shapeinspect.plugin_api.user_code.build_search import search
 from shapeinspect.plugin_api.user_code.calls import grouped
 from shapeinspect.plugin_api.user_code.constructions import Construction
 from shapeinspect_keras.debug.loading.attempt import Outcome, attempt, key
+from shapeinspect_keras.debug.loading.misfits import is_head, other_axes
 from shapeinspect_keras.debug.loading.places import legacy_layers, pairs
 from shapeinspect_keras.debug.loading.stored_file import Lengths, StoredFile, stored_file
 from shapeinspect_keras.tracing.guard import touchable, untouched
@@ -148,12 +149,16 @@ def survey(request: Request) -> Surveyed | None:
         )
     tried = list(_partial(request, stored, again=bool(named)))
     complete = [row for row in tried if not row[2].missing]
-    heads = _heads(table)
+    whole = not (table.missing or table.unexpected)
+    heads = whole and is_head(table.reshaped, request.model)
     rebuilt = None if complete else _rebuilt(request, stored)
     good = [row for row in tried if _worth(row[2], stored)]
     cause = "other-classes" if heads else "state-dict"
     if named and not (table.reshaped or table.missing or table.unexpected):
         cause = "file-layout"
+    axes = other_axes(table.layers, table.reshaped) if whole else ()
+    if axes:
+        cause, notes = "axis", (*notes, *axes)
     if table.missing or table.unexpected:
         cause = "keys-missing" if table.missing else "keys-unexpected"
     inner = list(_inner(request)) if not good and rebuilt is None else []
@@ -296,16 +301,6 @@ def _partial(request: Request, stored: StoredFile, again: bool) -> Iterator[tupl
         if outcome is not None and len(outcome.loaded) > best:
             best = len(outcome.loaded)
             yield request.code(**options), _LAST, outcome
-
-
-def _heads(table: _Table) -> bool:
-    """Tell whether the last layers alone differ, and only in their number of outputs."""
-    if not table.reshaped or table.missing or table.unexpected:
-        return False
-    ends = {name.rpartition("/")[0] for name, _, _ in table.reshaped}
-    return len(ends) == 1 and all(
-        len(old) == len(new) and old[:-1] == new[:-1] for _, old, new in table.reshaped
-    )
 
 
 def _rebuilt(request: Request, stored: StoredFile) -> tuple[str, Outcome, bool] | None:

@@ -198,13 +198,13 @@ def lone_rows(scene: Scene) -> Iterator[Candidate]:
                 Replacement(one, f"{scene.layers}Flatten(), {scene.program.source(one)}") for one in following
             ]
             if following and text:
-                yield Candidate(tuple(edits), 0.9, "extra-axis", why)
+                yield Candidate(tuple(edits), 0.9, "extra-axis", why, fact=True)
         elif isinstance(made, ast.Assign) and isinstance(made.targets[0], ast.Name):
             name = made.targets[0].id
             uses = [node for node in _calls_on(scene, name) if node.lineno > call.lineno]
             edits = [Replacement(use, f"{scene.layers}Flatten()({name})") for use in uses]
             if uses:
-                yield Candidate((Replacement(shape, wider), *edits), 0.9, "extra-axis", why)
+                yield Candidate((Replacement(shape, wider), *edits), 0.9, "extra-axis", why, fact=True)
 
 
 def _calls_on(scene: Scene, name: str) -> Iterator[ast.Name]:

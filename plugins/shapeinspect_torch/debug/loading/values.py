@@ -126,6 +126,8 @@ def is_head(keys: Sequence[str], reshaped: Sequence[str], have: Shapes, want: Sh
         want: those of the module.
     """
     changed = set(reshaped)
+    if all(len(want[key]) < 2 for key in keys):
+        return False  # a normalization has no outputs of its own
     order = [key.rpartition(".")[0] for key in want]
     for key in keys:
         old, new = have[key], want[key]
