@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shapeinspect.ir import Layer, Layout, Model
+from shapeinspect_gguf.fused import FUSED, layout
 from shapeinspect_gguf.names import TABLE
 
 
@@ -85,6 +86,11 @@ _CONVERSIONS = (
     Conversion("starcoder2", "Starcoder2ForCausalLM", "starcoder2"),
     Conversion("seed_oss", "SeedOssForCausalLM", "seed_oss"),
     Conversion("orion", "OrionForCausalLM", "orion"),
+    Conversion("gpt2", "GPT2LMHeadModel", "gpt2"),
+    Conversion("bloom", "BloomForCausalLM BloomModel", "bloom"),
+    Conversion("gptneox", "GPTNeoXForCausalLM", "gpt_neox"),
+    Conversion("falcon", "FalconForCausalLM RWForCausalLM", "falcon"),
+    Conversion("mpt", "MPTForCausalLM"),
 )  # fmt: skip
 
 _WRITTEN = {row.architecture: row for row in _CONVERSIONS}
@@ -100,6 +106,50 @@ _TURNED = {
 }
 #: The converter looks at these names alone: a checkpoint under Meta's names has its rows in pairs already.
 _PROJECTIONS = ("q_proj", "k_proj")
+
+
+#: The linear layers that GPT-2's checkpoints store with their inputs first.
+_INPUTS_FIRST = frozenset({"attn_qkv", "attn_output", "ffn_up", "ffn_down"})
+_HEADS = ("config.num_attention_heads", "config.n_head")
+_KEY_HEADS = ("config.num_kv_heads", "config.n_head_kv")
+
+
+def stored_there(model: Model, name: str, role: str, rank: int) -> Layout | None:
+    """Return how a checkpoint stores a weight that it has in another order of axes than all others do.
+
+    Args:
+        model: a GGUF file, or a checkpoint that is to become one.
+        name: the layer's name in GGUF files.
+        role: the weight's role.
+        rank: the number of its axes.
+    """
+    written = model.metadata.get("general.architecture")
+    row = _WRITTEN.get(str(written)) if written else _checkpoint(model)[1]
+    if row is None or row.architecture != "gpt2" or name.rpartition(".")[2] not in _INPUTS_FIRST:
+        return None
+    return TABLE.bind("turned", role, rank)
+
+
+def _fused(model: Model, layer: Layer, role: str) -> Layout | str | None:
+    row = _checkpoint(model)[1]
+    how = FUSED.get(row.architecture) if row is not None else None
+    if how is None:
+        return None
+    shape = next(weight.shape for weight in layer.weights if weight.role == role)
+    heads = _number(model, _HEADS)
+    if heads is None:
+        return "the number of its heads is not known"
+    key_heads = _number(model, _KEY_HEADS) or 1
+    return layout(how, role, shape, heads, key_heads) or (
+        f"its {shape[0]} rows are not those of {heads} heads and {key_heads} of keys and values, head by head"
+        if how == "groups"
+        else f"its {shape[0]} rows are not those of {heads} heads"
+    )
+
+
+def _number(model: Model, keys: tuple[str, ...]) -> int | None:
+    told = (str(model.metadata.get(key, "")) for key in keys)
+    return next((int(text) for text in told if text.isdecimal() and int(text)), None)
 
 
 def _checkpoint(model: Model) -> tuple[str, Conversion | None]:
@@ -160,6 +210,8 @@ def stored(model: Model, layer: Layer, name: str, role: str, rank: int) -> Layou
         role: the weight's role.
         rank: the number of its axes.
     """
+    if name.endswith("attn_qkv"):
+        return _fused(model, layer, role)
     attribute, keys = _TURNED.get(name.rpartition(".")[2], ("", ()))
     if not keys:
         return None

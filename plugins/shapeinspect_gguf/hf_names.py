@@ -6,7 +6,8 @@ Source: ``gguf-py/gguf/tensor_mapping.py``, ``TensorNameMap``.
 from __future__ import annotations
 
 from shapeinspect.plugin_api.name_table import NameTable
-from shapeinspect_gguf.conversion import added, adds, stored, unknown
+from shapeinspect_gguf.conversion import added, adds, stored, stored_there, unknown
+from shapeinspect_gguf.families import own_name
 
 #: For each name inside of a block, the names in checkpoints, that of the Llama family first.
 _INSIDE = {
@@ -239,4 +240,6 @@ NAMES = NameTable(
     stored,
     adds,
     unknown,
+    own_name,
+    stored_there,
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shapeinspect.ir import Attribute, Frozen, Layer, Packing, Quantization, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_gguf import names, values
 from shapeinspect_gguf.conversion import PAIRED
 from shapeinspect_gguf.facts import Facts
+from shapeinspect_gguf.fused import FUSED, layout
 from shapeinspect_gguf.reader import Tensor
 
 _RMS, _LAYER = "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"
@@ -107,6 +108,8 @@ def _layer(path: str, members: list[tuple[str, StoredTensor]], facts: Facts, sta
     parts = tuple(path.split("."))
     heads = _paired_heads(parts, main or (), facts) if use == "linear" else 0
     weights = tuple([_weight(role, stored, "paired" if heads else use, heads) for role, stored in members])
+    if use == "linear" and parts[-1] == "attn_qkv":
+        weights = tuple([_fused(weight, parts, facts) for weight in weights])
     type_, kind = parts[-1], "unknown"
     candidates: tuple[str, ...] = ()
     attributes: dict[str, Attribute] = {}
@@ -182,6 +185,16 @@ def _paired_heads(parts: tuple[str, ...], shape: tuple[int, ...], facts: Facts) 
     # The rows of another number of heads would be turned in a way that nothing says.
     known = isinstance(heads, int) and isinstance(width, int) and heads * width == shape[0] and width % 2 == 0
     return int(heads) if known and heads else 0
+
+
+def _fused(weight: Weight, parts: tuple[str, ...], facts: Facts) -> Weight:
+    """Return a weight of queries, keys and values with the order of its rows, if checkpoints have another."""
+    how, block = FUSED.get(str(facts.architecture)), _block(parts)
+    heads = facts.block_number("attention.head_count", block)
+    if how is None or not heads or weight.layout is None:
+        return weight
+    key_heads = facts.block_number("attention.head_count_kv", block) or 1
+    return replace(weight, layout=layout(how, weight.role, weight.shape, heads, key_heads))
 
 
 def _norm(

@@ -73,6 +73,12 @@ TABLE = Table(
         # first one of every pair, then the second ones. Source: ``conversion/llama.py``, ``permute``.
         Row("paired", "weight", "(head pair two) i", "(head two pair) i", Frozen(two=2)),
         Row("paired", "bias", "(head pair two)", "(head two pair)", Frozen(two=2)),
+        # Queries, keys and values in one weight: elsewhere they stand head by head.
+        Row("fused", "weight", "(three head d) i", "(head three d) i", Frozen(three=3)),
+        Row("fused", "bias", "(three head d)", "(head three d)", Frozen(three=3)),
+        Row("grouped", "weight", "(piece d) i", "(piece d) i"),
+        # A linear layer of GPT-2, as its checkpoints store it. Source: ``conversion/gpt2.py``.
+        Row("turned", "weight", "i o", "o i"),
         Row("experts", "weight", "expert o i", "expert o i"),
         Row("experts", "bias", "expert o", "expert o"),
         Row("embedding", "weight", "V E", "V E"),

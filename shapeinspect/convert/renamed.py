@@ -63,7 +63,7 @@ def renamed(model: Model, to: str, table: NameTable) -> Iterator[Renamed | tuple
     beside = companions(weight for layer in model.layers for weight in layer.weights)
     names = {} if back else _here(model.layers, table)
     for layer in model.layers:
-        found = (table.there(layer.path),) if back else names[layer.path]
+        found = (_there(model, layer, table),) if back else names[layer.path]
         for weight in layer.weights:
             if is_counter(weight) or is_new(weight) or weight.name in beside:
                 continue
@@ -76,6 +76,11 @@ def renamed(model: Model, to: str, table: NameTable) -> Iterator[Renamed | tuple
                 continue
             made = _moved(weight, layer, (model, table), found[0], back=back)
             yield (weight, made) if isinstance(made, str) else made
+
+
+def _there(model: Model, layer: Layer, table: NameTable) -> str:
+    name = table.own(model, layer.path)
+    return table.there(layer.path) if name is None else name
 
 
 def _here(layers: Sequence[Layer], table: NameTable) -> dict[str, tuple[str, ...]]:
@@ -102,7 +107,10 @@ def _moved(
     role = weight.role
     layout, values = weight.layout, weight.values
     shape = weight.shape if layout is None else common_shape(layout, weight.shape)
-    found = None if back else table.stored(model, layer, stem, role, len(shape))
+    there = table.stored_there(model, layer.path if back else stem, role, len(shape))
+    found = there if back else table.stored(model, layer, stem, role, len(shape))
+    if layout is None and not back and there is not None:
+        layout, shape = there, common_shape(there, weight.shape)
     if isinstance(found, str):
         return found
     stored: Layout | None = found
@@ -113,12 +121,17 @@ def _moved(
         array = values() if values is not None else _unreadable()
         array = array if own is None else to_common(own, array)
         if stored is not None:
-            array = to_native(stored, array, shape)
+            array = to_native(stored, array, lengths)
         return array + array.dtype.type(shift) if shift and role == "weight" else array
 
     own_axes = replace(layout, native=layout.common, orders=(), flips=()) if layout is not None else None
+    lengths = shape
+    if stored is not None:
+        lengths = common_shape(replace(stored, native=stored.common, common=stored.native), shape)
     named = f"{stem}.{role}" if "." in weight.name else stem
-    return Renamed(named, weight, layer.kind, shape, stored or own_axes, read if values is not None else None)
+    return Renamed(
+        named, weight, layer.kind, lengths, stored or own_axes, read if values is not None else None
+    )
 
 
 def _unreadable() -> Array:

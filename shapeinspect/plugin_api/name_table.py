@@ -26,6 +26,10 @@ class NameTable:
         adds: what the conversion adds: from the model that is converted and the layer's name here.
         unknown: why it is not known what the conversion does to a layer's numbers: from either model and the
             layer's name here; an empty text where it is known.
+        own: what the checkpoints of a converted model's architecture call a layer: from the model and the
+            layer's name here; None where its names are the most common ones, an empty text where it has none.
+        stored_there: how these store a weight whose axes stand in another order than elsewhere: from either
+            model, the layer's name here, the role and the rank.
 
     Example:
         >>> table = NameTable("f", {"*": "blk"}, {"attn_q": ("self_attn.q_proj",)}, {"output": ("lm_head",)})
@@ -45,6 +49,8 @@ class NameTable:
     stored: Callable[[Model, Layer, str, str, int], Layout | str | None] = lambda *_: None
     adds: Callable[[Model, str], float] = lambda *_: 0.0
     unknown: Callable[[Model, str], str] = lambda *_: ""
+    own: Callable[[Model, str], str | None] = lambda *_: None
+    stored_there: Callable[[Model, str, str, int], Layout | None] = lambda *_: None
 
     def here(self, name: str, known: Container[str] | None = None) -> tuple[str, ...]:
         """Return what a layer of a converted model may be called here; nothing where no row says it.

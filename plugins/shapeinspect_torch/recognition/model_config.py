@@ -26,6 +26,7 @@ _MAX_NOTES = 8
 _SHOWN = (
     "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
     "head_dim", "intermediate_size", "vocab_size", "tie_word_embeddings", "torch_dtype", "dtype",
+    "n_head", "num_kv_heads", "n_head_kv",
 )  # fmt: skip
 _HEADS = ("lm_head.weight", "output.weight", "embed_out.weight")
 _INPUTS = ("embed_tokens.weight", "wte.weight", "shared.weight", "word_embeddings.weight")
