@@ -41,7 +41,8 @@ def matched(
         fingerprint: returns a text that layers with equal numbers share, where these may be read.
         names: for each model what its framework's layers are called where they were converted from.
     """
-    whole = [any("q.weight" in unit.slots for unit in units_of(model)) for model in (a, b)]
+    attentions = [[unit.layer for unit in units_of(model) if "q.weight" in unit.slots] for model in (a, b)]
+    whole = [bool(layers) for layers in attentions]
     separable = [[layer for layer in model.layers if layer.kind == "separable_conv"] for model in (a, b)]
     alike = any_numbered(separable[0], b.layers) or any_numbered(separable[1], a.layers)
     split = bool(separable[0]) != bool(separable[1]) and not alike
@@ -54,6 +55,7 @@ def matched(
         units_of(
             model,
             joined=whole[0] != whole[1] and not is_whole,
+            attentions=attentions[0] or attentions[1],
             halved=split,
             unstacked=unstacked,
             both_ways=named or (() if own else others),

@@ -1,4 +1,4 @@
-"""Groups separate q/k/v/out projections into one attention layer."""
+"""Groups separate q/k/v/out projections into one attention layer, by their names or by the other model's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shapeinspect.compare.names import aliases
-from shapeinspect.ir import Layer, Weight
+from shapeinspect.ir import Frozen, Layer, Weight
 
 #: The names of attention projections, by the slot that each becomes.
 _NAMES = {
@@ -19,11 +19,15 @@ _NAMES = {
 _PARTS = {name: slot for slot, names in _NAMES.items() for name in names}
 
 
-def group_projections(layers: Sequence[Layer]) -> tuple[list[Layer], dict[str, tuple[str, ...]]]:
+def group_projections(
+    layers: Sequence[Layer], attentions: Sequence[Layer] = ()
+) -> tuple[list[Layer], dict[str, tuple[str, ...]]]:
     """Join sibling linear layers that are the query, key, value and output projections of an attention.
 
     Args:
         layers: a model's layers.
+        attentions: the other model's attentions: what stands under the name of one is it, whatever its parts
+            are called. An exporter writes one product for query, key and value, or one for each in order.
 
     Returns:
         the layers, each attention in the place of its first projection; and the paths of its projections,
@@ -61,6 +65,14 @@ def group_projections(layers: Sequence[Layer]) -> tuple[list[Layer], dict[str, t
         first[members[0].path] = Layer(path, "attention", "", parts, weights=weights)
         grouped.update(member.path for member in members)
         members_of[path] = tuple(member.path for member in members)
+    for attention in attentions:
+        below = [layer for layer in layers if _is_below(layer, attention) and layer.path not in grouped]
+        weights = _of_exporter(below, attention)
+        if weights:
+            path = below[0].path[: -len(below[0].parts[-1])].rstrip("./")
+            first[below[0].path] = Layer(path, "attention", "", below[0].parts[:-1], weights=weights)
+            grouped.update(layer.path for layer in below)
+            members_of[path] = tuple(layer.path for layer in below)
     joined = [
         first.get(layer.path, layer)
         for layer in layers
@@ -72,3 +84,44 @@ def group_projections(layers: Sequence[Layer]) -> tuple[list[Layer], dict[str, t
 def _renamed(weight: Weight, slot: str) -> Weight:
     layout = weight.layout
     return weight if layout is None else replace(weight, layout=replace(layout, slot=f"{slot}.{layout.slot}"))
+
+
+def _is_below(layer: Layer, attention: Layer) -> bool:
+    above, name = _words(layer)[:-1], _words(attention)
+    return layer.kind == "linear" and bool(above) and above[-len(name) :] == name[-len(above) :]
+
+
+def _words(layer: Layer) -> list[str]:
+    """Return the parts of a path, of which exporters join some by another sign: "/blocks.0/attn/MatMul"."""
+    return [word for word in layer.path.replace("/", ".").split(".") if word]
+
+
+def _of_exporter(below: Sequence[Layer], attention: Layer) -> tuple[Weight, ...]:
+    """Return the weights of an attention whose products stand one after another; none if they are others."""
+    width = attention.attributes.get("embed_dim")
+    rows = [layer.attributes.get("out_features") for layer in below]
+    if not isinstance(width, int):
+        return ()
+    if rows == [3 * width, width]:
+        packed, out = below
+        return (*map(_packed, packed.weights), *(_renamed(weight, "out") for weight in out.weights))
+    if rows == [width] * len(_NAMES):
+        named = zip(_NAMES, below, strict=True)
+        return tuple(_renamed(weight, slot) for slot, layer in named for weight in layer.weights)
+    return ()
+
+
+def _packed(weight: Weight) -> Weight:
+    """Return the weight of a product for query, key and value as three, which its outputs are."""
+    layout, shape = weight.layout, weight.common_shape
+    if layout is None or layout.common.split()[:1] != ["o"] or shape is None or not isinstance(shape[0], int):
+        return weight
+    apart = replace(
+        layout,
+        native=" ".join("(qkv o)" if axis == "o" else axis for axis in layout.native.split()),
+        common=f"qkv {layout.common}",
+        sizes=Frozen({**layout.sizes, "qkv": 3}),
+        slot=f"{{qkv}}.{layout.slot}",
+        splits=(("qkv", ("q", "k", "v")),),
+    )
+    return replace(weight, layout=apart, common_shape=(3, shape[0] // 3, *shape[1:]))

@@ -151,6 +151,7 @@ def units_of(
     model: Model,
     *,
     joined: bool = False,
+    attentions: Sequence[Layer] = (),
     halved: bool = False,
     unstacked: bool = False,
     both_ways: Sequence[Layer] = (),
@@ -161,6 +162,7 @@ def units_of(
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
         joined: whether to join separate projections into one attention.
+        attentions: the attentions of the other model, where they are to be joined as these.
         halved: whether to split a separable convolution into two layers.
         unstacked: whether to split a recurrent stack into its layers.
         both_ways: the recurrent layers of the other model that read from both ends, where this one has a
@@ -168,7 +170,7 @@ def units_of(
         notes: takes what was taken for granted there, one sentence each.
     """
     layers = _without_companions(_with_parts(_with_biases(model)))
-    layers, members_of = group_projections(layers) if joined else (layers, {})
+    layers, members_of = group_projections(layers, attentions) if joined else (layers, {})
     if both_ways:
         ends = join_directions(layers, both_ways)
         layers, members_of = ends.layers, {**members_of, **ends.members}
