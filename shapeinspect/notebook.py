@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from shapeinspect.api.debugging import explain_error, is_explained
 from shapeinspect.mismatch import Diagnosis, describe
-from shapeinspect.render.forms.notebook import preformatted
-from shapeinspect.render.grid import Line
 from shapeinspect.text import visible
 
 
@@ -27,23 +23,7 @@ class Explained:
         return visible(describe(self.diagnosis))
 
     def _repr_html_(self) -> str:
-        return preformatted(_styled(repr(self).split("\n")))
-
-
-#: The start of a row: its label, and the space up to its text.
-_LABEL = re.compile(r"  [a-z]+(?= {2,})")
-
-
-def _styled(lines: Iterable[str]) -> Iterator[Line]:
-    """Style the lines of a diagnosis: its sentence, and the labels of its rows."""
-    style = "heading"
-    for line in lines:
-        label = _LABEL.match(line)
-        if label is None:
-            yield ((line, style),)
-        else:
-            style = ""
-            yield ((label[0], "dim"), (line[label.end() :], ""))
+        return self.diagnosis._repr_html_()
 
 
 def explain_cell(result: Any) -> None:

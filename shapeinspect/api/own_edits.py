@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from shapeinspect.mismatch import Diagnosis
-from shapeinspect.mismatch.diagnose import Tried
+from shapeinspect.mismatch.diagnosis import Tried
 from shapeinspect.plugin_api.claims import Level
 from shapeinspect.plugin_api.evidence.edit import shortened
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.mismatch.causes import sentence
-from shapeinspect.mismatch.diagnose import Diagnosis, Tried
+from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
 from shapeinspect.plugin_api.claims import Level
 
 

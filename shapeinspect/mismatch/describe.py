@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Layer, Model, Note, Value, Weight
 from shapeinspect.mismatch import fact_text
 from shapeinspect.mismatch.causes import sentence
-from shapeinspect.mismatch.diagnose import Diagnosis, Tried
+from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
 from shapeinspect.mismatch.loading_text import key_rows
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
@@ -36,11 +37,9 @@ def describe(diagnosis: Diagnosis, at_once: bool = False) -> str:
         diagnosis: the diagnosis.
         at_once: whether the rows are left out that are read later: the calls that led there, and the fixes.
     """
-    layer = diagnosis.layer
-    kind = f" ({layer.kind})" if layer.kind not in ("module", "unknown") else f" ({layer.type})"
-    head = f'layer "{printable(layer.path)}"{kind}: {sentence(diagnosis.cause, layer.kind)}'
+    told = parts(diagnosis)
     lines = textwrap.wrap(
-        head,
+        told.head,
         _WIDTH,
         initial_indent=" " * _BEFORE,
         subsequent_indent="  ",
@@ -48,10 +47,35 @@ def describe(diagnosis: Diagnosis, at_once: bool = False) -> str:
         break_on_hyphens=False,
     )
     lines[0] = lines[0][_BEFORE:]
-    for label, texts in _rows(diagnosis):
+    for label, texts in told.rows:
         for index, text in enumerate(texts if label not in _LATER or not at_once else ()):
             lines += _wrapped(label if index == 0 else "", text)
     return visible("\n".join(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A diagnosis in words.
+
+    Args:
+        head: the layer that refused, and why.
+        rows: what is said besides, under labels: ``expected``, ``got``, ``because``, ``via``, ``fix`` …
+    """
+
+    head: str
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def parts(diagnosis: Diagnosis) -> Told:
+    """Return a diagnosis in words, taken apart.
+
+    Args:
+        diagnosis: the diagnosis.
+    """
+    layer = diagnosis.layer
+    kind = f" ({layer.kind})" if layer.kind not in ("module", "unknown") else f" ({layer.type})"
+    head = f'layer "{printable(layer.path)}"{kind}: {sentence(diagnosis.cause, layer.kind)}'
+    return Told(head, tuple((label, tuple(texts)) for label, texts in _rows(diagnosis)))
 
 
 def fitting(model: Model, unchecked: tuple[str, ...]) -> str:

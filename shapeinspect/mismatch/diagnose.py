@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
-from shapeinspect.ir import Call, Layer, Model, Value
+from shapeinspect.ir import Model
+from shapeinspect.mismatch.as_html import as_html
 from shapeinspect.mismatch.compose import Gain, composed, further, gains
 from shapeinspect.mismatch.default_cause import default_cause, named_axes
+from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
 from shapeinspect.mismatch.headlines import headline
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.reasons import reasons
@@ -26,7 +27,7 @@ from shapeinspect.mismatch.repairs.ranks import SETTINGS_FROM, SIZES_FROM
 from shapeinspect.mismatch.requirements import Problem, problem_of
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
-from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.claims import Level
 from shapeinspect.plugin_api.facts import Explained, NotFed
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.plugin_api.story import Story
@@ -44,72 +45,6 @@ _NUMBERED = re.compile(r"v\d+")
 _SHOWN = 3
 #: Sentences on where sizes come from, of the second run and of the first one together.
 _REASONS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A fix that gets past the failure.
-
-    Args:
-        fix: what was tried.
-        text: what to write, in the framework's terms.
-        claim: what was run with it.
-    """
-
-    fix: Fix
-    text: str
-    claim: Claim
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What is known about a failure.
-
-    Args:
-        failure: where the run ended.
-        model: everything up to there, with named axes and common layouts.
-        problem: what does not fit.
-        cause: why, a key of ``causes.CAUSES``.
-        fixes: the changes that get past the failure, the best first.
-        runs: how many times the call was run again.
-        because: where the sizes come from that do not fit, a sentence each.
-        searched: what ended the search for changes of the script before it was through; empty for nothing.
-    """
-
-    failure: Failure
-    model: Model
-    problem: Problem
-    cause: str
-    fixes: tuple[Tried, ...]
-    runs: int = 0
-    because: tuple[str, ...] = ()
-    searched: str = ""
-
-    @property
-    def layer(self) -> Layer:
-        """The layer that refused."""
-        return self.failure.layer
-
-    def chain(self, last: int = 10) -> tuple[tuple[Layer, Call], ...]:
-        """Return the calls that led to the failure, in order.
-
-        Args:
-            last: how many of them.
-        """
-        layers = {layer.path: layer for layer in self.model.layers}
-        wanted = {name for name in self.failure.inputs if name}
-        chain: list[tuple[Layer, Call]] = []
-        for call in reversed(self.model.calls):
-            layer = layers.get(call.layer)
-            if layer is None or layer.kind in ("module", "input") or not wanted.intersection(call.outputs):
-                continue
-            wanted.update(name for name in call.inputs if name)
-            chain.append((layer, call))
-        return tuple(reversed(chain[:last]))
-
-    def values(self) -> Mapping[str, Value]:
-        """Return every value up to the failure, by name."""
-        return self.model.values
 
 
 def diagnose(rerun: Rerun) -> Diagnosis:
@@ -135,7 +70,7 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     because = (*failure.told, *told, *story.because, *seen[: max(_REASONS - len(story.because), 0)])
     said |= {_rule_of(one) for one in seen}
     shown = [one for one in (tried[0].fix.why if tried else ()) if _rule_of(one) not in said]
-    return Diagnosis(failure, named, problem, cause, tried, budget.runs, (*because, *shown))
+    return Diagnosis(failure, named, problem, cause, tried, budget.runs, (*because, *shown), html=as_html)
 
 
 def _second(rerun: Rerun) -> Story:

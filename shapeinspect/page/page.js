@@ -30,7 +30,13 @@ root.open = true;
 
 /* The layer that refused its input, where the page says why a call failed. */
 const failed = D.failed === undefined ? null : all.findLast((box) => box.path === T[D.failed] || box.members.includes(T[D.failed])) || null;
-if (failed) { failed.family = "wrong"; document.documentElement.dataset.failed = "yes"; }
+if (failed) {
+  failed.family = "wrong"; document.documentElement.dataset.failed = "yes";
+  const via = new Set(D.wrong.via.map((i) => T[i]));
+  for (const box of all) if (via.has(box.path) && !box.kids.length) for (let b = box; b; b = b.parent) b.via = true;
+}
+/* The lengths of an operand of the layer that refused, those that clash marked; null for any other shape. */
+const clash = (box, shape) => { const found = failed && D.wrong.operands.find(([maker, lengths]) => (maker === box.path || (box.kids.length && maker.startsWith(box.path))) && lengths.map((l) => l[0]).join(" ") === shape); return found && found[1].some((l) => l[1]) ? found[1] : null; };
 
 /* Two models: the pair of each box, and how many layers of a block have which status. */
 const MARKS = {differs: "≠", only_a: "−", only_b: "+", ambiguous: "?"}, HUES = {same: "norm", differs: "act", only_a: "recurrent", only_b: "pool", ambiguous: "linear"};
@@ -301,26 +307,28 @@ function bend(x0, y0, x1, y1) {
   ctx.lineTo(x1, y1);
 }
 function wires(box, view) {
-  const quick = zoom < .2, ox = box.x, oy = box.y, chosen = [];
+  const quick = zoom < .2, ox = box.x, oy = box.y, chosen = [], red = (line) => failed && box.via && (line.s < 0 || box.kids[line.s].via) && line.t >= 0 && box.kids[line.t].via, reds = [];
   ctx.strokeStyle = css.edge;
   ctx.lineWidth = quick ? 1 / zoom * .7 : 1.4;
   ctx.beginPath();
   const tips = [];
   for (const line of lines(box)) {
     if (line.top + oy > view.b || line.bottom + oy < view.t || line.low + ox > view.r || line.high + ox < view.l) continue;
+    if (red(line)) { reds.push(line); continue; }
     if (selected && selected.parent === box && (line.s === selected.index || line.t === selected.index)) { chosen.push(line); continue; }
     trace(line.points, ox, oy, quick);
     if (!quick && line.t >= 0) tips.push(line);
   }
   ctx.stroke();
   arrows(tips, ox, oy, css.edge);
-  if (chosen.length) {
-    ctx.strokeStyle = css.accent;
+  for (const [list, color] of [[chosen, css.accent], [reds, css.family.wrong && css.family.wrong[1]]]) {
+    if (!list.length) continue;
+    ctx.strokeStyle = color;
     ctx.lineWidth = quick ? 2 / zoom : 2.2;
     ctx.beginPath();
-    for (const line of chosen) trace(line.points, ox, oy, quick);
+    for (const line of list) trace(line.points, ox, oy, quick);
     ctx.stroke();
-    if (!quick) arrows(chosen.filter((line) => line.t >= 0), ox, oy, css.accent);
+    if (!quick) arrows(list.filter((line) => line.t >= 0), ox, oy, color);
   }
 }
 function arrows(list, ox, oy, color) {
@@ -408,7 +416,12 @@ function labels(box) {
   ctx.font = SMALL; ctx.textBaseline = "middle"; ctx.textAlign = "left";
   box.labels.forEach(([shape, change], i) => {
     const y = box.y + box.ch + 15 + 15 * i;
-    ctx.fillStyle = css.soft; ctx.fillText(shape, x, y);
+    const lengths = clash(box, shape), w0 = ctx.measureText(" ").width;
+    if (lengths) {
+      let at = x;
+      for (const [text, wrong] of lengths) { ctx.font = wrong ? "700 12px " + MONO : SMALL; ctx.fillStyle = wrong ? css.family.wrong[1] : css.soft; ctx.fillText(text, at, y); at += ctx.measureText(text).width + w0; }
+      ctx.font = SMALL;
+    } else { ctx.fillStyle = css.soft; ctx.fillText(shape, x, y); }
     if (change) { const w = ctx.measureText(shape + " ").width; ctx.fillStyle = css.accent; ctx.fillText(change, x + w, y); }
   });
 }
@@ -597,6 +610,14 @@ function axes(rows) {
   if (!rows || !rows.length) return null;
   return make("table", "", make("tbody", "", ...rows.map((row) => make("tr", "", ...row.map((i) => make("td", "", T[i]))))));
 }
+function told() { // why the call failed
+  const {head, rows, operands} = D.wrong, line = (lengths) => lengths.flatMap(([text, wrong]) => [make(wrong ? "b" : "span", wrong ? "clash" : "", text), " "]);
+  const row = (label, ...what) => make("tr", "", make("th", "", label), make("td", "", ...what));
+  return make("div", "told", make("p", "", make("b", "", head)), make("table", "", make("tbody", "",
+    ...operands.map(([maker, lengths], i) => row(i ? "" : "operands", make("span", "shape", ...line(lengths)), make("span", "quiet", "from " + maker))),
+    ...rows.map(([label, texts]) => row(label, ...texts.map((text) => make("p", label === "fix" && !text.startsWith("(") ? "fix" : "", text)))))),
+    button("Copy", "Copy the whole explanation", (event) => copy(D.told, event.currentTarget)));
+}
 function tensor([name, shape, source, rows]) {
   return make("div", "", make("p", "", make("span", "name", T[name]), " ", make("span", "shape", T[shape]), T[source] ? make("span", "quiet", " from " + T[source]) : null), axes(rows));
 }
@@ -653,7 +674,7 @@ function fill(box) {
   const badge = make("span", "kind", box.kids.length && box.kind === "module" ? "block" : box.kind), [fillColor, stroke] = css.family[box.family];
   badge.style.background = fillColor; badge.style.borderColor = stroke;
   const parts = [bar, make("h2", "", box.path || box.title), badge, text("type") ? make("span", "quiet", text("type")) : null,
-    text("settings") ? make("span", "shape", " " + text("settings")) : null, box === failed ? make("pre", "told", D.told) : text("about") ? make("p", "", text("about")) : null];
+    text("settings") ? make("span", "shape", " " + text("settings")) : null, box === failed ? told() : text("about") ? make("p", "", text("about")) : null];
   const facts = [...["parameters", "MACs", "bytes"].map((name, i) => [name, T[box.amounts[i]] || ""]), ["dtype", box.dtype],
     ["receptive field", box.field === null ? "" : box.field === 0 ? "everything" : String(box.field)], [D.column, D.column && box.data !== null ? String(box.data) : ""], ["repeated", box.members.length > 1 ? box.members.length + " times" : ""]].filter((fact) => fact[1]);
   if (facts.length) parts.push(make("div", "facts", ...facts.map(([name, value]) => make("div", "", make("small", "", name), make("b", "", value)))));

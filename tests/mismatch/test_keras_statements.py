@@ -14,7 +14,7 @@ import pytest
 
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import describe
-from shapeinspect.mismatch.diagnose import Diagnosis
+from shapeinspect.mismatch.diagnosis import Diagnosis
 from shapeinspect.plugin_api.claims import Level
 
 keras = pytest.importorskip("keras")

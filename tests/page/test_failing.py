@@ -14,6 +14,9 @@ from torch import nn
 
 import shapeinspect
 from shapeinspect.cli import main
+from shapeinspect.ir import Frozen, Layer
+from shapeinspect.mismatch.clash import clashes
+from shapeinspect.mismatch.requirements import Demand, Problem
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -60,6 +63,11 @@ def test_debug_draws_the_layer_that_refused_and_says_where(tmp_path: Path) -> No
     assert data["told"].startswith('layer "cat" (concat): ')
     assert "(2, 5, 34, 48)" in data["told"]
     assert data["families"]["wrong"] == "refuses"
+    assert data["wrong"]["operands"] == [
+        ["x", [["N2", False], ["C3", False], ["H33", True], ["W48", False]]],
+        ["up", [["N2", False], ["C5", False], ["H34", True], ["W48", False]]],
+    ]
+    assert {data["texts"][index] for index in data["wrong"]["via"]} == {"x", "down", "up", "cat"}
 
 
 def test_a_page_that_cannot_be_written_hides_no_error(tmp_path: Path) -> None:
@@ -124,9 +132,63 @@ def test_the_layer_is_selected_in_red_with_its_explanation(browser: Browser, tmp
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready=yes]")
     assert page.evaluate("shapeinspect.state().selected") == "cat"
-    told = page.inner_text("aside pre.told")
+    told = page.inner_text("aside .told")
+    assert page.locator("aside .told .clash").all_inner_texts() == ["H33", "H34"]
+    assert page.inner_text("aside .told .fix").startswith("feed 34×48")
     assert told.startswith('layer "cat" (concat): ')
     assert "33 is odd" in told
     assert page.inner_text("#legend").strip().endswith("refuses")
     page.close()
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "axis", "shapes", "wrong"),
+    [
+        ("concat", 1, ((2, 3, 33, 48), (2, 5, 34, 48)), {(0, 2), (1, 2)}),
+        ("concat", -1, ((2, 3, 7), (4, 3, 9), (2, 3, 5)), {(0, 0), (1, 0), (2, 0)}),
+        ("concat", 1, ((2, 3), (2, 3, 5)), set()),
+        ("stack", 0, ((2, 3), (2, 4)), {(0, 1), (1, 1)}),
+        ("elementwise", None, ((2, 3, 7), (5, 1)), {(0, 1), (1, 0)}),
+        ("elementwise", None, ((2, 1, 7), (3, 7)), set()),
+        ("matmul", None, ((2, 3, 7), (2, 5, 11)), {(0, 2), (1, 1)}),
+        ("matmul", None, ((2, 3, 7), (7,)), set()),
+        ("softmax", 1, ((2, 3),), set()),
+    ],
+)
+def test_the_lengths_that_clash_are_found_by_the_rule_of_the_kind(
+    kind: str, axis: int | None, shapes: tuple[tuple[int, ...], ...], wrong: set[tuple[int, int]]
+) -> None:
+    layer = Layer("layer", kind, kind, attributes=Frozen({} if axis is None else {"axis": axis}))
+    assert clashes(Problem(None, None, None, shapes), layer) == wrong
+
+
+def test_a_setting_clashes_with_the_axis_that_it_fixes() -> None:
+    linear = Layer("fc", "linear", "Linear")
+    assert clashes(Problem(None, None, Demand(0, 2, 12, 7, "in_features"), ((2, 9, 7),)), linear) == {(0, 2)}
+
+
+def test_a_notebook_shows_a_diagnosis_with_what_clashes_in_bold(tmp_path: Path) -> None:
+    error = failing(tmp_path / "error.html")
+    html = error.__shapeinspect__._repr_html_()  # type: ignore[attr-defined]  # where the diagnosis is kept
+    assert re.findall(r"<b [^>]*>(\w+)</b>", html) == ["H33", "H34"]
+    assert "feed 34×48" in html
+    assert "<script" not in html
+    bare = re.sub(r"<[^>]+>", " ", re.sub(r' style="[^"]*"', "", html))
+    assert bare.split()[:3] == ["layer", "&quot;cat&quot;", "(concat):"]
+
+
+def test_names_from_a_model_are_no_markup_in_a_notebook() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.add_module("<img src=x onerror=alert(1)>", nn.Linear(12, 7))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self._modules["<img src=x onerror=alert(1)>"](x)  # type: ignore[misc]  # it is there
+
+    with pytest.raises(RuntimeError) as caught:
+        shapeinspect.debug(Odd(), torch.zeros(2, 5))
+    html = caught.value.__shapeinspect__._repr_html_()  # type: ignore[attr-defined]  # where the diagnosis is kept
+    assert "<img" not in html
+    assert "&lt;img src=x onerror=alert(1)&gt;" in html
