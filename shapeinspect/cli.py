@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.screen_options import screen_options
+from shapeinspect.commands.screen_options import with_screen_options
 from shapeinspect.commands.standard_input import kept
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
@@ -64,7 +64,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
         module = import_module(f"shapeinspect.commands.{name}")
         # A page that is put together at run time costs the overview nothing.
         page = module.help_text() if requested and hasattr(module, "help_text") else None
-        app.command(name, help=page)(module.run)
+        app.command(name, help=page)(with_screen_options(module.run))
     return app
 
 
@@ -85,9 +85,7 @@ def _check_command(words: Sequence[str]) -> None:
 
 def _run(words: Sequence[str]) -> None:
     """Run the command; what is wrong with the words is said in typer's form, each name on one line."""
-    command: Any = typer.main.get_command(_app(words))
-    for each in command.commands.values():
-        each.params += screen_options()
+    command = typer.main.get_command(_app(words))
     try:
         code = command.main(list(words), prog_name="shapeinspect", standalone_mode=False)
     except typer.Abort:

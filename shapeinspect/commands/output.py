@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from io import StringIO
+from typing import IO, TYPE_CHECKING, Literal
 
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
@@ -175,18 +176,30 @@ def _write(lines: Sequence[Line], stream: IO[str]) -> None:
 
     from shapeinspect.render.styled import styled
 
-    # What is no terminal itself, or does not say which, gets the eight colors that all of them know.
-    known = stream.isatty() and os.environ.get("TERM") != "dumb"
-    console = Console(
-        file=stream,
-        highlight=False,
-        force_terminal=True,
-        color_system="auto" if known else "standard",
-        no_color=False,
-        legacy_windows=None if known else False,
-    )
-    for text in styled(lines):
-        console.print(text, soft_wrap=True)
+    if stream.isatty():
+        console = Console(highlight=False, force_terminal=True, no_color=False, color_system=_system())
+        for text in styled(lines):
+            console.print(text, soft_wrap=True)
+        return
+    # What is no terminal gets the eight colors that all know, and is written here: rich ends the process
+    # where a reader goes away.
+    with StringIO() as drawn:
+        console = Console(
+            file=drawn,
+            highlight=False,
+            force_terminal=True,
+            no_color=False,
+            color_system="standard",
+            legacy_windows=False,
+        )
+        for text in styled(lines):
+            console.print(text, soft_wrap=True)
+        stream.write(drawn.getvalue())
+    stream.flush()
+
+
+def _system() -> Literal["auto", "standard"]:
+    return "standard" if os.environ.get("TERM") == "dumb" else "auto"
 
 
 def _rows(lines: Sequence[Line]) -> int:

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any, cast, get_args
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, cast, get_args, get_type_hints
 
-from typer.core import TyperOption
+import typer
 
 from shapeinspect.commands.pager import choose_pager
 from shapeinspect.errors import UsageError
-from shapeinspect.render.screen import Color, choose_color
+from shapeinspect.render import screen
+
+_Color = Annotated[
+    str,
+    typer.Option(
+        metavar="WHEN",
+        help="always, never, or auto: on a terminal, unless NO_COLOR, FORCE_COLOR or CLICOLOR_FORCE says "
+        "otherwise.",
+    ),
+]
+_NoPager = Annotated[
+    bool,
+    typer.Option("--no-pager", help="Write what is longer than the screen to the terminal, not to PAGER."),
+]
 
 
-def screen_options() -> list[TyperOption]:
-    """Return ``--color`` and ``--no-pager``, which act when they are read."""
-    return [
-        TyperOption(
-            param_decls=["--color"],
-            default="auto",
-            metavar="WHEN",
-            help="always, never, or auto: on a terminal, unless NO_COLOR, FORCE_COLOR or CLICOLOR_FORCE says "
-            "otherwise.",
-            expose_value=False,
-            callback=_color,
-        ),
-        TyperOption(
-            param_decls=["--no-pager"],
-            is_flag=True,
-            default=False,
-            help="Write to the terminal what is longer than its screen, not to PAGER.",
-            expose_value=False,
-            callback=_pager,
-        ),
+def with_screen_options(run: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with ``--color`` and ``--no-pager``.
+
+    Args:
+        run: the command; typer reads its options from its signature.
+
+    Example:
+        >>> def run(model: str) -> None: ...
+        >>> list(inspect.signature(with_screen_options(run)).parameters)
+        ['model', 'color', 'no_pager']
+    """
+
+    @functools.wraps(run)
+    def called(*, color: str, no_pager: bool, **given: Any) -> None:
+        known = get_args(screen.Color)
+        if color not in known:
+            raise UsageError(f"invalid value {color!r} for '--color'", expected=f"one of: {', '.join(known)}")
+        screen.choose_color(cast("screen.Color", color))
+        choose_pager(not no_pager)
+        run(**given)
+
+    hints = get_type_hints(run, include_extras=True)
+    given_ones = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in inspect.signature(run).parameters.items()
     ]
-
-
-def _color(_context: Any, _option: Any, choice: str) -> None:
-    known = get_args(Color)
-    if choice not in known:
-        raise UsageError(f"invalid value {choice!r} for '--color'", expected=f"one of: {', '.join(known)}")
-    choose_color(cast("Color", choice))
-
-
-def _pager(_context: Any, _option: Any, refused: bool) -> None:
-    choose_pager(not refused)
+    ours = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+        for name, hint, default in (("color", _Color, "auto"), ("no_pager", _NoPager, False))
+    ]
+    signature = inspect.Signature([*given_ones, *ours], return_annotation=None)
+    called.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for
+    called.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
+    return called

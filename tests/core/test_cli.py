@@ -221,7 +221,7 @@ def test_a_terminal_without_unicode_gets_the_same_table_in_plain_signs(encoded: 
     full = encoded("utf-8", "show", LENET).decode()
     assert {"─", "→"} <= set(full)
     plain = full.replace("─", "-").replace("→", ">")
-    assert encoded("ascii", "show", LENET).decode("ascii") == plain
+    assert encoded("ascii", "show", LENET).decode("ascii") == plain.replace("·", "*")
     assert encoded("cp1252", "show", LENET).decode("cp1252") == plain
 
 

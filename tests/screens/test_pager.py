@@ -100,3 +100,14 @@ def test_a_pipe_is_never_paged(lenet: str, pager: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     assert "paged" not in done.stdout
     assert "fc3" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error_where_it_gets_colors(lenet: str) -> None:
+    words = [sys.executable, "-m", "shapeinspect", "show", lenet, "--color", "always"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()  # before anything is written
+    assert process.wait() == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
