@@ -31,6 +31,8 @@ Exit codes: 0 no finding, 1 a finding, 2 a usage error, 3 an unreadable file."""
 
 #: The exit code of a process that Ctrl-C has ended, as shells give it: 128 + SIGINT.
 _INTERRUPTED = 130
+#: Set by the shell that asks what completes a word, and a width in which no help text is wrapped.
+_COMPLETING, _ONE_LINE = "_SHAPEINSPECT_COMPLETE", "10000"
 #: What typer raises where the words of the command line are wrong: it names this class only by its heirs.
 _WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 #: Each is the function ``run`` of the module of its name, in the order of the help page.
@@ -143,6 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = sys.argv[1:] if arguments is None else arguments
     output.spell_plainly()
+    if _COMPLETING in os.environ:  # a help text that is wrapped would be read as further words
+        os.environ["COLUMNS"] = _ONE_LINE
     try:
         with (
             uncollected(),

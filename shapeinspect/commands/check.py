@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.completion import choices
+from shapeinspect.commands.completion import models as models_of
 from shapeinspect.commands.options import (
     Inputs,
     Signature,
@@ -33,6 +35,7 @@ def run(
         list[str],
         typer.Argument(
             metavar="MODEL",
+            autocompletion=models_of,
             help="A saved model's path, or package.module:attribute of a live one. Several may be named.",
             show_default=False,
         ),
@@ -49,7 +52,13 @@ def run(
         ),
     ] = None,
     format: Annotated[  # noqa: A002  # the option's name
-        str, typer.Option("--format", "-f", help="table, json, github, sarif, junit or markdown.")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="table, json, github, sarif, junit or markdown.",
+            autocompletion=choices("table", "json", "github", "sarif", "junit", "markdown"),
+        ),
     ] = "table",
     page: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.completion import models
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
 from shapeinspect.commands.standard_input import named
 from shapeinspect.render import screen
@@ -15,8 +16,8 @@ _MODEL = "A model that can be run: package.module:attribute, or a file that hold
 
 
 def run(
-    a: Annotated[str, typer.Argument(metavar="A", help=_MODEL, show_default=False)],
-    b: Annotated[str, typer.Argument(metavar="B", help=_MODEL, show_default=False)],
+    a: Annotated[str, typer.Argument(metavar="A", help=_MODEL, show_default=False, autocompletion=models)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_MODEL, show_default=False, autocompletion=models)],
     shapes: Inputs = None,
     input_b: Annotated[
         list[str] | None,

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.completion import layers as layers_of
+from shapeinspect.commands.completion import models_or_kinds
 from shapeinspect.commands.options import (
     Format,
     Inputs,
@@ -38,6 +40,7 @@ def run(
             help="A saved model's path, package.module:attribute of a live one, or the name of a kind (conv, "
             "max_pool, resize …) to explain one layer without a model.",
             show_default=False,
+            autocompletion=models_or_kinds,
         ),
     ],
     layer: Annotated[
@@ -46,6 +49,7 @@ def run(
             metavar="[LAYER]",
             help="The layer's name or path; all that change a shape by default.",
             show_default=False,
+            autocompletion=layers_of,
         ),
     ] = None,
     inputs: Inputs = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.completion import choices, kinds
 from shapeinspect.commands.options import Width, check_format
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
@@ -20,9 +21,18 @@ def run(
         typer.Argument(
             metavar="KIND",
             help="A kind of layer, such as conv, or what a framework calls it (Dense); all by default.",
+            autocompletion=kinds,
         ),
     ] = None,
-    format: Annotated[str, typer.Option("--format", "-f", help="table, markdown or json.")] = "table",  # noqa: A002  # the option's name
+    format: Annotated[  # noqa: A002  # the option's name
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="table, markdown or json.",
+            autocompletion=choices("table", "markdown", "json"),
+        ),
+    ] = "table",
     width: Width = None,
 ) -> None:
     """Show how each framework stores the weights of each kind of layer."""

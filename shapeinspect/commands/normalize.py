@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.completion import layouts, models
 from shapeinspect.commands.options import Inputs, Model, Traceback, input_specs
 from shapeinspect.commands.signals import ended_in_order
 from shapeinspect.commands.standard_input import named
@@ -35,12 +36,14 @@ def run(
             help="The framework whose layout to write, one of those that `shapeinspect layouts` lists; or "
             "the names of `gguf` files or of `hf` checkpoints; by default the common convention.",
             show_default=False,
+            autocompletion=layouts,
         ),
     ] = None,
     like: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
+            autocompletion=models,
             help="The model that the weights are for, a file or a live one: the output gets its names, "
             "layouts and dtypes.",
             show_default=False,

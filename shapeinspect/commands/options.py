@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shapeinspect.commands.completion import choices, models
 from shapeinspect.commands.standard_input import named
 from shapeinspect.errors import UsageError
 
@@ -16,6 +17,7 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
+        autocompletion=models,
         help="A saved model's path, - for standard input, or package.module:attribute of a live one.",
         show_default=False,
     ),
@@ -39,7 +41,9 @@ Signature = Annotated[
         show_default=False,
     ),
 ]
-Format = Annotated[str, typer.Option("--format", "-f", help="table or json.")]
+Format = Annotated[
+    str, typer.Option("--format", "-f", help="table or json.", autocompletion=choices("table", "json"))
+]
 Traceback = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
 Width = Annotated[
     int | None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 
 import typer
 
+from shapeinspect.commands.completion import choices
 from shapeinspect.commands.pager import choose_pager
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
@@ -17,6 +18,7 @@ _Color = Annotated[
     str,
     typer.Option(
         metavar="WHEN",
+        autocompletion=choices("always", "auto", "never"),
         help="always, never, or auto: on a terminal, unless NO_COLOR, FORCE_COLOR or CLICOLOR_FORCE says "
         "otherwise.",
     ),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.completion import choices, layers, sorts
+from shapeinspect.commands.completion import columns as columns_of
 from shapeinspect.commands.next_steps import next_steps
 from shapeinspect.commands.options import (
     Inputs,
@@ -35,7 +37,13 @@ def run(
     inputs: Inputs = None,
     signature: Signature = None,
     format: Annotated[  # noqa: A002  # the option's name
-        str, typer.Option("--format", "-f", help="table, json, html, markdown, csv or svg.")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="table, json, html, markdown, csv or svg.",
+            autocompletion=choices("table", "json", "html", "markdown", "csv", "svg"),
+        ),
     ] = "table",
     depth: Annotated[
         int | None, typer.Option(help="Summarize containers deeper than this.", min=0, show_default=False)
@@ -49,6 +57,7 @@ def run(
             "reads). By default as many of those before share as fit; "
             "bytes, type, common, input, MACs, weights and settings are dropped in this order.",
             show_default=False,
+            autocompletion=columns_of,
         ),
     ] = None,
     filter: Annotated[  # noqa: A002  # the option's name
@@ -56,18 +65,30 @@ def run(
         typer.Option(
             help="Only layers of this name, or whose path matches this glob.",
             metavar="GLOB",
+            autocompletion=layers,
             show_default=False,
         ),
     ] = None,
-    layout: Annotated[str, typer.Option(help="Layout of the weights: both, native or common.")] = "both",
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="Layout of the weights: both, native or common.",
+            autocompletion=choices("both", "native", "common"),
+        ),
+    ] = "both",
     sort: Annotated[
         str | None,
-        typer.Option(help="A flat list sorted by params, bytes, macs or path.", show_default=False),
+        typer.Option(
+            help="A flat list sorted by params, bytes, macs or path.",
+            show_default=False,
+            autocompletion=sorts,
+        ),
     ] = None,
     order: Annotated[
         str,
         typer.Option(
-            help="tree, the layers in their containers, or calls, a row for every call as they run."
+            help="tree, the layers in their containers, or calls, a row for every call as they run.",
+            autocompletion=choices("tree", "calls"),
         ),
     ] = "tree",
     legend: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.completion import models
 from shapeinspect.commands.options import Inputs, Model, Signature, Traceback, input_specs, signed
 from shapeinspect.commands.standard_input import named
 from shapeinspect.errors import UsageError
@@ -17,7 +18,10 @@ from shapeinspect.render import screen
 def run(
     model: Model,
     other: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="With --diff: the second model.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[B]", help="With --diff: the second model.", show_default=False, autocompletion=models
+        ),
     ] = None,
     out: Annotated[
         Path | None,
