@@ -423,11 +423,12 @@ def _resized(
     """Return a request for the same inputs at other sizes."""
     lengths = {place: sizes[item.name] for item in free for place in item.places}
     asked = request.inputs if len(request.inputs) == len(model.inputs) else ()
+    in_order = not {spec.name for spec in asked} & set(model.inputs)  # names may stand in any order
     specs = []
     for index, name in enumerate(model.inputs):
         value = model.values[name]
         shape = tuple(lengths.get((name, axis), n) for axis, n in enumerate(value.shape or ()))
-        named = asked[index].name if asked else name
+        named = asked[index].name if asked and in_order else name
         specs.append(InputSpec(shape, named, value.dtype))
     return _asking(adapter, request, specs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -90,8 +91,11 @@ class Solver:
 
     @property
     def together(self) -> tuple[str, ...]:
-        """The axes of space and time, which are given one length together."""
-        return tuple(item.name for item in self.free if item.spatial)
+        """The axes of space and time, which are given one length together; a text beside a picture is not."""
+        inputs = {item.name: {name for name, _ in item.places} for item in self.free if item.spatial}
+        axes = Counter(name for names in inputs.values() for name in names)
+        planes = {name for name, count in axes.items() if count > 1}
+        return tuple(item for item, names in inputs.items() if not planes or names & planes)
 
     def families(self, base: Mapping[str, int], limit: int = LIMIT) -> list[dict[str, Any]]:
         """Return the sizes that an answer is made of, so that they can be run first.
@@ -154,7 +158,8 @@ class Solver:
             if (len(tied) != 2 or name not in tied) and left.any():
                 unclear.append(_answer((name,), left, tuple((n, base[n]) for n in tied if n != name)))
         joint = None
-        if square is not None and len(self.together) > 1 and (tied or len(answers) > 1):
+        apart = sum(not set(self.together).isdisjoint(answer.axes) for answer in answers) > 1
+        if square is not None and len(self.together) > 1 and (tied or apart):
             joint = _answer(self.together, square == FITS)
         model = self.program.model
         outcome = self.run({**base, **dict.fromkeys(self.together, sizes)})
@@ -364,7 +369,9 @@ class Solver:
         kind = next((layer.kind for layer in model.layers if layer.path == path), "")
         index = int(outcome.refused[example])
         expected = got = None
-        if index >= 0 and model.calls[index].layer == path and not self.program.frozen:
+        # A network's code may give an operand another length, which the trace of one run does not show.
+        operands = self.live and seen[example] >= 0 and index >= 0 and len(model.calls[index].inputs) > 1
+        if index >= 0 and model.calls[index].layer == path and not self.program.frozen and not operands:
             _, known = inputs_for(model, self.free, lengths)
             error = self.program.error_at(index, outcome, example, known)
             expected, got = (None, None) if error is None else (error.expected, error.got)

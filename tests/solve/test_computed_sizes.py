@@ -108,6 +108,18 @@ class Counted(nn.Module):
         return x + self.table(places)
 
 
+class Causal(nn.Module):
+    """An attention that is causal where there is more than one place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(2, 6, 3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv(x).mT
+        return F.scaled_dot_product_attention(x, x, x, is_causal=x.shape[1] > 1)
+
+
 class LookedUp(nn.Module):
     """A table of 12 rows is asked for rows that the code works out from the length."""
 
@@ -142,6 +154,7 @@ def runs(net: nn.Module, shape: tuple[int, ...]) -> bool:
         (Cut, (1, 2, 7), ("L 1 to 12",)),
         (Counted, (1, 2, 7), ("L 1 to 12",)),
         (lambda: Counted(2), (1, 2, 7), ("L 1 to 10",)),
+        (Causal, (1, 2, 7), ("L ≥ 3",)),
         # A number gathered from a table is one of the table's: places up to 14 are there.
         (lambda: LookedUp(lambda n: torch.full((14,), 3).gather(0, n)), (1, 2, 7), ("L 1 to 14",)),
         (lambda: LookedUp(torch.zeros_like), (1, 2, 7), ("L any",)),

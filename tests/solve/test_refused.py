@@ -52,3 +52,16 @@ def test_fit_follows_nested_inputs() -> None:
     fit = shapeinspect.fit(refusing_nets.frames, [(1, 3, 9, 8)])
     assert fit.answers == ("H, W ≥ 3",)
     assert fit.judge([(2, 3, 3, 3)]) == "fits"
+
+
+def test_named_inputs_in_another_order_than_the_forwards_are_fitted() -> None:
+    fit = shapeinspect.fit(refusing_nets.captioned, ["picture=1,3,9,8", "ids=1,5:int64"])
+    assert fit.judge({"picture": (1, 3, 3, 4), "ids": (1, 7)}) == "fits"
+    assert fit.judge({"picture": (1, 3, 2, 4), "ids": (1, 7)}) == "refused"
+    assert fit.judge({"picture": (1, 3, 3, 4), "ids": (1, 8)}) == "refused"
+    # A text is not given the picture's lengths.
+    assert sorted(fit.answers) == ["H, W ≥ 3", "T 1 to 7"]
+    assert fit.solution.together is None
+    # What is added to the words is cut by the code: its length is the one of the run that failed.
+    refusal = next(refusal for refusal in fit.solution.refusals if refusal.axes == ("T",))
+    assert (refusal.example, "(8)" in str(refusal.got), "(7)" in str(refusal.got)) == (8, True, True)

@@ -94,6 +94,7 @@ def conditions(source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Regi
         device = torch.device("cpu") if first is None or first.is_meta else first.device
         ids = KnownIds(fed.values(), _constants(model, shadow))
         stack.enter_context(symbols.dispatcher())
+        stack.enter_context(_plain_flags())
         stack.enter_context(without_numbers_mode(device, _listener(ids)))
         try:
             copy(*args, **kwargs)
@@ -113,6 +114,28 @@ def conditions(source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Regi
     if ids.unknown:
         return Region(None, holds, "it looks up numbers in a table that its own code computes")
     return Region(True, holds)
+
+
+@contextmanager
+def _plain_flags() -> Iterator[None]:
+    """Let a comparison of lengths be the flag of an attention, as it is where lengths are numbers.
+
+    ``is_causal=query.shape[2] > 1`` is refused by torch's parser of arguments before any mode sees the call;
+    a plain flag keeps the comparison as a condition.
+    """
+    import torch
+
+    attend = torch.nn.functional.scaled_dot_product_attention
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = torch.utils._pytree.tree_map_only(torch.SymBool, bool, (args, kwargs))
+        return attend(*args, **kwargs)
+
+    torch.nn.functional.scaled_dot_product_attention = plain
+    try:
+        yield
+    finally:
+        torch.nn.functional.scaled_dot_product_attention = attend
 
 
 def _constants(model: Any, shadow: Shadow) -> Iterator[tuple[Any, int]]:
