@@ -80,6 +80,20 @@ _SCRIPTS = {
         """,
         ["no earlier call, when x was (3, 7)"],
     ),
+    "a grid of one shape is made anew in each call": (
+        """
+        class Net(nn.Module):
+            grid = None
+            def forward(self, x):
+                if self.training:
+                    self.grid = torch.arange(9.0)
+                return x + self.grid
+        net = Net()
+        net(torch.rand(3, 9))
+        net(torch.rand(5, 7))
+        """,
+        ["no earlier call"],
+    ),
     "the length is read from the axis of the batch": (
         """
         table = torch.rand(30, 10)

@@ -186,3 +186,10 @@ def test_what_is_exchanged_or_never_called(made: str, given: str, wanted: str, t
     found, script = _suggested(_HEAD.replace("MADE", made).replace("GIVEN", given), tmp_path)
     texts = [_edited(script, edits) for rank, edits in found if rank < 1.3]
     assert any(wanted in text for text in texts)
+
+
+def test_an_argument_that_is_never_read_is_not_exchanged(tmp_path: Path) -> None:
+    """The number that a network leaves unread is the wanted one by chance."""
+    script = _HEAD.replace("width, classes):", "width, classes, side=0):")
+    found, text = _suggested(script.replace("MADE", "9, CLASSES, 11").replace("GIVEN", "11"), tmp_path)
+    assert not any("Head(11, CLASSES, 9)" in _edited(text, edits) for _, edits in found)

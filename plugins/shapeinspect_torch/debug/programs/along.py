@@ -97,7 +97,11 @@ def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]
         if distance > _NEAR:
             continue
         if isinstance(node, ast.Call) and callee_of(node) not in _ORDERED:
-            parts = [*node.args, *(word.value for word in node.keywords)]
+            parts = [
+                one
+                for one in (*node.args, *(word.value for word in node.keywords))
+                if _is_read(trace, node, one)
+            ]
         elif isinstance(node, ast.Tuple | ast.List) and isinstance(node.ctx, ast.Load):
             parts = node.elts
         else:
@@ -118,6 +122,18 @@ def exchanged(trace: Trace, along: Mapping[ast.expr, int], pairs: Sequence[Pair]
             first, second = trace.span(a), trace.span(b)
             edits = ((first.start, first.end, trace.source(b)), (second.start, second.end, trace.source(a)))
             yield Suggestion(trace.homes[node], edits, rank + 0.02 * place + STEP * distance)
+
+
+def _is_read(trace: Trace, call: ast.Call, part: ast.expr) -> bool:
+    """Tell whether the function that is called reads an argument at all, as far as it is the script's own."""
+    function, method = trace.definition(call)
+    if function is None:
+        return True
+    names = [one.arg for one in (*function.args.posonlyargs, *function.args.args)][int(method) :]
+    words = {id(word.value): word.arg for word in call.keywords}
+    place = call.args.index(part) if part in call.args else len(names)
+    name = words.get(id(part), names[place] if place < len(names) else None)
+    return name is None or any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(function))
 
 
 def _kind(value: object) -> str:

@@ -29,8 +29,8 @@ def kept(trace: Trace, pairs: Sequence[tuple[int, int]]) -> Iterator[str]:
         for node in ast.walk(function) if changed is not None else ():
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
                 target = node.targets[0]
-                guard = _guard(trace, node, function)
-                if guard is None or not _is_read(function, target.attr, node) or not _ran_once(trace, node):
+                once = _is_set_once(trace, node, function, target.attr) and _ran_once(trace, node)
+                if not once or not _is_read(function, target.attr, node):
                     continue
                 name, first, last = changed  # type: ignore[misc]  # it is there
                 code = shortened(trace.source(target))
@@ -51,14 +51,36 @@ def _changed(trace: Trace, function: ast.FunctionDef) -> Iterator[tuple[str, _Sh
                 yield node.id, shapes[0], shapes[-1]
 
 
-def _guard(trace: Trace, node: ast.AST, function: ast.AST) -> ast.If | None:
-    """Return the condition under which a statement of a function runs."""
+def _is_set_once(trace: Trace, node: ast.Assign, function: ast.AST, attribute: str) -> bool:
+    """Tell whether a statement of a function runs only as long as an attribute is not set."""
+    names = {
+        one.targets[0].id
+        for one in ast.walk(function)
+        if isinstance(one, ast.Assign)
+        and isinstance(one.targets[0], ast.Name)
+        and _names(one.value, attribute)
+    }
     for one in trace.around(node):
         if one is function:
-            return None
-        if isinstance(one, ast.If):
-            return one
-    return None
+            return False
+        if isinstance(one, ast.If) and not isinstance(one.test, ast.BoolOp):
+            parts = [*ast.walk(one.test)]
+            named = _names(one.test, attribute) or any(
+                isinstance(n, ast.Name) and n.id in names for n in parts
+            )
+            absent = any(isinstance(n, ast.Is | ast.Not) for n in parts)
+            if named and absent:
+                return True
+    return False
+
+
+def _names(node: ast.AST, attribute: str) -> bool:
+    """Tell whether an expression is about an attribute, or a text that is its name."""
+    return any(
+        (isinstance(one, ast.Attribute) and one.attr == attribute)
+        or (isinstance(one, ast.Constant) and one.value == attribute)
+        for one in ast.walk(node)
+    )
 
 
 def _is_read(function: ast.AST, attribute: str, setting: ast.Assign) -> bool:
