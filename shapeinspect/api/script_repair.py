@@ -220,7 +220,7 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     if not kept or fixes[0] is not kept[0]:
         return told
     fix = kept[0].fix
-    because = tuple(dict.fromkeys([*fix.why, *diagnosis.because]))[:_REASONS]
+    because = tuple(dict.fromkeys([*diagnosis.sure, *fix.why, *diagnosis.because]))[:_REASONS]
     cause = headline(fix.cause, diagnosis.failure, diagnosis.problem) if fix.cause else diagnosis.cause
     return replace(told, cause=cause, because=because)
 

@@ -70,7 +70,10 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     because = (*failure.told, *told, *story.because, *seen[: max(_REASONS - len(story.because), 0)])
     said |= {_rule_of(one) for one in seen}
     shown = [one for one in (tried[0].fix.why if tried else ()) if _rule_of(one) not in said]
-    return Diagnosis(failure, named, problem, cause, tried, budget.runs, (*because, *shown), html=as_html)
+    sure = tuple(one for one in story.sure if one in because)
+    return Diagnosis(
+        failure, named, problem, cause, tried, budget.runs, (*because, *shown), html=as_html, sure=sure
+    )
 
 
 def _second(rerun: Rerun) -> Story:

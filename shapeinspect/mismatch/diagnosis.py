@@ -45,6 +45,7 @@ class Diagnosis:
         because: where the sizes come from that do not fit, a sentence each.
         searched: what ended the search for changes of the script before it was through; empty for nothing.
         html: writes it as a piece of HTML.
+        sure: those of ``because`` that name the mistake itself, whatever fix helps.
     """
 
     failure: Failure
@@ -56,6 +57,7 @@ class Diagnosis:
     because: tuple[str, ...] = ()
     searched: str = ""
     html: Callable[[Diagnosis], str] = field(default=_nothing, repr=False, compare=False)
+    sure: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         return self.html(self)

@@ -136,7 +136,7 @@ def _indices(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[s
     behind = lineage.back(failure.inputs[-1])
     if fact.smallest == 0 and any(layer.kind == "constant" for layer, _, _ in behind):
         yield f"the table holds {fact.size} positions, {fact.largest + 1} are asked for"
-    elif fact.largest == fact.size and fact.smallest >= 0:
+    elif fact.largest == fact.size > 1 and fact.smallest >= 0:
         yield f"{fact.size} entries are numbered from 0 to {fact.size - 1}: {fact.size} is one too many"
 
 

@@ -20,6 +20,7 @@ class Story:
         found: what the follower of the run has found out; None for nothing.
         evidence: what the program itself says about which part of it is wrong.
         suggestions: further edits of the source, for which there is evidence.
+        sure: those of ``because`` that name the mistake itself, whatever edit helps.
     """
 
     because: tuple[str, ...] = ()
@@ -27,3 +28,4 @@ class Story:
     found: Any = None
     evidence: tuple[Evidence, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    sure: tuple[str, ...] = ()

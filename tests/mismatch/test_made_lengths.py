@@ -139,6 +139,15 @@ _SCRIPTS = {
         """,
         ["torch.norm(points - goals), line 5, makes one number of all of (21, 3)", "10 would be 30"],
     ),
+    "a loss whose rows are as many as a length lacks": (
+        """
+        def loss(x):
+            return (x ** 2).mean()
+        loss(torch.rand(4, 7))
+        torch.rand(24) + torch.rand(21)
+        """,
+        ["no makes one number of all"],
+    ),
     "a mean over one axis": (
         """
         points = torch.rand(21, 3)

@@ -22,6 +22,8 @@ def choice(edit: Edit) -> str:
     if old is None or new is None:
         return ""
     told = follows(edit, edit.new) or _elsewhere(edit, new)
+    if not told and edit.after is None:  # nothing more is known of it than that it runs
+        told = f'; the script runs with "{new}"'
     return f'{placed(edit)} is "{old}"{told}'
 
 

@@ -10,8 +10,6 @@ from shapeinspect.plugin_api.origins.numbers import Origin
 
 #: Functions that only add a margin to a length.
 _MARGINS = frozenset({"pad"})
-#: Operations that divide nothing; what else has two parts, such as ``math.ceil(a / b)``, rounds a quotient.
-_ARITHMETIC = frozenset({"+", "-", "*", "%", "**"})
 #: Smaller numbers are equal by chance.
 _COINCIDENCE = 7
 #: Functions that count windows of a length: their second source is the step from one to the next.
@@ -28,6 +26,7 @@ class _Route:
         exact: whether nothing but rounding comes in between.
         lines: the lines of the steps that divide it, and of those that multiply it.
         frames: whether the last step counts windows.
+        strides: whether layers divide it, and no operation on numbers.
     """
 
     down: tuple[int, ...]
@@ -35,6 +34,7 @@ class _Route:
     exact: bool
     lines: tuple[tuple[int, ...], tuple[int, ...]]
     frames: bool
+    strides: bool = True
 
 
 def rule(first: Origin, second: Origin) -> str:
@@ -178,11 +178,13 @@ def _chain(origin: Origin) -> list[Origin]:
 
 
 def _floor(origin: Origin) -> int:
-    """Return the number by which a length was divided and rounded; 0 where it was not."""
-    if origin.kind != "operation" or len(origin.parts) != 2 or origin.symbol in _ARITHMETIC:
+    """Return the number by which a length was divided, rounded down or up; 0 where it was not."""
+    if origin.kind != "operation" or len(origin.parts) != 2:
         return 0
     whole, by = (part.value for part in origin.parts)
-    return by if by > 0 and origin.value in (whole // by, -(-whole // by)) else 0
+    if origin.symbol == "//":
+        return by
+    return by if "ceil" in origin.symbol and by > 0 and origin.value == -(-whole // by) else 0
 
 
 def _route(steps: Sequence[Origin], root: Origin) -> _Route:
@@ -211,7 +213,8 @@ def _route(steps: Sequence[Origin], root: Origin) -> _Route:
             lines[0].append(step.line)
         before = after
     found = (tuple(dict.fromkeys(lines[0])), tuple(dict.fromkeys(lines[1])))
-    return _Route(tuple(down), tuple(up), exact, found, frames)
+    strides = not any(step.kind == "operation" for step in steps)
+    return _Route(tuple(down), tuple(up), exact, found, frames, strides)
 
 
 def _divisor(before: int, after: int) -> int:
@@ -235,11 +238,17 @@ def _multiple(source: int, routes: Sequence[_Route]) -> str:
         return ""
     if prod(first.up) * prod(second.down) != prod(second.up) * prod(first.down):
         return ""
-    factors = max(routes, key=lambda one: prod(one.down)).down
+    longest = max(routes, key=lambda one: prod(one.down))
+    factors = longest.down
     step = prod(factors)
     if source % step == 0:
         return ""
-    what = f"the stride {step}" if len(factors) == 1 else f"{_product(factors)}, the product of the strides"
+    if not longest.strides:
+        what = _product(factors)
+    else:
+        what = (
+            f"the stride {step}" if len(factors) == 1 else f"{_product(factors)}, the product of the strides"
+        )
     near = [one for one in (source // step * step, -(-source // step) * step) if one]
     verb = "are" if len(near) > 1 else "is"
     return f"{source} is no multiple of {what}; {' and '.join(map(str, near))} {verb}"

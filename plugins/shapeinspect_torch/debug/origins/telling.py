@@ -95,23 +95,26 @@ def told(second: SecondRun) -> Story:
         said += [one.sentence for one in mixed[:1]]
     evidence = (*evidence, *mixed)
     if found is None:
-        said += made(second.trace, ())
-        return Story((*said, *births(second.trace))[:_SENTENCES], evidence=evidence)
+        known = (*made(second.trace, ()), *births(second.trace))
+        said += known
+        return Story(tuple(said[:_SENTENCES]), evidence=evidence, sure=known)
     pairs, literals = compared(found), [_named(one) for one in second.literals]
     words = Words(literals, second.program.path)
     forgotten = unused(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     defaults = _defaults(second, pairs, literals)
     said += [*(one.sentence for one in forgotten[:1]), *(one.why for one in defaults)]
-    said += labels.told(found, words)
+    sure = [*labels.told(found, words)]
     words.said()  # whatever they name is what the failed call was given
-    said += made(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
+    sure += made(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
+    said += sure
     ranks = [*changed_ranks(second.trace, found)]
     # axes that are apart are compared by no length
     said += ranks or held(_sentences(pairs, found, words), second.program, words, literals)
     because = [one for one in dict.fromkeys(said) if not any(one != other and one in other for other in said)]
     suggestions = (*defaults, *_whole_batches(second, pairs, words))
     edits = () if ranks else tuple(_edits(found, pairs, literals))
-    return Story(tuple(because[:_SENTENCES]), edits, found, (*evidence, *forgotten), suggestions)
+    told_of = tuple(because[:_SENTENCES])
+    return Story(told_of, edits, found, (*evidence, *forgotten), suggestions, tuple(sure))
 
 
 def _of_loss(found: Found) -> bool:

@@ -14,6 +14,10 @@ _REDUCING = frozenset({
     "norm", "mean", "sum", "any", "all", "max", "min", "argmax", "argmin", "prod", "std", "var", "median",
     "amax", "amin", "count_nonzero", "logsumexp", "nanmean", "nansum",
 })  # fmt: skip
+#: What gives a number axes.
+_ROWS = frozenset({
+    "reshape", "view", "unsqueeze", "expand_dims", "atleast_1d", "atleast_2d", "array", "stack", "tensor",
+})  # fmt: skip
 
 
 def reductions(trace: Trace, pairs: Sequence[tuple[int, int]]) -> Iterator[str]:
@@ -24,6 +28,8 @@ def reductions(trace: Trace, pairs: Sequence[tuple[int, int]]) -> Iterator[str]:
         pairs: lengths that have to be equal and are not.
     """
     missing = {abs(a - b): sorted((a, b)) for a, b in pairs}
+    if not any(_is_row_of_one(trace, node) for node in trace.by_place.values()):
+        return
     for node in trace.by_place.values():
         if not isinstance(node, ast.Call) or callee_of(node) not in _REDUCING or _has_axis(node):
             continue
@@ -39,6 +45,15 @@ def reductions(trace: Trace, pairs: Sequence[tuple[int, int]]) -> Iterator[str]:
                     f"{shown(shape)}; with one for each of the {shape[0]} rows {few} would be {many}"
                 )
                 return
+
+
+def _is_row_of_one(trace: Trace, node: ast.expr) -> bool:
+    """Tell whether a call gives a number an axis of length 1, or several."""
+    if not isinstance(node, ast.Call) or callee_of(node) not in _ROWS:
+        return False
+    given = [*node.args[:1], *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
+    made = [shape for shape in trace.shapes(node) if shape and {*shape} == {1}]
+    return bool(made) and any(() in trace.shapes(one) for one in given)
 
 
 def _has_axis(call: ast.Call) -> bool:
