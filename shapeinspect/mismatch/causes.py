@@ -99,7 +99,7 @@ CAUSES: dict[str, str] = {
     "several-inputs": "the model takes several inputs but got one array",
     "several-maps": "a function that takes one map is given several in one array",
     "several-outputs": "there are several outputs where one is expected",
-    "space": "what is combined differs in height or width",
+    "space": "what is combined differs in height, width or length",
     "squeezed": "an earlier squeeze removes the batch axis when the batch size is 1",
     "state": "the initial state does not have the shape that the layer expects",
     "state-dict": "the weights that are loaded have other shapes than the layers",

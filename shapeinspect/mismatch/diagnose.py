@@ -60,7 +60,8 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     budget = _Budget()
     tried = _tried(rerun, failure, problem, budget)
     certain = tried and tried[0].claim.level is not Level.FURTHER
-    own = failure.cause or named_axes(problem, failure.layer.kind)
+    about_axes = named_axes(problem, failure.layer.kind)
+    own = failure.cause or (about_axes if about_axes != "rank" else "")  # a fix may know more
     cause = own or (certain and tried[0].fix.cause) or default_cause(failure, problem)
     cause = headline(cause, failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()

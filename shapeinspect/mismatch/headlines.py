@@ -141,13 +141,14 @@ def _in_space(failure: Failure, problem: Problem, shapes: Sequence[_Shape]) -> b
         return first[2:] != second[1:] or first[1:-1] != second[1:] if classes else False
     rank, along = len(first), failure.layer.attributes.get("axis")
     joined = along % rank if isinstance(along, int) and failure.layer.kind == "concat" and rank else None
-    apart = {at for at in range(rank) if first[at] != second[at] and at != joined}
+    others = [shape for shape in shapes[1:] if len(shape) == rank]
+    apart = {at for at in range(rank) if at != joined and any(first[at] != one[at] for one in others)}
     letters = {axes[at] for axes in problem.axes if axes is not None and len(axes) == rank for at in apart}
     if letters - _SIDES - {None, ""}:
         return False
-    if rank != len("NCHW") and not letters & _SIDES:
-        return False
-    return bool(apart) and any(apart <= space for space in _spaces(failure, rank))
+    if letters & _SIDES:
+        return True
+    return rank == len("NCHW") and bool(apart) and any(apart <= space for space in _spaces(failure, rank))
 
 
 def _spaces(failure: Failure, rank: int) -> list[set[int]]:

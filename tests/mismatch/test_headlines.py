@@ -148,7 +148,7 @@ _CALLS = {
     "an index of gather": ("torch.ones(3, 4).gather(1, torch.full((3, 2), 6))", "table", "for its axis"),
     "an index of a table": ("nn.Embedding(5, 3)(torch.full((2, 4), 7))", "dtype", "out of range"),
     "axes in another order": ("torch.ones(3, 4, 5) + torch.ones(4, 3, 5)", "time", "order"),
-    "sides": ("torch.ones(2, 3, 9, 8) * torch.ones(2, 3, 5, 4)", "channels", "height or width"),
+    "sides": ("torch.ones(2, 3, 9, 8) * torch.ones(2, 3, 5, 4)", "channels", "height, width or length"),
     "a label": ("F.cross_entropy(torch.ones(4, 3), torch.tensor([0, 1, 2, 3]))", "shape", "loss expects"),
     "labels": (
         "F.cross_entropy(torch.ones(4, 3), torch.tensor([0, 1, 2]))",

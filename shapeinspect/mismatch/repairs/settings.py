@@ -130,7 +130,9 @@ def _tables(failure: Failure, fact: IndexOutside, own: set[str]) -> Iterator[Fix
     for call in reversed(failure.model.calls):
         for setting in ("out_features", "out_channels"):
             if call.layer in own and layers[call.layer].attributes.get(setting) == fact.size:
-                yield Fix("class-index", (OnLayer(call.layer, Frozen({setting: count})),), Rung.MORE_CLASSES)
+                changes = (OnLayer(call.layer, Frozen({setting: count})),)
+                many = "" if fact.largest == fact.size else "how many classes there are"
+                yield Fix("class-index", changes, Rung.MORE_CLASSES, alters=many)
                 return
 
 

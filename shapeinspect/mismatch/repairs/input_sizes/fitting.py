@@ -62,8 +62,11 @@ def known_to_fit(rerun: Rerun) -> Fix | None:
         return None
     step = _MULTIPLE.search(near.sizes)
     lengths = [fed[int(index)][axis] for index, axis in near.moved]
-    why = () if step is None else no_multiples(failure, lengths, int(step[1]))
-    return Fix("", changes, Rung.INPUT_SIZE, _text(near, names), why=why)
+    text = _text(near, names)
+    fitting = text.removeprefix("feed ")
+    why: tuple[str, ...] = (f"the call runs with {fitting}, and not with what is fed",)
+    why = why if step is None else no_multiples(failure, lengths, int(step[1]))
+    return Fix("", changes, Rung.INPUT_SIZE, text, why=why)
 
 
 def no_multiples(failure: Failure, lengths: Sequence[int], step: int) -> tuple[str, ...]:
