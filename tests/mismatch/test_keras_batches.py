@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from shapeinspect_keras.debug.script import axes, batches, multiples, settings, shortened
+from shapeinspect_keras.debug.script import axes, batches, loops, multiples, settings, shortened
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import clues_of
 from shapeinspect_keras.debug.script.program import Program
@@ -111,6 +111,19 @@ SCRIPTS: dict[str, tuple[str, Sequence[Operator], tuple[tuple[str, str], ...], s
         "net.predict(np.zeros((2, 9)), verbose=0)",
         settings.OPERATORS,
         (('build(config["classes"])', 'build(config["classes"], width=config["width"])'),),
+        "",
+    ),
+    "turns of a loop": (
+        "class Settings:\n"
+        "    turns = 6\n"
+        "def decode(x):\n"
+        "    steps = []\n"
+        "    for step in range(Settings.turns):\n"
+        "        steps.append(keras.ops.reshape(x, (2, 5, 3)))\n"
+        "    return keras.ops.concatenate(steps, axis=1)\n"
+        "apart = decode(np.ones((2, 15))) - np.ones((2, 40, 3))",
+        loops.OPERATORS,
+        (("6", "8"),),
         "",
     ),
     "a part that is larger than its array": (

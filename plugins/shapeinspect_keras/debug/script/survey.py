@@ -18,6 +18,7 @@ from shapeinspect_keras.debug.script import (
     exact,
     feeds,
     flags,
+    loops,
     multiples,
     numbers,
     samples,
@@ -42,7 +43,7 @@ _OPERATORS: tuple[Operator, ...] = (
     *exact.OPERATORS, *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS,
     *structure.OPERATORS, *treatment.OPERATORS, *multiples.OPERATORS, *samples.OPERATORS,
     *sequences.OPERATORS, *batches.OPERATORS, *shortened.OPERATORS,
-    *settings.OPERATORS,
+    *settings.OPERATORS, *loops.OPERATORS,
 )  # fmt: skip
 
 
