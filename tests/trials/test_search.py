@@ -119,9 +119,9 @@ def test_of_changes_whose_reason_is_known_one_that_was_not_run_is_kept(
     wrong = Wrong((("a.py", 4),), "ValueError", "", Sizes(((432, 192),), frozenset()), {}, frozenset({"np"}))
     hints = Hints(EditWords(), [*run, *left], alone=True)
     script = Script("/", "a.py", ".", (), 0.0, 1 << 30)
-    searching = search.Search(script, [file], wrong, Means(1.0), hints, lambda _: None)
+    searching = search.Search(script, [file], wrong, Means(1.0), hints, lambda *_: None)
     assert searching.untried() == run[0]
-    assert searching.repairs() == ()
+    assert searching.run().repairs == ()
     assert searching.untried() == left[1]
 
 
