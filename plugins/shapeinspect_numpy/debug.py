@@ -29,8 +29,10 @@ _OF_SHAPES = re.compile(
     r"|cannot reshape array|matmul: |not aligned|boolean index did not match|could not broadcast input array"
     r"|zero-dimensional arrays cannot be concatenated|axes don't match array|shape mismatch|einstein sum"
     r"|axis -?\d+ is out of bounds|arrays used as indices|is out of bounds for axis"
+    r"|non-broadcastable output operand"
 )
 _NO_AXIS = re.compile(r"axis (-?\d+) is out of bounds for array of dimension (\d+)")
+_OUTPUT = re.compile(r"output operand with shape \(([\d,]*)\) doesn't match the broadcast shape \(([\d,]*)\)")
 _OUTSIDE = re.compile(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)")
 #: What functions and methods of NumPy do.
 _KINDS = {
@@ -59,6 +61,9 @@ class NumpyDebugger(Debugger):
         if source is None or (below is not None and not _is_numpy(below.f_globals.get("__name__"))):
             return None
         where = user_line(traceback_frames(error.__traceback__), _PACKAGES)
+        output = _OUTPUT.search(str(error))
+        if output is not None:
+            return _written(source, *(_lengths(text) for text in output.groups()), str(error), where)
         far = _OUTSIDE.search(str(error))
         if far is not None:
             index, axis, size = (int(number) for number in far.groups())
@@ -100,6 +105,45 @@ def _indexed(
     layer = Layer("setitem" if stored else "getitem", "index", "index")
     values = [Value(text, tuple(array.shape))] if known and array is not None else []
     return Rewriting(outside(layer, values, "numpy", message, where, fact))
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",") if part)
+
+
+def _written(
+    source: UserSource, had: tuple[int, ...], made: tuple[int, ...], message: str, where: str | None
+) -> Rewriting:
+    """Explain a result that has no place in the array in which it is written."""
+    import numpy as np
+
+    statement = source.statement
+    own = statement if isinstance(statement, ast.AugAssign) else None
+    values, told = [], ""
+    if own is not None:
+        for node in (own.target, own.value):
+            value = _value(source, node)
+            if isinstance(value, np.ndarray):
+                values.append(Value(source.source(node), tuple(value.shape)))
+        told = " and ".join(f"{value.name} of {value.shape}" for value in values) if len(values) == 2 else ""
+    target = (
+        f"{source.source(own.target)} has" if own is not None else "the array has, in which it is written"
+    )
+    fact = Explained(
+        "written-in-place", (f"a result of {had}, as {target}",), (f"{told + ': ' if told else ''}{made}",)
+    )
+    kind = type(own.op).__name__.lower() if own is not None else "operation"
+    layer = Layer(kind, "elementwise", "statement")
+    return Rewriting(outside(layer, values, "numpy", message, where, fact))
+
+
+def _value(source: UserSource, node: ast.AST) -> Any:
+    """Look up a name or an attribute of one, without running code of the user's."""
+    if isinstance(node, ast.Name):
+        return source.names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        return getattr(_value(source, node.value), "__dict__", {}).get(node.attr)
+    return None
 
 
 def _axis(source: UserSource, message: str, where: str | None) -> Rewriting | None:

@@ -117,6 +117,7 @@ CAUSES: dict[str, str] = {
     "vocabulary": "the checkpoint's embedding has another number of rows",
     "unnamed": "an array is fed under a name that no input has",
     "unknown": "the operation does not take what it is given",
+    "written-in-place": "the result does not have the shape of the array in which it is written",
     "weights-too-few": "fewer weights are given than the layer has",
     "weights-too-many": "more weights are given than the layer has",
     "weights-alone": "the file holds weights alone, and no model that they belong to",

@@ -56,3 +56,26 @@ def test_an_axis_that_is_not_there_is_called_that(
     rows = [line.strip() for line in describe(diagnosis).splitlines()]
     assert f"expected  {expected}" in rows
     assert f"got       {got}" in rows
+
+
+def test_a_result_that_has_no_place_in_its_array(tmp_path: Path) -> None:
+    text = """
+import numpy as np
+class Scaler:
+    def __init__(self, low):
+        self.low = low
+    def back(self, x):
+        x -= self.low
+        return x
+Scaler(np.zeros(7)).back(np.zeros((5, 1)))
+"""
+    script = tmp_path / "scale.py"
+    script.write_text(text)
+    with pytest.raises(ValueError, match="output operand") as caught:
+        exec(compile(text, str(script), "exec"), {"__name__": "__main__"})  # the script above
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    assert diagnosis.cause == "written-in-place"
+    told = describe(diagnosis)
+    assert "a result of (5, 1), as x has" in told
+    assert "x of (5, 1) and self.low of (7,): (5, 7)" in told
