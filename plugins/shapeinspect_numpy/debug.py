@@ -63,7 +63,7 @@ class NumpyDebugger(Debugger):
         where = user_line(traceback_frames(error.__traceback__), _PACKAGES)
         output = _OUTPUT.search(str(error))
         if output is not None:
-            return _written(source, *(_lengths(text) for text in output.groups()), str(error), where)
+            return _written(source, _lengths(output[1]), _lengths(output[2]), str(error), where)
         far = _OUTSIDE.search(str(error))
         if far is not None:
             index, axis, size = (int(number) for number in far.groups())

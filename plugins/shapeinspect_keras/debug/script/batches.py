@@ -202,7 +202,7 @@ def lone_rows(scene: Scene) -> Iterator[Candidate]:
         elif isinstance(made, ast.Assign) and isinstance(made.targets[0], ast.Name):
             name = made.targets[0].id
             uses = [node for node in _calls_on(scene, name) if node.lineno > call.lineno]
-            edits = [Replacement(use, f"{scene.layers}Flatten()({name})") for use in uses]
+            edits = [Replacement(use, f"{name}[:, 0]") for use in uses]
             if uses:
                 yield Candidate((Replacement(shape, wider), *edits), 0.9, "extra-axis", why, fact=True)
 
