@@ -377,10 +377,14 @@ def runnable() -> tuple[str, ...]:
     return tuple(text for adapter in adapters if adapter.runner is not None for text in adapter.formats)
 
 
+def every_debugger() -> Iterator[Debugger]:
+    """Yield the debuggers of all frameworks, each once, whether these are imported or not."""
+    yield from (debugger(name) for name in _debugger_names())
+
+
 def debuggers() -> Iterator[Debugger]:
     """Yield the debuggers of the frameworks that are imported, each once."""
-    for name in _debugger_names():
-        instance = debugger(name)
+    for instance in every_debugger():
         if any(package in sys.modules for package in instance.packages):
             yield instance
 

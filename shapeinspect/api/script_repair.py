@@ -36,6 +36,7 @@ from shapeinspect.plugin_api.user_code.frames import is_installed, traceback_fra
 from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings
+from shapeinspect.trials.copy_of_process import Copy
 from shapeinspect.trials.search import Search
 from shapeinspect.trials.sizes import sizes_of
 from shapeinspect.trials.source_file import File
@@ -97,6 +98,27 @@ def server(error: BaseException, script: str, used: float) -> subprocess.Popen[b
     return started(folder_of(os.path.abspath(script)))
 
 
+def early_copy(script: str) -> Copy | None:
+    """Make the server of trials as a copy of this process, while that can still be copied.
+
+    Args:
+        script: the script's path.
+
+    Returns:
+        The copy, which the caller ends; None where trials do not run on this system.
+    """
+    if not available():
+        return None
+    with suppress(OSError):
+        return Copy(folder_of(os.path.abspath(script)), _prepare, amid=True)
+    return None
+
+
+def _prepare() -> None:
+    for debugger in registry.debuggers():
+        debugger.prepare_copy()
+
+
 def repaired(
     error: BaseException,
     diagnosis: Diagnosis | None,
@@ -104,7 +126,7 @@ def repaired(
     argv: Sequence[str],
     began: float,
     used: float,
-    begun: subprocess.Popen[bytes] | None = None,
+    begun: subprocess.Popen[bytes] | Copy | None = None,
 ) -> Repaired:
     """Look for changes of a script's source with which it runs to its end.
 
@@ -115,7 +137,7 @@ def repaired(
         argv: its arguments.
         began: when it began, in seconds since 1970.
         used: how much processor time it took, in seconds.
-        begun: what :func:`server` has started.
+        begun: what :func:`server` has started, or :func:`early_copy` has made.
 
     Returns:
         The fixes; none where nothing was found or the script cannot be run again.
@@ -276,15 +298,7 @@ def _failed(debugger: Debugger, problem: Exception) -> None:
 
 def _prepared() -> Callable[[], object] | None:
     """Return what the frameworks need in a copy of this process; None where one of them cannot run in it."""
-    debuggers = [*registry.debuggers()]
-    if not all(debugger.runs_in_copies() for debugger in debuggers):
-        return None
-
-    def prepare() -> None:
-        for debugger in debuggers:
-            debugger.prepare_copy()
-
-    return prepare
+    return _prepare if all(debugger.runs_in_copies() for debugger in registry.debuggers()) else None
 
 
 def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iterator[Candidate]:

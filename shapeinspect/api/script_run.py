@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from shapeinspect import registry
@@ -15,6 +16,7 @@ from shapeinspect.api.debugging import add_diagnosis, debug, diagnosis_of
 from shapeinspect.mismatch.describe import describe, unexplained
 from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
+from shapeinspect.trials.copy_of_process import Copy
 
 #: How a process ends that was interrupted.
 _INTERRUPTED = 130
@@ -52,13 +54,16 @@ class _Run:
     def __init__(self, words: list[str], began: float, used: float) -> None:
         self._words, self._began, self._used = words, began, used
         self._took = 0.0
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | Copy | None = None
         self._failed: Exception | None = None
 
     def to_its_end(self) -> None:
         """Run the script; a person who ends what follows its failure is told what is known by then."""
         try:
-            self._explained()
+            with ExitStack() as copying:
+                for debugger in registry.every_debugger():
+                    copying.enter_context(debugger.before_threads(self._copy))
+                self._explained()
         except KeyboardInterrupt:
             if self._failed is None:
                 raise
@@ -80,12 +85,19 @@ class _Run:
                     script_progress.line(
                         f"Ctrl-C ends this; finding out what {type(error).__name__} comes from"
                     )
-                    self._server = self._started(error)
+                    self._server = self._server or self._started(error)
                     raise
         except Exception as error:
             if self._repair(error):
                 self._leave(error)
             raise
+
+    def _copy(self) -> None:
+        """Keep a copy of this process for trials, which a failure of the script may need later."""
+        from shapeinspect.api.script_repair import early_copy
+
+        with suppress(Exception):  # trials start a process of their own then
+            self._server = self._server or early_copy(self._words[0])
 
     def _started(self, error: Exception) -> subprocess.Popen[bytes] | None:
         from shapeinspect.api.script_repair import server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -248,6 +248,17 @@ class Debugger(ABC):
     def runs_in_copies(self) -> bool:
         """Tell whether the framework runs in a forked copy of this process, where no other thread is left."""
         return True
+
+    def before_threads(self, call: Callable[[], object]) -> AbstractContextManager[Any]:
+        """Have something called once, before the framework starts threads, with which no copy can be made.
+
+        It is called in a ``with`` block when the framework is used for the first time, if it is used at all.
+
+        Args:
+            call: what is called.
+        """
+        del call
+        return nullcontext()
 
     def prepare_copy(self) -> None:  # noqa: B027  # most need nothing
         """Do what the framework needs at the beginning of a forked copy of this process."""

@@ -13,7 +13,7 @@ import time
 import traceback
 import types
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from typing import Any
@@ -47,7 +47,7 @@ def run(order: dict[str, Any], result: int) -> None:
         order: ``script``, ``folder``, ``cwd`` and ``place`` (paths: the script in the folder, the folder that
             is mirrored, the folder in it to start in, a new folder for the trial), ``argv``, ``changed``
             (texts by path in the folder), ``since`` (seconds since 1970), ``limit`` (seconds of processor
-            time), ``memory`` (bytes),
+            time), ``beyond`` (those that it may take once the failing statement has run), ``memory`` (bytes),
             ``beside`` (whether what stands beside the folder is seen), ``running`` (the places whose
             statements have to run to their end, as :class:`Running` takes them), ``hurried`` (whether the
             frameworks leave out what only takes time).
@@ -57,13 +57,13 @@ def run(order: dict[str, Any], result: int) -> None:
     refused: list[str] = []
     running = [Running(**place) for place in order["running"]]
     passed: set[int] = set()
+    inner = {number for number, place in enumerate(running) if place.inner}
     lock, begin = threading.Lock(), time.monotonic()
 
     def tell() -> None:
         with lock:
             every = ended["status"] == "passed"  # what goes on may still be in the statements further out
-            needed = {number for number, place in enumerate(running) if every or place.inner}
-            ended["passed"] = needed <= passed
+            ended["passed"] = ({*range(len(running))} if every else inner) <= passed
             ended["refused"] = [*dict.fromkeys(refused)]
             ended["seconds"] = _used()
             ended["waited"] = waited(os.getpid(), time.monotonic() - begin)
@@ -81,7 +81,7 @@ def run(order: dict[str, Any], result: int) -> None:
         tell()
 
     def stop() -> None:
-        _wait_until_its_time_is_up(order["limit"], begin)
+        _wait_until_its_time_is_up(order["limit"], begin, lambda: inner <= passed, order["beyond"])
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         ended.update(status="running", frames=_places(traceback.walk_stack(frame), root)[::-1])
         tell()
@@ -109,12 +109,22 @@ def run(order: dict[str, Any], result: int) -> None:
     tell()
 
 
-def _wait_until_its_time_is_up(limit: float, begin: float) -> None:
-    """Wait until this process has worked for so many seconds, or waits for what never comes."""
+def _wait_until_its_time_is_up(limit: float, begin: float, ran: Callable[[], bool], beyond: float) -> None:
+    """Wait until this process has worked for so many seconds, or waits for what never comes.
+
+    Args:
+        limit: the seconds that it may work.
+        begin: when it began, by the monotonic clock.
+        ran: tells whether the failing statement has run to its end.
+        beyond: the seconds that it may work from then on.
+    """
     used, own = _used(), (threading.get_native_id(),)
-    watch = Watch(os.getpid(), own)
-    while _used() - used < limit and not watch.is_idle():
+    watch, last = Watch(os.getpid(), own), used + limit
+    known = False
+    while _used() < last and not watch.is_idle():
         time.sleep(0.05)
+        if not known and ran():
+            known, last = True, min(last, _used() + beyond)
         gone = time.monotonic() - begin
         if gone > _TURNLESS * limit:
             return

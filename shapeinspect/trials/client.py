@@ -20,6 +20,9 @@ from shapeinspect.trials.marks import Running
 
 T = TypeVar("T")
 
+#: A hurried trial may take so many times what the script takes so up to its failure, and so many seconds.
+_TIMES, _LEAST = 4.0, 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -117,7 +120,7 @@ class Trials(Generic[T]):
         at_once: how many trials run at a time.
         prepare: what the frameworks need in a copy of this process; None where they cannot run in one, so
             that a process of its own imports them anew.
-        begun: such a process, where it has been started before.
+        begun: such a process, where it has been started before, or a copy of this one that was made earlier.
     """
 
     def __init__(
@@ -125,7 +128,7 @@ class Trials(Generic[T]):
         script: Script,
         at_once: int = 2,
         prepare: Callable[[], object] | None = None,
-        begun: subprocess.Popen[bytes] | None = None,
+        begun: subprocess.Popen[bytes] | Copy | None = None,
     ) -> None:
         self._script = script
         self._at_once = at_once
@@ -133,9 +136,13 @@ class Trials(Generic[T]):
         self._number = 0
         self._input = b""
         self._hurried = False
+        #: How long the script takes so up to its failure, in seconds of processor time; None for unknown.
+        self._base: float | None = None
         self._process: subprocess.Popen[bytes] | Copy = (
             Copy(script.folder, prepare) if prepare is not None else begun or started(script.folder)
         )
+        if self._process is begun and isinstance(begun, Copy):
+            _tell(begun, imported(script.folder))
 
     def __enter__(self) -> Trials[T]:
         return self
@@ -168,6 +175,7 @@ class Trials(Generic[T]):
         self._hurried = True
         result = next((result for _, result in self.run(iter([order]), limit, late)), None)
         self._hurried = result is not None and result.status == "failed" and bool(result.frames)
+        self._base = result.seconds if result is not None and self._hurried else None
         return result if self._hurried else None
 
     def run(
@@ -201,7 +209,7 @@ class Trials(Generic[T]):
     def _send(self, order: Order[T], limit: float, hurried: bool) -> bool:
         self._number += 1
         self._waiting[self._number] = order, hurried
-        script = self._script
+        script, base = self._script, self._base if hurried else None
         told = {
             "id": self._number,
             "script": script.path,
@@ -210,7 +218,8 @@ class Trials(Generic[T]):
             "argv": script.argv,
             "changed": dict(order.changed),
             "since": script.since,
-            "limit": limit,
+            "limit": limit if base is None else min(limit, max(_LEAST, _TIMES * base)),
+            "beyond": limit if base is None else max(_LEAST, base),
             "memory": script.memory,
             "beside": script.beside,
             "running": [asdict(place) for place in order.running],
@@ -250,14 +259,18 @@ def started(folder: str) -> subprocess.Popen[bytes]:
         env=environment,
         start_new_session=True,
     )
-    hello = {"path": sys.path[1:], "modules": imported(folder)}
-    with suppress(OSError):
-        process.stdin.write(json.dumps(hello).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
-        process.stdin.flush()  # type: ignore[union-attr]  # a pipe
+    _tell(process, imported(folder))
     return process
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def _tell(process: subprocess.Popen[bytes] | Copy, modules: list[str]) -> None:
+    """Tell a server what it imports."""
+    with suppress(OSError):
+        process.stdin.write(json.dumps({"path": sys.path[1:], "modules": modules}).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+        process.stdin.flush()  # type: ignore[union-attr]  # a pipe
+
+
+def end(process: subprocess.Popen[bytes] | Copy) -> None:
     """End a server.
 
     Args:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import IO
 
 from shapeinspect.binary.child_limits import end_with
 from shapeinspect.plugin_api.isolation.inheritance import detach
+from shapeinspect.plugin_api.programs.copies import become_copy
 from shapeinspect.plugin_api.user_code.frames import is_installed
 
 
@@ -24,9 +26,11 @@ class Copy:
     Args:
         folder: the user's folder, whose modules each trial imports anew.
         prepare: what the frameworks need in a copy.
+        amid: whether it is made amid the work of a framework, so that what that keeps for its thread, as
+            a scope that has been entered, is not true of a script that starts anew.
     """
 
-    def __init__(self, folder: str, prepare: Callable[[], object]) -> None:
+    def __init__(self, folder: str, prepare: Callable[[], object], amid: bool = False) -> None:
         orders, given = os.pipe()
         taken, results = os.pipe()
         sys.stdout.flush()
@@ -36,7 +40,7 @@ class Copy:
             parent = os.getpid()
             self.pid = os.fork()
         if self.pid == 0:
-            _become_server(folder, prepare, orders, results, parent)
+            _become_server(folder, prepare, (orders, results), parent, amid)
         os.close(orders)
         os.close(results)
         self.stdin: IO[bytes] | None = os.fdopen(given, "wb")
@@ -75,9 +79,11 @@ class Copy:
 
 
 def _become_server(
-    folder: str, prepare: Callable[[], object], orders: int, results: int, parent: int
+    folder: str, prepare: Callable[[], object], pipes: tuple[int, int], parent: int, amid: bool
 ) -> None:
+    orders, results = pipes
     try:
+        become_copy()
         end_with(parent)
         os.setsid()
         detach([orders, results])
@@ -99,6 +105,13 @@ def _become_server(
         gc.freeze()  # a collection would copy what is shared with this process
         from shapeinspect.trials.server import serve_here
 
-        serve_here()
+        if not amid:
+            serve_here()
+            return
+        thread = threading.Thread(
+            target=serve_here
+        )  # each trial is forked from it, so that it is its main thread
+        thread.start()
+        thread.join()
     finally:
         os._exit(0)

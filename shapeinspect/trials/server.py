@@ -29,16 +29,22 @@ def serve() -> None:
     parent = os.getppid()
     end_with(parent)
     hello = json.loads(io.FileIO(0, closefd=False).readline())  # no byte of what follows is read
-    sys.path[1:] = hello["path"]
-    for name in hello["modules"]:
-        with suppress(Exception, SystemExit):
-            importlib.import_module(name)
+    _import(hello)
     with suppress(Exception):
         [*registry.debuggers()]  # their modules are there for each trial
     sys.path_importer_cache.clear()
     gc.collect()
     gc.freeze()  # a collection would copy what a trial shares with this process
     _Server().loop()
+
+
+def _import(told: dict[str, Any]) -> None:
+    """Import what the script has imported, so that no trial takes time for it."""
+    sys.path[1:] = told["path"]
+    for name in told["modules"]:
+        if name not in sys.modules:
+            with suppress(Exception, SystemExit):
+                importlib.import_module(name)
 
 
 def serve_here() -> None:
@@ -75,7 +81,8 @@ class _Server:
         self._open = bool(data)
         *lines, self._input = (self._input + data).split(b"\n")
         for line in lines:
-            self._start(json.loads(line))
+            order = json.loads(line)
+            _import(order) if "modules" in order else self._start(order)
 
     def _start(self, order: dict[str, Any]) -> None:
         place = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.trials.candidates import Candidate
 from shapeinspect.trials.client import Result
+from shapeinspect.trials.copy_of_process import Copy
 from shapeinspect.trials.marks import Running
 from shapeinspect.trials.sizes import Sizes
 from shapeinspect.trials.source_file import File
@@ -101,7 +102,7 @@ class Means:
 
     limit: float
     prepare: Callable[[], object] | None = None
-    begun: subprocess.Popen[bytes] | None = None
+    begun: subprocess.Popen[bytes] | Copy | None = None
     hurried: bool = False
 
 

@@ -40,6 +40,12 @@ class KerasDebugger(Debugger):
         """Tell whether TensorFlow, whose threads a copy would not have, is not there; see ``Debugger``."""
         return "tensorflow" not in sys.modules
 
+    def before_threads(self, call: Callable[[], object]) -> AbstractContextManager[Any]:
+        """Call something before TensorFlow starts its threads; see ``Debugger``."""
+        from shapeinspect_keras.debug.script.first_operation import before_first_operation
+
+        return before_first_operation(call)
+
     def hurry(self) -> None:
         """Make no graphs and train for one epoch; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         from shapeinspect_keras.debug.script.hurry import hurry

@@ -56,6 +56,11 @@ def is_copy() -> bool:
     return _state.copy or bool(getattr(_thread, "copy", False))
 
 
+def become_copy() -> None:
+    """Say that this process is a copy from now on: nothing in it is explained, and no copy of it is made."""
+    _state.copy = True
+
+
 def prepare_with(prepare: Callable[[], object]) -> None:
     """Say what the frameworks need at the beginning of each copy, such as to do without their threads.
 
