@@ -94,15 +94,21 @@ class Program:
         Args:
             inputs: the shape of every input that is varied; each array has one entry a candidate.
             known: the value of every symbol, an int or an array.
+
+        Of several candidates the shapes of the outputs alone are kept: those of all values of a large graph
+        would take gigabytes.
         """
         count = max(
             (len(n) for shape in inputs.values() for n in shape if isinstance(n, np.ndarray)), default=1
         )
         outcome = Outcome(np.full(count, ACCEPTED, dtype=np.int64))
         bound = dict(known or {})
+        reached = self._reached(inputs)
         shapes: dict[str, Any] = {
-            name: _bound(value.shape, bound) for name, value in self.model.values.items()
+            name: None if name in reached else _bound(value.shape, bound)
+            for name, value in self.model.values.items()
         }
+        last = self._last_reads if count > 1 else {}
         live = set(inputs)
         lost: set[str] = set()
         shapes.update(inputs)
@@ -116,28 +122,53 @@ class Program:
             reads = [name for name in call.inputs if name]
             if any(name in lost for name in reads):
                 lost.update(call.outputs)
-                continue
-            if not any(name in live for name in reads) and index not in self.settings:
+            elif not any(name in live for name in reads) and index not in self.settings:
                 outcome.numbers.update(self._fixed_numbers(index, call, layer, outcome))
-                continue
-            outputs = self._step(index, call, layer, shapes, bound, outcome)
-            if outputs is None:
-                lost.update(call.outputs)
-                continue
-            read = [
-                length
-                for name in reads
-                for length in shapes.get(name) or ()
-                if isinstance(length, np.ndarray)
-            ]
-            for name, shape in zip(call.outputs, outputs, strict=False):
-                live.add(name)
-                shapes[name] = tuple(_kept_once(length, read) for length in shape)
-            for name in call.outputs[len(outputs) :]:
-                lost.add(name)
+            else:
+                outputs = self._step(index, call, layer, shapes, bound, outcome) or ()
+                read = [
+                    length
+                    for name in reads
+                    for length in shapes.get(name) or ()
+                    if isinstance(length, np.ndarray)
+                ]
+                for name, shape in zip(call.outputs, outputs, strict=False):
+                    live.add(name)
+                    shapes[name] = tuple(_kept_once(length, read) for length in shape)
+                lost.update(call.outputs[len(outputs) :])
+            for name in last.get(index, ()):
+                shapes[name] = None
+                outcome.numbers.pop(name, None)
+                outcome.ids.pop(name, None)
         for name in lost:
             shapes[name] = None
         return outcome
+
+    def _reached(self, inputs: Iterable[str]) -> set[str]:
+        """Return the values that depend on the inputs: a run computes them, or knows nothing of them."""
+        reached = set(inputs)
+        for index, call, _ in self.steps():
+            if index in self.settings or not reached.isdisjoint(name for name in call.inputs if name):
+                reached.update(call.outputs)
+        return reached
+
+    @cached_property
+    def _last_reads(self) -> Mapping[int, Sequence[str]]:
+        """The values that no later call reads, by the number of the last call that does.
+
+        Settings that are taken from the shapes of values may name any of them.
+        """
+        if self.settings:
+            return {}
+        last = {
+            name: index for index, call, _ in self.steps() for name in (*call.inputs, *call.outputs) if name
+        }
+        for name in self.model.outputs:
+            last.pop(name, None)
+        found: dict[int, list[str]] = {}
+        for name, index in last.items():
+            found.setdefault(index, []).append(name)
+        return found
 
     def _step(
         self,
@@ -183,15 +214,12 @@ class Program:
             outcome.ids[call.outputs[0]] = top
         return outputs
 
-    def error_at(
-        self, index: int, outcome: Outcome, candidate: int, known: Mapping[str, Any]
-    ) -> ShapeMismatchError | None:
-        """Return the error that a call raises for one candidate.
+    def error_at(self, index: int, outcome: Outcome, known: Mapping[str, Any]) -> ShapeMismatchError | None:
+        """Return the error that a call raises for the one candidate of a run.
 
         Args:
             index: the call.
-            outcome: of a run.
-            candidate: which candidate.
+            outcome: of that run.
             known: the value of every symbol, as ``run`` took it.
         """
         call = self.model.calls[index]
@@ -199,7 +227,7 @@ class Program:
         attributes = self._attributes(index, call, layer, outcome)
         given = _input_shapes(layer, call, outcome.shapes)
         settled, _ = _settled(attributes, outcome.shapes, known)
-        ids = {name: _for_candidate(top, candidate) for name, top in outcome.ids.items()}
+        ids = {name: _for_candidate(top, 0) for name, top in outcome.ids.items()}
         if runs_out(layer.kind, settled, call, ids):
             rows = settled["num_embeddings"]
             return ShapeMismatchError(
@@ -211,8 +239,8 @@ class Program:
         try:
             output_shapes(
                 layer.kind,
-                _for_candidate(settled, candidate),
-                tuple(_for_candidate(shape, candidate) for shape in given),
+                _for_candidate(settled, 0),
+                tuple(_for_candidate(shape, 0) for shape in given),
             )
         except ShapeMismatchError as error:
             return error

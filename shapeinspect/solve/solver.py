@@ -372,8 +372,12 @@ class Solver:
         # A network's code may give an operand another length, which the trace of one run does not show.
         operands = self.live and seen[example] >= 0 and index >= 0 and len(model.calls[index].inputs) > 1
         if index >= 0 and model.calls[index].layer == path and not self.program.frozen and not operands:
-            _, known = inputs_for(model, self.free, lengths)
-            error = self.program.error_at(index, outcome, example, known)
+            one = {
+                name: int(length[example]) if isinstance(length, np.ndarray) else length
+                for name, length in lengths.items()
+            }
+            shapes, known = inputs_for(model, self.free, one)
+            error = self.program.error_at(index, self.program.run(shapes, known), known)
             expected, got = (None, None) if error is None else (error.expected, error.got)
         if expected is None and seen[example] >= 0:
             run = (self.known or Known(())).runs[int(seen[example])]

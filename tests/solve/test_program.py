@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,23 @@ def test_no_candidate_is_left_out(count: int) -> None:
     model = one_layer("reshape", {"shape": (-1, 2)}, ((1, 1),))
     outcome = Program(model).run({"x0": (1, np.arange(1, count + 1, dtype=np.int64))})
     assert outcome.accepted.tolist() == [n % 2 == 0 for n in range(1, count + 1)]
+
+
+def test_the_lengths_of_a_value_are_let_go_when_nothing_reads_it_any_more() -> None:
+    """Of 200 windows in a row, whose lengths are 200 different arrays of 32 kB each."""
+    window = Frozen({"kernel_size": (3,), "stride": (1,), "in_channels": 5, "out_channels": 5})
+    layers = tuple(Layer(f"l{place}", "conv", "Conv", attributes=window) for place in range(200))
+    calls = tuple(Call(layer.path, (f"v{place}",), (f"v{place + 1}",)) for place, layer in enumerate(layers))
+    values = {f"v{place}": Value(f"v{place}", (1, 5, symbol("L") - 2 * place)) for place in range(201)}
+    model = Model("m", "t", "t", "t", layers, calls, Frozen(values), ("v0",), ("v200",))
+    sizes = np.arange(1, 4097, dtype=np.int64)
+    program = Program(model)
+    program.run({"v0": (1, 5, np.arange(1, 3))}, {"L": np.arange(1, 3)})
+    tracemalloc.start()
+    outcome = program.run({"v0": (1, 5, sizes)}, {"L": sizes})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+    assert outcome.accepted.tolist() == (sizes > 400).tolist()
+    assert (outcome.shapes["v200"][2][400:] == sizes[400:] - 400).all()
+    assert outcome.shapes["v7"] is None
