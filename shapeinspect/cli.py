@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exc()
         output.write_error(f"error: {error}")
         if error.__cause__ is not None and "--traceback" not in words:
-            sys.stderr.write("  (--traceback shows where it was raised)\n")
+            output.write_error("  (--traceback shows where it was raised)")
         raise SystemExit(error.exit_code) from None
     except OSError as error:
         if words and not {"-h", "--help"} & set(words):

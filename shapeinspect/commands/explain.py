@@ -191,11 +191,19 @@ def _known(name: str) -> str:
     )
 
 
+_INTEGER = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_TOO_LARGE, _SHOWN = 2.0**63, 40
+
+
 def value(text: str) -> Any:
     """Read a setting: a number, a truth value, a word, or several of these separated by commas.
 
     Args:
         text: what the user typed.
+
+    Raises:
+        UsageError: for a number that no setting can be.
 
     Example:
         >>> value("3,3"), value("0.5"), value("area"), value("true"), value("none")
@@ -206,11 +214,12 @@ def value(text: str) -> Any:
         body = body.replace("x", ",")
     if "," in body:
         return tuple(value(part) for part in body.split(",") if part.strip())
-    for read in (int, float):
-        try:
-            return read(body)
-        except ValueError:
-            continue
+    if _NUMBER.fullmatch(body):
+        number = float(body)
+        if not abs(number) < _TOO_LARGE:
+            cut = body if len(body) <= _SHOWN else f"{body[:_SHOWN]}…"
+            raise UsageError("a setting is too large", expected="a number that 64 bits hold", got=cut)
+        return int(body) if _INTEGER.fullmatch(body) else number
     return {"true": True, "false": False, "none": None}.get(body.lower(), body)
 
 

@@ -73,6 +73,8 @@ def write_error(text: str) -> None:
     """
     import textwrap
 
+    if sys.stderr is None:  # it is closed, and the exit code is what is left
+        return
     for line in visible(text).split("\n"):
         # The text of a fact begins where the label's column ends.
         indent = " " * _FACT if line.startswith("  ") else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.dims import whole
@@ -22,6 +23,8 @@ _UNCHANGED = frozenset(
 )
 #: Numbers of a vocabulary that no embedding limits.
 _MOST_IDS = 10
+#: The most numbers of an input; they take eight bytes each when they are drawn.
+_MOST_NUMBERS = 1 << 28
 #: An image has a batch, channels and at least two more axes.
 _IMAGE = 4
 
@@ -34,7 +37,7 @@ def random_inputs(model: Model, seed: int) -> list[Array]:
         seed: of the random numbers.
 
     Raises:
-        UsageError: if the model has no graph, or an input's length is not known.
+        UsageError: if the model has no graph, or an input's length is not known or an input is too large.
     """
     import numpy as np
 
@@ -60,6 +63,12 @@ def _random(model: Model, name: str, generator: Any) -> Array:
             got=f"({', '.join(map(str, shape or ()))})",
             where=model.source,
             hint="give them with --input (of B with --input-b)",
+        )
+    if prod(lengths) > _MOST_NUMBERS:
+        raise UsageError(
+            f"the input {name!r} is too large to be run",
+            expected=f"at most {_MOST_NUMBERS:,} numbers",
+            got=f"({', '.join(map(str, lengths))})",
         )
     dtype = value.dtype or "float32"
     limits = _limits(model, name)

@@ -29,7 +29,7 @@ def bar() -> Iterator[None]:
         ...     print("reading")
         reading
     """
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return
     with ExitStack() as stack, listening(_Bar(stack).update):

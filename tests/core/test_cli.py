@@ -102,6 +102,9 @@ def _bad(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
         "a model for a command": ([LENET, "--depth", "1"], 2, "shapeinspect show "),
         "an import for a command": (["nets:number"], 2, "shapeinspect show nets:number"),
         "a script for a command": (["train.py"], 2, 'no such file: "train.py"'),
+        "digits": (["explain", "conv", "--input", "300", "--kernel", "9" * 5000], 2, "64 bits"),
+        "no end": (["explain", "conv", "--input", "300", "--stride", "1e999"], 2, "64 bits"),
+        "terabytes": (["diverge", LENET, LENET, "--input", f"1,1,{10**6},{10**6}"], 2, "too large to be run"),
         "no name": (["show", ""], 2, "the model's name is empty"),
         "option": (["show", LENET, "--depht", "1"], 2, "--depht"),
         "nothing": (["show"], 2, "MODEL"),
@@ -112,7 +115,7 @@ BAD = (
     *("missing", "directory", "empty", "text", "unknown format", "cut off", "no module", "no attribute"),
     *("raises", "no model", "input", "input name", "input rank", "format", "column", "no command"),
     *("option", "nothing", "a model for a command", "an import for a command", "a script for a command"),
-    "no name",
+    *("no name", "digits", "no end", "terabytes"),
 )
 
 
@@ -297,6 +300,18 @@ def test_an_output_that_takes_nothing_is_said_in_a_line(stream: str, says: str) 
     done = subprocess.run(words, shell=True, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == f"error: cannot write the output: {says}\n"
+
+
+@pytest.mark.parametrize(("model", "code"), [(LENET, 0), ("missing.onnx", 2), ("/dev/null", 3)])
+def test_a_closed_stderr_takes_nothing_away(model: str, code: int) -> None:
+    words = f"{sys.executable} -m shapeinspect show {model}"
+    open_, closed = (
+        subprocess.run(f"{words} {ending}", shell=True, capture_output=True, text=True, check=False)
+        for ending in ("", "2>&-")
+    )
+    assert (open_.returncode, closed.returncode) == (code, code)
+    assert closed.stdout == open_.stdout
+    assert bool(closed.stdout) == (code == 0)
 
 
 def test_a_name_in_the_directory_is_never_imported(tmp_path: Path) -> None:
