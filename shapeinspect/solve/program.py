@@ -33,6 +33,8 @@ Lengths: TypeAlias = "tuple[Any, ...]"
 
 #: The most different combinations of lengths for which a rule is run.
 MOST = 1 << 17
+#: The most bytes of lengths that are held at once; a chain of layers holds 64 kB.
+_MOST_HELD = 256 << 20
 _PASSED_OVER = frozenset({"module", "input"})
 
 
@@ -111,6 +113,7 @@ class Program:
         last = self._last_reads if count > 1 else {}
         live = set(inputs)
         lost: set[str] = set()
+        held = _Held()
         shapes.update(inputs)
         outcome.shapes = shapes
         outcome.numbers = {
@@ -132,11 +135,17 @@ class Program:
                     for length in shapes.get(name) or ()
                     if isinstance(length, np.ndarray)
                 ]
+                if held.size > _MOST_HELD:
+                    outcome.unsolved[index] = "too many lengths are open at once"
+                    outputs = ()
                 for name, shape in zip(call.outputs, outputs, strict=False):
                     live.add(name)
                     shapes[name] = tuple(_kept_once(length, read) for length in shape)
+                    held.add(shapes[name], 1)
                 lost.update(call.outputs[len(outputs) :])
             for name in last.get(index, ()):
+                if name in live and name not in inputs:
+                    held.add(shapes[name] or (), -1)
                 shapes[name] = None
                 outcome.numbers.pop(name, None)
                 outcome.ids.pop(name, None)
@@ -287,6 +296,22 @@ class Program:
 
     def _layers(self) -> Iterator[tuple[str, Layer]]:
         return ((layer.path, layer) for layer in self.model.layers)
+
+
+class _Held:
+    """The bytes of the arrays that shapes hold, each counted once."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._holders: dict[int, int] = {}
+
+    def add(self, shape: Lengths, count: int) -> None:
+        """Count the arrays of a shape that is kept (1) or let go (-1)."""
+        for length in shape:
+            if isinstance(length, np.ndarray):
+                before = self._holders.get(id(length), 0)
+                self._holders[id(length)] = before + count
+                self.size += length.nbytes * ((before + count > 0) - (before > 0))
 
 
 def _input_shapes(layer: Layer, call: Call, shapes: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -162,3 +162,21 @@ def test_the_lengths_of_a_value_are_let_go_when_nothing_reads_it_any_more() -> N
     assert outcome.accepted.tolist() == (sizes > 400).tolist()
     assert (outcome.shapes["v200"][2][400:] == sizes[400:] - 400).all()
     assert outcome.shapes["v7"] is None
+
+
+def test_lengths_that_are_open_at_once_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 60 branches, each with lengths of its own, before the first is read."""
+    monkeypatch.setattr("shapeinspect.solve.program._MOST_HELD", 40 * 8 * len(SIZES))
+    layers = tuple(
+        Layer(f"l{k}", "conv", "Conv", attributes=Frozen({"kernel_size": (k,), "out_channels": 5}))
+        for k in range(2, 62)
+    )
+    calls = tuple(Call(layer.path, ("x",), (f"y{place}",)) for place, layer in enumerate(layers))
+    values = Frozen({"x": Value("x", (1, 5, symbol("L")))})
+    ends = Call("end", tuple(f"y{place}" for place in range(60)), ("z",))
+    every = (*layers, Layer("end", "concat", "Concat", attributes=Frozen({"axis": 1})))
+    model = Model("m", "t", "t", "t", every, (*calls, ends), values, ("x",), ("z",))
+    outcome = Program(model).run({"x": (1, 5, SIZES)}, {"L": SIZES})
+    assert set(outcome.unsolved.values()) == {"too many lengths are open at once"}
+    assert min(outcome.unsolved) == 41
+    assert outcome.shapes["z"] is None
