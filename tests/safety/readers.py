@@ -139,10 +139,41 @@ def _numpy(data: bytes) -> None:
     read_header(lambda count: data[:count], "m", "a")
 
 
+def _snappy(data: bytes) -> None:
+    from shapeinspect_tensorflow.tables import snappy
+
+    try:
+        snappy.decode(data)
+    except ValueError:
+        return
+
+
+def _tf_table(data: bytes) -> None:
+    """Read a table of one block with the right sums: the bytes, packed or not, as the first one says."""
+    from shapeinspect_tensorflow.tables import table
+    from shapeinspect_tensorflow.tables.crc32c import masked
+
+    def block(content: bytes, packing: int) -> bytes:
+        stored = content + bytes([packing])
+        return stored + masked(stored).to_bytes(4, "little")
+
+    def number(value: int) -> bytes:
+        return bytes([value & 127 | 128, value >> 7 & 127 | 128, value >> 14])
+
+    whole = block(data[1:], data[0] % 2 if data else 0)
+    handle = number(0) + number(len(data[1:]))
+    entry = bytes([0, 1, len(handle)]) + b"z" + handle + bytes(4) + b"\1\0\0\0"
+    footer = (number(0) + number(0) + number(len(whole)) + number(len(entry))).ljust(table.FOOTER - 8, b"\0")
+    made = whole + block(entry, 0) + footer + table.MAGIC.to_bytes(8, "little")
+    with Window.from_bytes(made, "m") as window:
+        list(table.entries(window))
+
+
 #: Readers of bytes by themselves, and what each begins with.
 PARTS: dict[str, Callable[[bytes], None]] = {
     "window": _window, "cursor": _cursor, "json": _json, "long-json": _long_json, "pickle": _pickle,
     "protobuf": _protobuf, "flatbuffer": _flatbuffer, "zip": _zip, "numpy-header": _numpy,
+    "tf-snappy": _snappy, "tf-table": _tf_table,
 }  # fmt: skip
 
 

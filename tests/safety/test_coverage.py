@@ -31,6 +31,8 @@ SECONDS = int(os.environ.get("SHAPEINSPECT_FUZZ_SECONDS", "600"))
 CLOCK = int(os.environ.get("SHAPEINSPECT_FUZZ_CLOCK", "86400"))
 FUZZER = Path(__file__).with_name("fuzzer.py")
 READERS = load("readers")
+#: A key of one letter and a value of two bytes, and where the keys begin.
+BLOCK = b"\0\1\2a\1\2" + bytes(4) + b"\1\0\0\0"
 
 
 def _seeds(samples: Mapping[str, Any], name: str) -> list[bytes]:
@@ -54,6 +56,8 @@ def _seeds(samples: Mapping[str, Any], name: str) -> list[bytes]:
         "flatbuffer": lambda: [whole("tflite")],
         "zip": lambda: [whole("npz-deflated"), whole("torch-zip")],
         "numpy-header": lambda: [whole("npy")],
+        "tf-snappy": lambda: [b"\x09\x08abc\x09\x03"],
+        "tf-table": lambda: [b"\0" + BLOCK, b"\1\x0e\x34" + BLOCK],
         "planted": lambda: [b"0123"],
     }
     return made[name]()
