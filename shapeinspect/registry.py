@@ -283,6 +283,20 @@ def tables() -> list[NativeTable]:
     return [table for table in found if table is not None]
 
 
+def shown_tables() -> list[NativeTable]:
+    """Return the tables of native layouts, and those of frameworks whose layouts are only shown.
+
+    Example:
+        >>> [table.framework for table in shown_tables()][-1]
+        'ggml'
+    """
+    from shapeinspect.plugin_api.native import NativeTable
+
+    adapters = (row.adapter for row in installed() if row.adapter is not None)
+    found = [_import(adapter.shown) for adapter in adapters if adapter.shown is not None]
+    return [*tables(), *(table for table in found if isinstance(table, NativeTable))]
+
+
 def loader(framework: str) -> Loader | None:
     """Return the predictor of a framework's loading by key; None if no adapter names one.
 

@@ -29,6 +29,9 @@ class VariablesScript(LoadingScript):
         >>> loading = Loading("a.safetensors", "b.msgpack", True, {"params/fc/kernel": (3, 5)}, (), {}, {})
         >>> "msgpack_serialize" in LINEN.text(loading)
         True
+        >>> loading = Loading("a.safetensors", "b", True, {"fc/kernel/value": (3, 5)}, (), {}, {})
+        >>> "nnx.update(model, " in LINEN.text(loading)
+        True
     """
 
     def text(self, loading: Loading) -> str:
@@ -37,6 +40,8 @@ class VariablesScript(LoadingScript):
         Args:
             loading: what is loaded.
         """
+        if loading.shapes and all(name.endswith(_LEAF) for name in loading.shapes):
+            return ModuleScript(_LEAF).text(loading)  # a checkpoint of an nnx module's state
         body = [
             "# model: the variables, a nested dictionary of arrays",
             'flat = traverse_util.flatten_dict(model, sep="/")',
@@ -60,6 +65,9 @@ class VariablesScript(LoadingScript):
         return module_text(loading, "the variables of a Flax model", imports, body, settings, main)
 
 
+#: What a checkpoint of an nnx module's state has behind the path of each variable.
+_LEAF = "/value"
+
 #: Finds the module at a path.
 _PART_OF = [
     "",
@@ -75,11 +83,17 @@ _PART_OF = [
 class ModuleScript(LoadingScript):
     """Updates the state of an nnx module, and sets the settings as its attributes.
 
+    Args:
+        leaf: what the names in the file have behind the path of each variable.
+
     Example:
         >>> loading = Loading("a.safetensors", "", False, {"fc/kernel": (3, 5)}, (), {}, {})
         >>> "nnx.update(model, " in NNX.text(loading)
         True
     """
+
+    def __init__(self, leaf: str = "") -> None:
+        self._leaf = f" + {leaf!r}" if leaf else ""
 
     def text(self, loading: Loading) -> str:
         """Return a Python module with a function ``load(model)``.
@@ -89,7 +103,8 @@ class ModuleScript(LoadingScript):
         """
         body = [
             "state = nnx.state(model)",
-            'flat = {"/".join(map(str, path)): leaf for path, leaf in nnx.to_flat_state(state)}',
+            "paths = nnx.to_flat_state(state)",
+            f'flat = {{"/".join(map(str, path)){self._leaf}: leaf for path, leaf in paths}}',
             *check_lines("flat"),
             "    flat[name].set_value(jnp.asarray(value, flat[name].dtype))",
             "nnx.update(model, state)",

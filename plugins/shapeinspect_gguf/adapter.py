@@ -24,6 +24,7 @@ class GgufAdapter(Adapter):
     name = "gguf"
     framework = "ggml"
     formats = ("GGUF (.gguf)",)
+    shown = "shapeinspect_gguf.shown:LAYOUTS"
     names = "shapeinspect_gguf.hf_names:NAMES"
 
     def match(self, source: Source) -> int:

@@ -37,10 +37,10 @@ def run(
 ) -> None:
     """Show how each framework stores the weights of each kind of layer."""
     check_format(format, "table", "markdown", "json")
-    from shapeinspect.registry import class_names, kinds_named, tables
+    from shapeinspect.registry import class_names, kinds_named, shown_tables
     from shapeinspect.render.results.reference import reference, reference_page, reference_table
 
-    known_tables = tables()
+    known_tables = shown_tables()
     rows = reference(known_tables, kind)
     if not rows and kind is not None:
         last = kind.rpartition(".")[2].lower()

@@ -29,6 +29,8 @@ class Adapter(ABC):
     #: Its framework's ``shapeinspect.plugin_api.native.NativeTable`` as ``package.module:NAME``: what a layer
     #: of each kind stores there. One adapter of each framework names it; None in the others.
     native: str | None = None
+    #: The same of a framework that stores layers under names alone: rows that ``layouts`` shows, no more.
+    shown: str | None = None
     #: Its framework's ``shapeinspect.plugin_api.name_table.NameTable`` as ``package.module:NAME``: what its
     #: layers are called in the checkpoints that its files come from; None where they keep their names.
     names: str | None = None

@@ -42,6 +42,8 @@ WEIGHT_AXES = {
     "E": "embedding",
     "dir": "directions",
     "two": "two biases",
+    "pair": "pairs of rows",
+    "half": "the two of a pair",
     "p": "projection or pieces",
     "n": "normalized",
     "j": "in, of the second input",

@@ -10,7 +10,7 @@ import pytest
 from einops import rearrange
 
 from shapeinspect.cli import main
-from shapeinspect.registry import native_table, native_tables
+from shapeinspect.registry import shown_tables
 from shapeinspect.render.legend import WEIGHT_AXES
 from shapeinspect.render.results.reference import reference
 
@@ -30,7 +30,7 @@ def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_every_letter_of_a_layout_is_explained(axes: int) -> None:
-    tables = [table for name in native_tables() if (table := native_table(name)) is not None]
+    tables = shown_tables()
     patterns = {row[name] for row in reference(tables, axes=axes) for name in ("native", "common")}
     letters = {letter for pattern in patterns for letter in re.findall("[A-Za-z]+", pattern)}
     assert len(letters) > 10
@@ -59,6 +59,19 @@ def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixtur
         ["torch", "Linear"],
         ["weight", "o i", "o i"],
         ["bias", "o", "o"],
+        ["ggml", "ffn_up"],
+        ["weight", "o i", "o i", "1"],
+        ["bias", "o", "o"],
+        ["ggml", "ffn_up_exps"],
+        ["weight", "expert o i", "expert o i", "2"],
+        *(
+            row
+            for name in ("attn_q", "attn_k")
+            for row in (["ggml", name], ["weight", "(head pair half) i", "(head half pair) i", "3"])
+        ),
+        ["ggml", "attn_qkv"],
+        ["weight", "(qkv head d) i", "(head qkv d) i", "4"],
+        ["bias", "(qkv head d)", "(head qkv d)", "4"],
     ]
 
 
@@ -104,6 +117,7 @@ def test_every_einops_line_can_be_pasted(line: str) -> None:
         ("gemm", "linear", "onnx  Gemm"),
         ("DepthwiseConv2D", "conv", "kh kw c m  (c m) 1 kh kw"),
         ("ConvLSTM2D", "conv_lstm", "kh kw i (gate o)"),
+        ("attn_qkv", "linear", "ggml  attn_qkv"),
     ],
 )
 def test_the_names_of_the_frameworks_are_taken_for_their_kinds(
