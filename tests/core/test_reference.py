@@ -62,16 +62,6 @@ def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixtur
         ["ggml", "ffn_up"],
         ["weight", "o i", "o i", "1"],
         ["bias", "o", "o"],
-        ["ggml", "ffn_up_exps"],
-        ["weight", "expert o i", "expert o i", "2"],
-        *(
-            row
-            for name in ("attn_q", "attn_k")
-            for row in (["ggml", name], ["weight", "(head pair half) i", "(head half pair) i", "3"])
-        ),
-        ["ggml", "attn_qkv"],
-        ["weight", "(qkv head d) i", "(head qkv d) i", "4"],
-        ["bias", "(qkv head d)", "(head qkv d)", "4"],
     ]
 
 
@@ -117,7 +107,7 @@ def test_every_einops_line_can_be_pasted(line: str) -> None:
         ("gemm", "linear", "onnx  Gemm"),
         ("DepthwiseConv2D", "conv", "kh kw c m  (c m) 1 kh kw"),
         ("ConvLSTM2D", "conv_lstm", "kh kw i (gate o)"),
-        ("attn_qkv", "linear", "ggml  attn_qkv"),
+        ("attn_qkv", "attention", "ggml  attn_qkv"),
     ],
 )
 def test_the_names_of_the_frameworks_are_taken_for_their_kinds(
