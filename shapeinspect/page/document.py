@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -38,6 +39,8 @@ _PORT = (10, 10)
 _PORTS = 8
 #: Layers beyond so many have a card of what their boxes show only: explaining each takes time and room.
 _CARDS = 20_000
+#: Data of more characters is deflated.
+_PLAIN = 400_000
 #: How many rows the table below the picture has at most.
 _ROWS = 5_000
 _LONGEST = 2000
@@ -417,10 +420,19 @@ def document(
         f"{_part('page.html')}"
         f'<section id="table"><h2>All layers</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>{_notes(data['notes'])}</section>\n"
-        f'<script type="application/json" id="data">{_json(data)}</script>\n'
+        f"{_data(data)}\n"
         f'<script type="text/plain" id="pictures">{pictures}</script>\n'
         f"<script>{code}</script></body></html>\n"
     )
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    """Return the element that holds the data: as it is read, or deflated and in base 64 where it is long."""
+    text = _json(data)
+    if len(text) <= _PLAIN:
+        return f'<script type="application/json" id="data">{text}</script>'
+    packed = base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 6)).decode()
+    return f'<script type="text/plain" id="data">{packed}</script>'
 
 
 def _notes(texts: Sequence[str]) -> str:

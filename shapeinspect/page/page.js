@@ -1,7 +1,11 @@
 "use strict";
-(() => {
+(async () => {
 const el = (id) => document.getElementById(id);
-const D = JSON.parse(el("data").textContent);
+async function inflated(packed) {
+  const bytes = Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+const held = el("data"), D = JSON.parse(held.type === "text/plain" ? await inflated(held.textContent) : held.textContent);
 const T = D.texts;
 const stage = el("stage"), canvas = el("picture"), ctx = canvas.getContext("2d"), map = el("map"), card = el("card");
 
@@ -560,7 +564,7 @@ function toggle(box) {
   panX += (x + w / 2 - box.x - box.cw / 2) * zoom; panY += (y - box.y) * zoom;
 }
 function setAll(open) {
-  let left = open ? 4000 : Infinity;
+  let left = open ? 20000 : Infinity;
   const queue = [...root.kids];
   for (let i = 0; i < queue.length && left > 0; i++) { const box = queue[i]; if (box.kids.length) { box.open = open; left -= box.kids.length; queue.push(...box.kids); } box.dirty = true; }
   root.dirty = true; arrange(); begin();
@@ -640,8 +644,7 @@ function pictures() {
   album ??= (async () => {
     const packed = el("pictures").textContent;
     if (!packed || typeof DecompressionStream === "undefined") return [];
-    const bytes = Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
-    return (await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text()).split("\0");
+    return (await inflated(packed)).split("\0");
   })();
   return album;
 }

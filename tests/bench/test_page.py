@@ -1,6 +1,6 @@
-"""The page of ``shapeinspect view`` against Netron's page of the same file, both in one Chromium.
+"""The page of ``shapeinspect view`` against Netron's page of the same file and torchvista's of the same model.
 
-Netron is no dependency of the tests: it is installed by hand, or the comparison is left out.
+Neither is a dependency of the tests: each is installed by hand, or the comparison is left out.
 """
 
 from __future__ import annotations
@@ -96,3 +96,82 @@ def test_resnet50_is_drawn_sooner_than_by_netron_and_pans_as_smoothly(
     assert theirs / ours >= 1.5
     assert frames >= 0.8 * peer_frames
     assert len(file.read_bytes()) < 400_000
+
+
+#: Frames of panning, and waiting for one that is drawn.
+_FRAMES = """(count) => new Promise((done) => {
+  const stage = document.getElementById("stage");
+  let n = 0;
+  const tick = () => {
+    const deltaY = n < count / 2 ? 17 : -17;
+    const turn = {deltaX: 2, deltaY, bubbles: true, cancelable: true};
+    stage.dispatchEvent(new WheelEvent("wheel", turn));
+    n += 1;
+    if (n < count) requestAnimationFrame(tick); else requestAnimationFrame(() => done(n));
+  };
+  requestAnimationFrame(tick);
+})"""
+_TOGGLE = """() => {
+  document.getElementById("stage").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
+def _blocks(blocks: int, each: int) -> str:
+    """Return the page of a network of blocks that all differ, so that none is folded."""
+    from shapeinspect.page.document import page
+    from tests.page.networks import Network
+
+    net = Network(("image", (1, 3, 12, 20)))
+    value = "image"
+    for block in range(blocks):
+        first = value
+        for index in range(each):
+            older = (first,) if index % 9 == 8 else ()
+            name = f"body.{block}.{'add' if block % 2 else 'mul'}{index}"
+            value = net.same(name, "elementwise", value, *older)
+    return page(net.model(value))
+
+
+def test_frames_and_blocks_take_little_time_of_the_processor(
+    tab: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The main thread's own time does not depend on what else the machine does; a frame has 16 ms."""
+    session = tab.context.new_cdp_session(tab)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def used() -> float:
+        told = session.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(one["value"] for one in told if one["name"] == "TaskDuration")
+
+    for blocks, each, most in ((10, 10, 300), (100, 100, 1_500)):
+        file = tmp_path / f"{blocks * each}.html"
+        file.write_text(_blocks(blocks, each), encoding="utf-8")
+        before = used()
+        tab.goto(file.as_uri())
+        tab.wait_for_selector("html[data-ready=yes]", timeout=60_000)
+        first = used() - before
+        frames, toggles = [], []
+        for button in ("fit", "open", "fit"):
+            tab.click(f"#{button}")
+            frames.append(_cost(tab, used))
+        for block in ("body", "body.0", f"body.{blocks - 1}"):
+            tab.evaluate("(path) => { location.hash = `#layer=${path}`; }", block)
+            tab.wait_for_function("(path) => shapeinspect.state().selected === path", arg=block)
+            before = used()
+            tab.evaluate(_TOGGLE)
+            toggles.append(used() - before)
+        with capsys.disabled():
+            print(
+                f"\n{blocks * each:,} layers: first picture {first:.0f} ms, a frame of panning at most "
+                f"{max(frames):.1f} ms, a block opens or closes within {max(toggles):.0f} ms of processor time"
+            )
+        assert first < most
+        assert max(frames) < 8
+        assert max(toggles) < 100
+
+
+def _cost(tab: Any, used: Any) -> float:
+    before = used()
+    frames = tab.evaluate(_FRAMES, 60)
+    return float(used() - before) / float(frames)

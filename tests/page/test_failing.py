@@ -54,9 +54,15 @@ def failing(page: Path) -> RuntimeError:
     return caught.value
 
 
-def test_debug_draws_the_layer_that_refused_and_says_where(tmp_path: Path) -> None:
-    page = tmp_path / "error.html"
-    error = failing(page)
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RuntimeError]:
+    """A page, and the error that it is about."""
+    page = tmp_path_factory.mktemp("failing") / "error.html"
+    return page, failing(page)
+
+
+def test_debug_draws_the_layer_that_refused_and_says_where(failed: tuple[Path, RuntimeError]) -> None:
+    page, error = failed
     assert error.__notes__[-1] == f"shapeinspect: {page} shows it"
     data = drawn(page)
     assert data["texts"][data["failed"]] == "cat"
@@ -123,9 +129,10 @@ def test_check_draws_what_refuses_and_nothing_of_what_fits(
     assert end.value.code == 2
 
 
-def test_the_layer_is_selected_in_red_with_its_explanation(browser: Browser, tmp_path: Path) -> None:
-    path = tmp_path / "error.html"
-    failing(path)
+def test_the_layer_is_selected_in_red_with_its_explanation(
+    browser: Browser, failed: tuple[Path, RuntimeError]
+) -> None:
+    path, _ = failed
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -168,8 +175,8 @@ def test_a_setting_clashes_with_the_axis_that_it_fixes() -> None:
     assert clashes(Problem(None, None, Demand(0, 2, 12, 7, "in_features"), ((2, 9, 7),)), linear) == {(0, 2)}
 
 
-def test_a_notebook_shows_a_diagnosis_with_what_clashes_in_bold(tmp_path: Path) -> None:
-    error = failing(tmp_path / "error.html")
+def test_a_notebook_shows_a_diagnosis_with_what_clashes_in_bold(failed: tuple[Path, RuntimeError]) -> None:
+    error = failed[1]
     html = error.__shapeinspect__._repr_html_()  # type: ignore[attr-defined]  # where the diagnosis is kept
     assert re.findall(r"<b [^>]*>(\w+)</b>", html) == ["H33", "H34"]
     assert "feed 34×48" in html
