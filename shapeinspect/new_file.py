@@ -21,7 +21,7 @@ def write_text(path: Path, text: str) -> None:
     """
     writable(path)
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="\n")  # the same file on every system
     except OSError as error:
         raise UsageError(f'cannot write "{path}"', got=error.strerror or str(error)) from None
 
