@@ -9,21 +9,26 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from shapeinspect.pytest_support import Shapes
+    from shapeinspect.pytest_support import CheckedReport, Shapes
 
 _FOLDER = "__shapes__"
 _LONGEST = 120
 _USED: pytest.StashKey[set[str]] = pytest.StashKey()
 _MODULES: pytest.StashKey[set[str]] = pytest.StashKey()
 _PARTIAL: pytest.StashKey[set[str]] = pytest.StashKey()
+_WRITTEN: pytest.StashKey[set[str]] = pytest.StashKey()
 _SHAPES: pytest.StashKey[Shapes] = pytest.StashKey()
+
+#: What each worker of pytest-xdist passes on.
+_RECORDS: tuple[pytest.StashKey[set[str]], ...] = (_USED, _MODULES, _PARTIAL, _WRITTEN)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +38,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser: pytest's.
     """
     group = parser.getgroup("shapeinspect")
-    group.addoption("--shapes-update", action="store_true", help="Rewrite shape snapshots that differ.")
+    group.addoption(
+        "--shapes-update",
+        action="store_true",
+        help="Rewrite shape snapshots that differ, and delete unused ones.",
+    )
+    group.addoption(
+        "--shapes-model",
+        metavar="MODEL",
+        help="The model of the fixture shapes_model, and of *.shapes.toml files that name none: a path, or "
+        "package.module:attribute.",
+    )
+    group.addoption(
+        "--shapes-input",
+        metavar="SHAPE",
+        action="append",
+        default=[],
+        help="The shape of an input of --shapes-model, 1,3,224,224 or name=2,17:int64. Repeat it for more.",
+    )
     group.addoption(
         "--no-shape-diagnosis",
         action="store_true",
@@ -50,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_USED] = set()
     config.stash[_MODULES] = set()
     config.stash[_PARTIAL] = set()
+    config.stash[_WRITTEN] = set()
 
 
 @pytest.fixture
@@ -66,10 +89,44 @@ def shapes(request: pytest.FixtureRequest) -> Shapes:
         folder=request.path.parent / _FOLDER / request.path.stem,
         name=_file_name(node),
         update=config.getoption("--shapes-update"),
-        frozen=os.environ.get("CI", "").lower() not in ("", "0", "false"),
+        frozen=_is_frozen(),
         used=config.stash[_USED],
+        written=config.stash[_WRITTEN],
     )
     return fixture
+
+
+def _is_frozen() -> bool:
+    """Tell whether snapshots are neither written nor deleted, as in CI."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+@pytest.fixture
+def shapes_model(request: pytest.FixtureRequest, shapes: Shapes) -> CheckedReport:
+    """Inspect the model that ``--shapes-model`` names, so that one test serves any model.
+
+    Args:
+        request: pytest's.
+        shapes: the fixture of the test.
+    """
+    model = request.config.getoption("--shapes-model")
+    if model is None:
+        pytest.skip("--shapes-model names no model")
+    return shapes(model, request.config.getoption("--shapes-input") or None)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
+    """Take a file of assertions, ``*.shapes.toml``, as a test.
+
+    Args:
+        file_path: a file in a folder that is searched.
+        parent: the folder.
+    """
+    if not file_path.name.endswith(".shapes.toml"):
+        return None
+    from shapeinspect.pytest_support.collected import SpecFile
+
+    return SpecFile.from_parent(parent, path=file_path)
 
 
 def _file_name(node: pytest.Item) -> str:
@@ -127,7 +184,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         stash = session.config.stash
-        output["shapes"] = [sorted(paths) for paths in (stash[_USED], stash[_MODULES], stash[_PARTIAL])]
+        recorded: list[set[str]] = [stash[key] for key in _RECORDS]
+        output["shapes"] = [sorted(paths) for paths in recorded]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -137,14 +195,16 @@ def pytest_testnodedown(node: Any) -> None:
     Args:
         node: the worker.
     """
-    recorded: Any = getattr(node, "workeroutput", {}).get("shapes", ((), (), ()))
-    for paths, key in zip(recorded, (_USED, _MODULES, _PARTIAL), strict=True):
+    recorded: Any = getattr(node, "workeroutput", {}).get("shapes", [()] * len(_RECORDS))
+    for paths, key in zip(recorded, _RECORDS, strict=True):
         known: set[str] = node.config.stash[key]
         known.update(paths)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """List the unused snapshots of modules all of whose tests passed.
+    """List the snapshots that were written, and the unused ones of modules all of whose tests passed.
+
+    With ``--shapes-update`` the unused ones are deleted.
 
     Args:
         terminalreporter: pytest's.
@@ -165,10 +225,30 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         if str(path) not in used
     ]
     unused += _orphans({Path(module).parent for module in modules})
-    if unused:
-        terminalreporter.section("unused shape snapshots")
-        for path in unused:
-            terminalreporter.write_line(os.path.relpath(path, config.invocation_params.dir))
+    written = config.stash[_WRITTEN]
+    _told(terminalreporter, config, "written shape snapshots", [Path(path) for path in sorted(written)])
+    title = "unused shape snapshots"
+    if config.getoption("--shapes-update") and not _is_frozen():
+        title, unused = "deleted shape snapshots", list(filter(_deleted, unused))
+    _told(terminalreporter, config, title, unused)
+
+
+def _told(terminalreporter: Any, config: pytest.Config, title: str, paths: Iterable[Path]) -> None:
+    """List files under a title, if there are any."""
+    for number, path in enumerate(paths):
+        if not number:
+            terminalreporter.section(title)
+        terminalreporter.write_line(os.path.relpath(path, config.invocation_params.dir))
+
+
+def _deleted(path: Path) -> bool:
+    """Delete a snapshot that no test uses, and its folder behind the last; tell whether that was possible."""
+    with suppress(OSError):
+        path.unlink()
+        with suppress(OSError):  # it holds others
+            path.parent.rmdir()
+        return True
+    return False
 
 
 def _orphans(folders: set[Path]) -> list[Path]:

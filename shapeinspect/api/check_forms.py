@@ -54,6 +54,20 @@ def github(checked: Sequence[Checked]) -> Iterator[str]:
         yield f"::error file={_property(answer.source)},title={title}::{_message(visible(finding.text))}"
 
 
+def notice(source: str, text: str) -> str:
+    """Return a line that GitHub shows as a notice on a file.
+
+    Args:
+        source: the file.
+        text: what is told of it.
+
+    Example:
+        >>> notice("b.onnx", "conv2: out 64→128")
+        '::notice file=b.onnx,title=shapeinspect diff::conv2: out 64→128'
+    """
+    return f"::notice file={_property(source)},title=shapeinspect diff::{_message(visible(text))}"
+
+
 def _message(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 

@@ -21,6 +21,7 @@ _BETWEEN = re.compile(r"[^\w.-]+")
 _PARTS = 8
 
 _KEYS = {
+    "model": "a path, or package.module:attribute",
     "input": "a shape, or a list of shapes",
     "expect": "a string, or a list of strings",
     "bind": "a table of names and integers",
@@ -35,6 +36,7 @@ class Spec:
         inputs: the input shapes, as for ``--input``.
         lines: the expectations, see :func:`shapeinspect.check.expect`.
         bindings: the values of names in patterns.
+        model: the model that the file is about, for pytest; None where whoever asks names one.
 
     Example:
         >>> Spec((), ("params == 0",)).failures(Model("m", "onnx", "onnx", "onnx"))
@@ -44,6 +46,7 @@ class Spec:
     inputs: tuple[str, ...]
     lines: tuple[str, ...]
     bindings: tuple[tuple[str, int], ...] = ()
+    model: str | None = None
 
     def failures(self, model: Model) -> tuple[Failure, ...]:
         """Check a model against the file.
@@ -59,7 +62,7 @@ def load(path: Path) -> Spec:
     """Read a specification.
 
     Args:
-        path: a TOML file with ``input``, ``expect`` and ``bind``, all of them optional.
+        path: a TOML file with ``input``, ``expect``, ``bind`` and ``model``, all of them optional.
 
     Raises:
         UnreadableFileError: if it is not TOML, or longer than ``small_text.MOST``.
@@ -76,8 +79,11 @@ def load(path: Path) -> Spec:
     bind = data.get("bind", {})
     if not isinstance(bind, Mapping) or not all(isinstance(value, int) for value in bind.values()):
         raise UsageError(f'invalid "bind" in "{path}"', expected=_KEYS["bind"], got=repr(bind))
+    model = data.get("model")
+    if model is not None and not (isinstance(model, str) and model):
+        raise UsageError(f'invalid "model" in "{path}"', expected=_KEYS["model"], got=repr(model)[:80])
     lines = written(_lines(path, data, "expect"))
-    return Spec(_lines(path, data, "input"), lines, tuple(bind.items()))
+    return Spec(_lines(path, data, "input"), lines, tuple(bind.items()), model)
 
 
 def _parse(text: str) -> Mapping[str, Any]:

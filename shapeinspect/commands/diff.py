@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.completion import models
-from shapeinspect.commands.options import Format, Traceback, Width, check_format, input_specs
+from shapeinspect.commands.completion import choices, models
+from shapeinspect.commands.options import Traceback, Width, check_format, input_specs
 from shapeinspect.commands.standard_input import named
 from shapeinspect.render import screen
 
@@ -39,7 +39,15 @@ def run(
     atol: Annotated[float, typer.Option(help="Absolute tolerance for equal values.", min=0)] = 1e-8,
     dtype: Annotated[bool, typer.Option("--dtype", help="Count a different dtype as a difference.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="List what is the same as well.")] = False,
-    format: Format = "table",  # noqa: A002  # the option's name
+    format: Annotated[  # noqa: A002  # the option's name
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="table, json, markdown (a comment on a pull request), or github (a notice a layer).",
+            autocompletion=choices("table", "json", "markdown", "github"),
+        ),
+    ] = "table",
     width: Width = None,
     traceback: Traceback = False,
 ) -> None:
@@ -48,7 +56,7 @@ def run(
     Ends with exit code 1 if they differ.
     """
     del traceback  # main() has read it
-    check_format(format)
+    check_format(format, "table", "json", "markdown", "github")
     from shapeinspect.api.diff import diff
     from shapeinspect.render.results.diff import diff_table
 
@@ -64,6 +72,16 @@ def run(
     )
     if format == "json":
         output.write_json(result.to_dict())
+    elif format == "markdown":
+        from shapeinspect.render.results.diff_comment import comment
+
+        output.write_text(output.joined(comment(result.comparison)))
+    elif format == "github":
+        from shapeinspect.api.check_forms import notice
+        from shapeinspect.render.results.diff_comment import changes
+
+        source = result.comparison.b.source
+        output.write_text(output.joined(notice(source, text) for text in changes(result.comparison)))
     else:
         output.write(diff_table(result.comparison, width or screen.width(), everything=everything))
     if not result.same:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, cast, get_args, get_type_hints
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
@@ -50,11 +50,8 @@ def with_screen_options(run: Callable[..., None]) -> Callable[..., None]:
         choose_pager(not no_pager)
         run(**given)
 
-    hints = get_type_hints(run, include_extras=True)
-    given_ones = [
-        parameter.replace(annotation=hints[name])
-        for name, parameter in inspect.signature(run).parameters.items()
-    ]
+    # Not typing.get_type_hints: before Python 3.11 it wraps what has the default None in an Optional.
+    given_ones = inspect.signature(run, eval_str=True).parameters.values()
     ours = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
         for name, hint, default in (("color", _Color, "auto"), ("no_pager", _NoPager, False))

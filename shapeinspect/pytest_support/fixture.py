@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
+import stat
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -79,6 +79,7 @@ class Shapes:
         update: whether differing snapshots are rewritten.
         frozen: whether snapshots must not be written at all, as in CI.
         used: the snapshot files that were compared, for the report of unused ones.
+        written: the snapshot files that were written, for the same report.
         scope: the names that are bound and the assertions that failed so far.
 
     Example:
@@ -92,6 +93,7 @@ class Shapes:
     update: bool = False
     frozen: bool = False
     used: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
     scope: Scope = field(default_factory=Scope)
     _unnamed: int = 0
 
@@ -166,6 +168,7 @@ class Shapes:
         else:
             try:
                 _write(path, now)
+                self.written.add(str(path))
             except OSError as error:
                 self.scope.fail(f"{path} cannot be written: {error.strerror or error}")
 
@@ -207,11 +210,13 @@ def _users(traceback: TracebackType | None) -> TracebackType | None:
 def _write(path: Path, content: str) -> None:
     """Write a file atomically, so that tests that run in parallel never see a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
             file.write(content)
-        Path(temporary).replace(path)
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        temporary.replace(path)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

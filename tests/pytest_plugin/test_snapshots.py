@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -215,7 +215,7 @@ def test_a_folder_that_takes_no_snapshot_is_told(
     def refuse(*_words: object, **_settings: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     pytester.makepyfile(test_net=f"def test_net(shapes):\n    shapes.snapshot({LENET!r})\n")
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(failed=1)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, get_origin
 
 import pytest
 
+from shapeinspect.commands.screen_options import with_screen_options
 from shapeinspect.render import screen
 
 ESCAPE = "\x1b["
@@ -107,3 +111,12 @@ def test_a_pipe_gets_every_column(lenet: str) -> None:
         [sys.executable, "-c", code, lenet], capture_output=True, text=True, check=True, env=environment
     )
     assert "hidden" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["show", "view", "explain", "fit", "check", "diff", "normalize", "layouts"])
+def test_every_option_keeps_its_words(name: str) -> None:
+    """Python 3.10 wraps annotations whose default is None, where it is asked for hints in the usual way."""
+    run = with_screen_options(import_module(f"shapeinspect.commands.{name}").run)
+    for parameter in inspect.signature(run).parameters.values():
+        assert get_origin(parameter.annotation) is Annotated, parameter
+    assert {"color", "no_pager"} < set(inspect.signature(run).parameters)
