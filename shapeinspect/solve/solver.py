@@ -23,6 +23,8 @@ Outputs: TypeAlias = "Callable[[Mapping[str, int]], Mapping[str, Any]]"
 
 #: Sizes that are tried on every axis.
 LIMIT = 4096
+#: The most layers whose refusals are explained: each takes one run of the calls.
+_EXPLAINED = 64
 _DRAWN = 4000
 _SEARCHED = 40_000
 _HOPEFUL = 1000
@@ -346,7 +348,8 @@ class Solver:
             mask = (refused == index) & (seen < 0)
             groups[key] = groups.get(key, np.zeros(len(verdict), dtype=bool)) | mask
         results = [
-            self._refusal(key, mask, axes, outcome, seen, lengths, smallest) for key, mask in groups.items()
+            self._refusal(key, mask, axes, outcome, seen, lengths, smallest, explained=number < _EXPLAINED)
+            for number, (key, mask) in enumerate(groups.items())
         ]
         return sorted(results, key=lambda item: item.example)
 
@@ -359,6 +362,8 @@ class Solver:
         seen: Array,
         lengths: Mapping[str, Any],
         smallest: int,
+        *,
+        explained: bool,
     ) -> Refusal:
         path, _ = key
         model = self.program.model
@@ -371,7 +376,8 @@ class Solver:
         expected = got = None
         # A network's code may give an operand another length, which the trace of one run does not show.
         operands = self.live and seen[example] >= 0 and index >= 0 and len(model.calls[index].inputs) > 1
-        if index >= 0 and model.calls[index].layer == path and not self.program.frozen and not operands:
+        told = explained and not self.program.frozen and not operands
+        if told and index >= 0 and model.calls[index].layer == path:
             one = {
                 name: int(length[example]) if isinstance(length, np.ndarray) else length
                 for name, length in lengths.items()
