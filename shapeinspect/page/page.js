@@ -838,7 +838,21 @@ function resize() {
   later();
 }
 addEventListener("resize", () => { resize(); later(); });
-addEventListener("beforeprint", () => { resize(); fit(); draw(); });
+/* On paper: the whole picture, in more points than a screen has; the style keeps its proportions. */
+let before = null;
+addEventListener("beforeprint", () => {
+  before = {wide, high, ratio, zoom, panX, panY};
+  wide = 1440; high = 1360; ratio = 2;
+  canvas.width = wide * ratio; canvas.height = high * ratio;
+  fit(); draw();
+});
+addEventListener("afterprint", () => {
+  if (!before) return;
+  ({wide, high, ratio, zoom, panX, panY} = before);
+  before = null; mapStale = true;
+  canvas.width = Math.round(wide * ratio); canvas.height = Math.round(high * ratio);
+  resize(); draw();
+});
 
 function start() {
   el("app").hidden = false;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -153,3 +154,14 @@ def test_a_shape_error_of_a_cell_is_explained_under_its_traceback() -> None:
     assert "in_features=200" in "".join(_Page(explained.data["text/html"]).texts)
     assert [output.output_type for output in divided.outputs] == ["error"]
     assert [output.output_type for output in unloaded.outputs] == ["error"], "no longer explained"
+
+
+def test_where_a_page_takes_no_style_the_text_has_the_layers_too() -> None:
+    """JupyterLab takes the style of a notebook that is not trusted away: what is left is the plain text."""
+    html = shapeinspect.inspect("tests/data/lenet.onnx")._repr_html_()
+    plain = re.search(r'<pre class="plain">(.*?)</pre>', html, re.DOTALL)
+    assert plain is not None
+    lines = [line.split() for line in plain[1].splitlines()]
+    assert ["conv1", "conv"] in [words[:2] for words in lines]
+    assert sum(words[:1] == ["fc3"] for words in lines) == 1
+    assert len(plain[1]) <= 8_000

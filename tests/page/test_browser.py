@@ -315,3 +315,26 @@ def test_a_cell_of_a_notebook_shows_the_page_in_a_frame(browser: Any, tmp_path: 
     assert "fc2" in frame.locator("#card").inner_text()
     assert not said
     tab.context.close()
+
+
+def test_on_paper_the_whole_picture_keeps_its_proportions_and_the_card_stands_below(opened: Open) -> None:
+    shown = opened(residual(4), "#layer=stem")
+    before = shown.state()
+    shown.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    shown.page.emulate_media(media="print")
+    assert shown.page.evaluate("[picture.width, picture.height, getComputedStyle(picture).objectFit]") == [
+        2880,
+        2720,
+        "contain",
+    ]
+    assert shown.state()["drawn"] == 8  # the lone block stands open
+    stage, card = (shown.page.locator(name).bounding_box() for name in ("#stage", "#card"))
+    assert stage is not None
+    assert card is not None
+    assert card["y"] >= stage["y"] + stage["height"]
+    shown.page.emulate_media(media="screen")
+    shown.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    shown.settled()
+    assert {name: shown.state()[name] for name in ("zoom", "panX", "panY")} == {
+        name: before[name] for name in ("zoom", "panX", "panY")
+    }

@@ -11,7 +11,7 @@ from importlib.resources import files
 from shapeinspect.ir import Model
 from shapeinspect.render.forms.palette import COLORS, TEXT
 from shapeinspect.render.grid import Column, Grid, Line, as_text
-from shapeinspect.render.table import View, parts
+from shapeinspect.render.table import Parts, View, parts
 from shapeinspect.text import many, one_line
 
 #: The most characters of a table, and the most of the plain text beside it.
@@ -76,9 +76,25 @@ def _opening(model: Model, depth: int | None, rows: int | None = None) -> str:
             ((f"note  {about} of {many(len(model.layers), 'layer')}: print(report) has all", "note"),)
         )
     pieces += [f"<p>{_line(line)}</p>" for line in below if line]
-    plain = as_text([shown.title, *shown.ends, *shown.below])[:_MOST_PLAIN]
+    plain = _plain(shown)
     pieces.append(f'</div><pre class="plain">{escape(plain)}</pre></div>')
     return "".join(pieces)
+
+
+def _plain(shown: Parts) -> str:
+    """Return the table as text, for a page that takes no style: as many of its rows as there is room for."""
+    ends = as_text([shown.title, *shown.ends])
+    below = as_text(shown.below)
+    rows = [] if shown.grid is None else as_text(shown.grid.lines()).split("\n")
+    room = _MOST_PLAIN - len(ends) - len(below)
+    kept: list[str] = []
+    for row in rows:
+        room -= len(row) + 1
+        if room < 0:
+            kept.append("…  print(report) has all rows")
+            break
+        kept.append(row)
+    return "\n".join([ends, "", *kept, "", below] if kept else [ends, below])[:_MOST_PLAIN]
 
 
 @dataclass
