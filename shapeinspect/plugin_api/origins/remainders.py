@@ -60,7 +60,8 @@ def rounded(first: Origin, second: Origin) -> str:
         >>> frames = Origin(21, "axis", symbol="conv1d", parts=(clip,))
         >>> rounded(clip, Origin(504, "operation", symbol="*", parts=(frames, hop)))
         '500 is no multiple of 24: 504 = 21·24 is the next one'
-        >>> rounded(clip, Origin(480, "operation", symbol="*", parts=(Origin(20, "data"), hop)))
+        >>> whole = Origin(20, "operation", symbol="//", parts=(clip, hop))
+        >>> rounded(clip, Origin(480, "operation", symbol="*", parts=(whole, hop)))
         '500 is no multiple of 24: 480 = 20·24 is the last one below it'
         >>> rounded(clip, Origin(600, "operation", symbol="*", parts=(Origin(25, "data"), hop)))
         ''
@@ -68,12 +69,25 @@ def rounded(first: Origin, second: Origin) -> str:
     for whole, other in ((first, second), (second, first)):
         if other.kind != "operation" or other.symbol != "*" or len(other.parts) != 2:
             continue
-        for step in {part.value for part in other.parts}:
-            count = other.value // step if step > 1 else 0
+        for part, counted in (other.parts, other.parts[::-1]):
+            step = part.value
+            count = other.value // step if step > 1 and _comes_from(counted, whole.value) else 0
             if count and whole.value % step and abs(whole.value - other.value) < step:
                 which = "the next one" if other.value > whole.value else "the last one below it"
                 return f"{whole.value} is no multiple of {step}: {other.value} = {count}·{step} is {which}"
     return ""
+
+
+def _comes_from(origin: Origin, value: int) -> bool:
+    """Tell whether a number is computed from another one."""
+    waiting, seen = [origin], 0
+    while waiting and seen < _MOST:
+        one = waiting.pop()
+        seen += 1
+        if one.value == value:
+            return True
+        waiting += one.parts
+    return False
 
 
 def _divided(origin: Origin) -> Iterator[tuple[int, int]]:

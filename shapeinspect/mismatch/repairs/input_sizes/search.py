@@ -266,7 +266,9 @@ def _matched(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
         patches = failure.layer.kind == "reshape" and len(asked) > len(operands(failure)[0] or ()) > 2
         cause = "batch-mixed" if is_loss(failure.layer) else "patches" if patches else "input-size"
         lengths = vary(chosen)
-        why = f"the network is made for {_by(lengths)}{more}: the call runs with that; {_by(present)} is fed"
+        why = (
+            f"the network as it is takes {_by(lengths)}{more}: the call runs with that; {_by(present)} is fed"
+        )
         text = f"feed {_by(lengths)}{more}"
         return Fix(cause, image.resized(lengths), Rung.INPUT_SIZE, text, why=(why,)), also
     return None
