@@ -9,6 +9,7 @@ from typing import Any
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.rewriting import Rewriting
+from shapeinspect_keras.debug.script.candidate import show
 from shapeinspect_keras.debug.script.survey import is_the_same, survey
 from shapeinspect_keras.debug.statements.explained import alone, own_frames
 from shapeinspect_keras.debug.statements.names import COMPARES
@@ -50,6 +51,12 @@ def explained(
         weights: that of the weights of its samples.
         site: the user's statement.
     """
+    if len(values) != len(weights):
+        return Explained(
+            "sample-weights",
+            (f"sample weights of {show(values)}, one for each value of the loss",),
+            (f"sample weights of {show(weights)}",),
+        )
     count, samples = (shape[0] if len(shape) == 1 else None for shape in (values, weights))
     if not count or not samples or count == samples:
         return None

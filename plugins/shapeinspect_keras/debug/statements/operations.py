@@ -17,6 +17,7 @@ from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.statements.site import Site
 
 _ONE_SHAPE = Claim(Level.UNTRIED, rest="the two shapes are equal with it")
+_ONE_LENGTH = Claim(Level.UNTRIED, rest="the two lengths are equal with it")
 _CODE = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 _NODE = re.compile(
     r"\}\} = (\w*SoftmaxCrossEntropyWithLogits)\[.*?input shapes: \[([\d?,]*)\], \[([\d?,]*)\]", re.S
@@ -100,7 +101,9 @@ def elementwise(recorded: Recorded, site: Site) -> Explained | None:
     if cause == "broadcast" and len(a) != len(b) and differ[0] == 1:
         cause = "length"
     edits = [] if cause == "class-weights" else _units(site, differ[0], one, other)
-    edits += _numbers(site, one, other) if cause == "length" else []
+    samples = {shape[0] for shape in (a, b)}  # a length that becomes the number of samples fits by chance
+    if cause == "length" and samples.isdisjoint((one, other)):
+        edits += _numbers(site, one, other)
     return Explained(cause, (line,), (got,), tuple(edits))
 
 
@@ -152,7 +155,7 @@ def _models(site: Site) -> list[Any]:
 def _numbers(site: Site, one: int, other: int) -> list[Edit]:
     """Change the one number of the user's file that a length comes from."""
     written = [text for text in (site.reassigned(one, other), site.reassigned(other, one)) if text]
-    return [Edit("", written[0], _ONE_SHAPE)] if len(written) == 1 else []
+    return [Edit("", written[0], _ONE_LENGTH)] if len(written) == 1 else []
 
 
 def _lengths(text: str) -> Shape:
