@@ -10,10 +10,9 @@ What has been run of each reader, without a finding:
 =================================================================================  ==================
 readers                                                                            seconds
 =================================================================================  ==================
-window, cursor, json, long-json, pickle, protobuf, flatbuffer                      120 of processor
+window, cursor, json, long-json, pickle, protobuf, flatbuffer, zip                 120 of processor
                                                                                    time each
-zip                                                                                67 of the same
-tf-table                                                                           44 of the same
+tf-table, tf-snappy                                                                44 and 32
 torch-tar, torchscript-code, torchscript-pickle, torch-export-graph,               75 of the clock
 torch-distributed, safetensors-index, huggingface-config, peft-adapter,            each
 keras-config, keras-npz, tf-checkpoint, tf-saved-model
@@ -22,7 +21,7 @@ torch-legacy, torch-module-pickle, torch-zip, torch-zip-pickle, onnx, gguf,     
 safetensors
 =================================================================================  ==================
 
-None has had its ten minutes yet; numpy-header and tf-snappy have had none by themselves.
+None has had its ten minutes yet; numpy-header has had none by itself.
 
 What may come of an input: a model, or one of two errors, within two seconds of processor time and 512 MiB.
 """
