@@ -59,7 +59,11 @@ def text(model: Model) -> str:
     for layer in model.layers:
         weights = _weights(layer)
         before = padded.get(layer.path, ())
-        row = [layer.path.replace("/", "."), layer.kind, settings(side.layer(layer), batch, before)]
+        row = [
+            layer.path.replace("/", "."),
+            layer.kind,
+            settings(side.layer(layer, alone=True), batch, before),
+        ]
         row.append(cells.several(_output(model, layer, call) for call in side.calls.get(layer.path, ())))
         if weights:
             with_weights.append([*row, weights])

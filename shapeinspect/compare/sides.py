@@ -65,18 +65,19 @@ class ModelSide:
         """Whether a flatten of an image puts the channels last; None where its framework does not say."""
         return None if self.table is None else self.table.channels_last
 
-    def layer(self, layer: Layer) -> LayerSide:
+    def layer(self, layer: Layer, *, alone: bool = False) -> LayerSide:
         """Return a layer of this model with the lengths of its first input.
 
         Args:
             layer: the layer.
+            alone: whether a padding that stands ahead of it is left out.
         """
         call = next(iter(self.calls.get(layer.path, ())), None)
         name = next((name for name in call.inputs if name), "") if call else ""
         value = self.model.values.get(name)
         shape = value.shape if value else None
         rank = None if shape is None else len(shape)
-        found = ahead(self.model, layer, call, self.makers)
+        found = None if alone else ahead(self.model, layer, call, self.makers)
         space = _space(shape if found is None else found.shape, layer)
         return LayerSide(layer, self, space, rank, value.axes if value else None, found)
 
