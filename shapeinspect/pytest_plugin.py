@@ -124,7 +124,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Fil
     """
     if not file_path.name.endswith(".shapes.toml"):
         return None
-    from shapeinspect.pytest_support.collected import SpecFile
+    from shapeinspect.api.collected_specs import SpecFile
 
     return SpecFile.from_parent(parent, path=file_path)
 

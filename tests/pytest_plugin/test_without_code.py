@@ -23,7 +23,7 @@ def test_a_file_of_assertions_is_a_test(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*bad.shapes.toml*", "*fc3: linear o=12*"])
-    assert "collected.py" not in result.stdout.str()  # no frames of ours
+    assert "collected_specs.py" not in result.stdout.str()  # no frames of ours
 
 
 @pytest.mark.parametrize(
