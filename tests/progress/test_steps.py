@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +73,11 @@ def test_a_block_of_steps_ends_its_report_whatever_happens() -> None:
         done(1)  # without a listener
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 class _Clock:
     """A clock that a test sets."""
 
@@ -83,24 +89,23 @@ class _Clock:
 
 
 def test_a_short_task_has_no_bar_and_a_long_one_few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    from contextlib import ExitStack
-
     clock, drawn = _Clock(), []
     monkeypatch.setattr(progress_bar, "time", clock)
+    monkeypatch.setattr("sys.stderr", _Terminal())
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(
         "rich.progress.Progress.update", lambda self, task, **more: drawn.append(more["completed"])
     )
     monkeypatch.setattr("rich.progress.Progress.start", lambda self: None)
-    with ExitStack() as stack:
-        bar = progress_bar._Bar(stack)
+    with progress_bar.bar():
         clock.now += 9
-        bar.update(0, 1000, "short things")
+        report(0, 1000, "short things")
         clock.now += 0.01
-        bar.update(1000, 1000, "short things")
+        report(1000, 1000, "short things")
         assert drawn == []
         for done in range(1000):  # a millisecond each
-            bar.update(done, 1000, "long things")
+            report(done, 1000, "long things")
             clock.now += 0.001
-        bar.update(1000, 1000, "long things")
+        report(1000, 1000, "long things")
     assert drawn[0] >= 199
     assert 10 <= len(drawn) <= 20

@@ -64,4 +64,6 @@ def test_named_inputs_in_another_order_than_the_forwards_are_fitted() -> None:
     assert fit.solution.together is None
     # What is added to the words is cut by the code: its length is the one of the run that failed.
     refusal = next(refusal for refusal in fit.solution.refusals if refusal.axes == ("T",))
-    assert (refusal.example, "(8)" in str(refusal.got), "(7)" in str(refusal.got)) == (8, True, True)
+    assert refusal.example == 8
+    assert "7" in str(refusal.got)
+    assert "(1, 5, 4)" not in str(refusal.got)
