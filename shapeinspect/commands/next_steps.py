@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 _TERMINALS = ("WT_SESSION", "TERM_SESSION_ID")
 
 
-def next_steps(model: ir.Model, named: str, inputs: list[str] | None) -> Iterator[Line]:
+def next_steps(model: ir.Model, named: str, inputs: list[str] | None, width: int) -> Iterator[Line]:
     """Yield two commands to go on with, once a terminal; nothing where the output is none.
+
+    What they do stands behind them where there is room for it, as a comment for the shell.
 
     Args:
         model: the model that was shown.
         named: how the user named it.
         inputs: the shapes that were given for its inputs.
+        width: how many columns there are.
     """
     layer = next((layer.path for layer in model.layers if layer.weights), None)
     if layer is None or named == NAME or printable(layer) != layer or printable(named) != named:
@@ -39,13 +42,15 @@ def next_steps(model: ir.Model, named: str, inputs: list[str] | None) -> Iterato
         return
     given = [word for text in inputs or () for word in ("--input", text)]
     steps = {
-        _command("explain", named, layer, *given): "where each of its numbers comes from",
-        _command("view", named, *given): "the network as a page",
+        _command("explain", named, layer, *given): "  # all its numbers",
+        _command("view", named, *given): "  # one page",
     }
-    width = max(map(len, steps))
+    longest = max(map(len, steps))
+    room = width - len("next  ") - longest
     yield ()
     for label, (command, what) in zip(("next", ""), steps.items(), strict=True):
-        yield ((f"{label:<6}", "dim"), (f"{command:<{width}}", ""), (f"  {what}", "dim"))
+        shown = what if all(len(text) <= room for text in steps.values()) else ""
+        yield ((f"{label:<6}", "dim"), (f"{command:<{longest}}" if shown else command, ""), (shown, "dim"))
 
 
 def _command(*words: str) -> str:

@@ -126,7 +126,7 @@ def run(
     if filter is not None:
         _refuse_none(report.model, filter)
     if format == "table":
-        output.write([*table(report.model, view), *next_steps(report.model, model, inputs)])
+        output.write([*table(report.model, view), *next_steps(report.model, model, inputs, view.width)])
     else:
         output.write_text(_form(report.model, view, format))
 

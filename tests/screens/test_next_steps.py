@@ -43,7 +43,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
     """Return what a new terminal is told of a model."""
     monkeypatch.setattr(screen, "is_terminal", lambda: True)
 
-    def tell(named: str, *inputs: str, layer: str = "conv1") -> str:
+    def tell(named: str, *inputs: str, layer: str = "conv1", width: int = 120) -> str:
         for file in tmp_path.glob("shapeinspect-*"):
             file.unlink()
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -52,7 +52,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
             Layer(layer, "conv", "Conv", weights=(Weight(layer, "weight", (3, 5)),)),
         )
         model = Model(named, "f", "f", "a", layers)
-        return as_text(next_steps(model, named, list(inputs)))
+        return as_text(next_steps(model, named, list(inputs), width))
 
     return tell
 
@@ -70,6 +70,15 @@ def test_names_are_quoted_for_the_shell(told: Callable[..., str]) -> None:
     script = f"shapeinspect() {{ printf '%s\\n' \"$@\"; }}; {command}"
     words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert words.stdout.splitlines() == ["explain", "a model $(x).onnx", "conv; rm -r *"]
+
+
+@pytest.mark.parametrize(("width", "lines"), [(70, 2), (50, 0)])
+def test_what_a_command_does_is_said_where_there_is_room(
+    told: Callable[..., str], width: int, lines: int
+) -> None:
+    text = told("models/net.onnx", width=width)
+    assert text.count("#") == lines
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_a_name_that_a_terminal_could_act_on_is_not_offered(told: Callable[..., str]) -> None:
