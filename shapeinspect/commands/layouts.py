@@ -49,7 +49,14 @@ def run(
         named = dict.fromkeys(
             row["kind"] for row in reference(known_tables, axes=axes) if row["type"].lower() == last
         )
-        rows = [row for name in named or kinds_named(kind) for row in reference(known_tables, name, axes)]
+        rows = [
+            row
+            for name in named or kinds_named(kind)
+            # What was asked for comes first, then what other layers of its kind store.
+            for row in sorted(
+                reference(known_tables, name, axes), key=lambda row: row["type"].lower() != last
+            )
+        ]
     if not rows:
         every = reference(known_tables)
         kinds = dict.fromkeys(row["kind"] for row in every)

@@ -118,6 +118,13 @@ def test_the_names_of_the_frameworks_are_taken_for_their_kinds(
     assert row in printed
 
 
+@pytest.mark.parametrize("name", ["DepthwiseConv2D", "CuDNNLSTM", "nn.MultiheadAttention"])
+def test_the_layer_that_was_asked_for_comes_first(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    lines = _printed(capsys, "layouts", name, "--width", "80").splitlines()
+    first = next(line.split()[1] for line in lines if line.startswith("  ") and line[2] != " ")
+    assert first.lower() == name.rpartition(".")[2].lower()
+
+
 def test_a_name_that_is_nearly_one_gets_it_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["layouts", "DepthwiseConv2"])
