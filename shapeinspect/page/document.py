@@ -23,6 +23,7 @@ from shapeinspect.page.boxes import ENTRY, EXIT, Box, boxes
 from shapeinspect.page.cards import card
 from shapeinspect.page.faces import FAMILY_NAMES, Face, Faces, calls_inside, weights_inside
 from shapeinspect.page.placing import Placed, place
+from shapeinspect.progress import report
 from shapeinspect.render import cells
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.listing import USUAL, amount_for_one
@@ -127,7 +128,12 @@ class Content:
         whole = boxes(self._model, self._data)
         if name:
             whole = replace(whole, own=name)
-        return self._box(whole, self._faces.of(whole))
+        made = self._box(whole, self._faces.of(whole))
+        self._report(len(self._model.layers))
+        return made
+
+    def _report(self, done: int) -> None:
+        report(done, len(self._model.layers), "explaining layers")
 
     def outer(self, geometry: list[Any], kids: list[Any]) -> list[Any]:
         """Return a box around others.
@@ -288,6 +294,7 @@ class Content:
             self._without_card.add(layer.path)
             return -1
         if known is None:
+            self._report(min(len(self._written), len(self._model.layers) - 1))
             known = self._cards[layer.path] = len(self._written)
             explained = explain_layer(self._graph, self._fields, layer)
             told = card(explained)

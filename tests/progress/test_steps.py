@@ -25,14 +25,16 @@ LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
         (["diff", LENET, LENET], {"nodes", "laying out layers", "comparing layers"}),
         (["diff", LENET, LENET, "--values"], {"nodes", "laying out layers", "layers"}),
         (["normalize", LENET, "-o", "OUT"], {"nodes", "laying out layers", "writing weights"}),
+        (["view", LENET, "-o", "PAGE"], {"nodes", "explaining layers"}),
     ],
 )
 def test_a_command_tells_its_steps_to_their_end(
     run: Callable[..., tuple[int, str, str]], tmp_path: Path, words: list[str], told: set[str]
 ) -> None:
+    files = {"OUT": str(tmp_path / "out.safetensors"), "PAGE": str(tmp_path / "page.html")}
     seen: dict[str, tuple[int, int]] = {}
     with listening(lambda done, total, what: seen.update({what: (done, total)})):
-        code, _, err = run(*(str(tmp_path / "out.safetensors") if word == "OUT" else word for word in words))
+        code, _, err = run(*(files.get(word, word) for word in words))
     assert (code, err) == (0, "")
     assert told <= set(seen)
     assert all(done == total for done, total in seen.values())
