@@ -32,7 +32,11 @@ class SpecItem(pytest.Item):
     """The check of one model against its file: what ``shapeinspect check MODEL --spec FILE`` does."""
 
     def runtest(self) -> None:
-        """Check the model that the file names, or that ``--shapes-model`` gives."""
+        """Check the model that the file names, or that ``--shapes-model`` gives.
+
+        Raises:
+            UnmetError: if the model does not meet the file.
+        """
         spec = load(self.path)
         given = [*self.config.getoption("--shapes-input")] or [*spec.inputs]
         answer = check_model(
@@ -46,7 +50,7 @@ class SpecItem(pytest.Item):
         if named is None:
             raise UsageError(
                 f'"{self.path.name}" names no model',
-                expected="model = 'lenet.onnx' in it, a path beside it, or --shapes-model MODEL",
+                expected="model = 'PATH' in it, from where it lies, or --shapes-model MODEL",
             )
         beside = self.path.parent / named
         if spec.model is None or is_url(named) or (is_import_string(named) and not os.path.lexists(beside)):

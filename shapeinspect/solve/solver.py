@@ -375,8 +375,8 @@ class Solver:
         index = int(outcome.refused[example])
         expected = got = None
         # A network's code may give an operand another length, which the trace of one run does not show.
-        operands = self.live and seen[example] >= 0 and index >= 0 and len(model.calls[index].inputs) > 1
-        told = explained and not self.program.frozen and not operands
+        cut = self.live and seen[example] >= 0 and kind == "elementwise"
+        told = explained and not self.program.frozen and not cut
         if told and index >= 0 and model.calls[index].layer == path:
             one = {
                 name: int(length[example]) if isinstance(length, np.ndarray) else length

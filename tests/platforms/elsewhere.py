@@ -9,6 +9,7 @@ import importlib
 import os
 import pkgutil
 import sys
+import sysconfig
 import time
 
 from posix_names import ATTRIBUTES, MODULES
@@ -33,6 +34,7 @@ def become(system: str) -> None:
     """Take from this process what a system lacks."""
     for name in _FIRST:
         importlib.import_module(name)
+    sysconfig.get_config_vars()  # pydantic asks for them later, and they are a file of the system that is here
     sys.platform = system
     if system == "win32":
         for name in MODULES:

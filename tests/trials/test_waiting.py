@@ -60,16 +60,18 @@ def test_a_process_that_waits_for_its_child_is_as_busy_as_that(tmp_path: Path) -
 
 
 def test_a_thread_that_does_not_count_keeps_nothing_busy() -> None:
-    ended, numbers = threading.Event(), []
+    begun, ended, numbers = threading.Event(), threading.Event(), []
 
     def run() -> None:
         numbers.append(threading.get_native_id())
+        begun.set()
         while not ended.wait(0.01):
             pass
 
     busy = threading.Thread(target=run)
     busy.start()
     try:
+        assert begun.wait(60)
         every = {int(name) for name in os.listdir("/proc/self/task")}
         assert set(numbers) < every
         assert turns.of_process(os.getpid(), every) is None

@@ -41,7 +41,11 @@ class KerasDebugger(Debugger):
         return "tensorflow" not in sys.modules
 
     def before_threads(self, call: Callable[[], object]) -> AbstractContextManager[Any]:
-        """Call something before TensorFlow starts its threads; see ``Debugger``."""
+        """Call something before TensorFlow starts its threads; see ``Debugger``.
+
+        Args:
+            call: the function.
+        """
         from shapeinspect_keras.debug.script.first_operation import before_first_operation
 
         return before_first_operation(call)

@@ -294,7 +294,7 @@ _USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tan
 
 def _functions(node: Node) -> Settings:
     """Read the functions inside of a recurrent layer, where they are not the usual ones."""
-    usual, stated = _USUAL[node.op], tuple(node.get("activations", ()))
+    usual, stated = _USUAL[node.op.removeprefix("DynamicQuantize")], tuple(node.get("activations", ()))
     one = stated[: len(usual)]
     if not stated or stated == usual * (len(stated) // len(usual)):
         return {}

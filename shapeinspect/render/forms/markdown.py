@@ -27,7 +27,7 @@ def markdown(model: Model, view: View) -> Iterator[str]:
         >>> from shapeinspect.ir import Layer
         >>> for line in markdown(Model("m_1.pt", "f", "f", "a", (Layer("act", "relu", "ReLU"),)), View()):
         ...     print(line)
-        **m\_1.pt**  f, f, 1 layer
+        **m\_1.pt**  f · 1 layer
         <BLANKLINE>
         | layer | kind | type |
         |---|---|---|
