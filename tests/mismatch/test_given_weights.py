@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +56,10 @@ def test_a_list_with_too_many_weights_is_no_checkpoint(run: Callable[[str], None
     assert diagnosis.cause == "weights-too-many"
 
 
-def test_a_normalization_along_another_axis_is_no_output_layer(run: Callable[[str], None]) -> None:
+def test_a_normalization_along_another_axis_is_no_output_layer(
+    run: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the script leaves its file
     text = """
 import keras
 def build(axis):

@@ -34,7 +34,7 @@ def become(system: str) -> None:
     """Take from this process what a system lacks."""
     for name in _FIRST:
         importlib.import_module(name)
-    sysconfig.get_config_vars()  # pydantic asks for them later, and they are a file of the system that is here
+    sysconfig.get_config_vars()  # pydantic asks for them later: a file of the system that is here
     sys.platform = system
     if system == "win32":
         for name in MODULES:
