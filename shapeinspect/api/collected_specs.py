@@ -58,7 +58,12 @@ class SpecItem(pytest.Item):
         return str(beside)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Return what does not hold, without a traceback of ours."""
+        """Return what does not hold, without a traceback of ours.
+
+        Args:
+            excinfo: what was raised.
+            style: how pytest shows a traceback.
+        """
         if isinstance(excinfo.value, UnmetError | ShapeInspectError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)

@@ -129,7 +129,8 @@ def of_layers(layers: Sequence[Layer], model: Model) -> Totals:
         layers: the layers.
         model: the model.
     """
-    working = {layer.path for layer in layers if layer.kind != "module"}
+    called = {call.layer for call in model.calls} | {model.stopped}
+    working = {layer.path for layer in layers if layer.kind != "module" and layer.path in called}
     calls = [call for call in model.calls if call.layer in working and not call.spare]
     # Of the branches of an ``if`` block one counts, see ``infer.blocks``.
     weighed = {body.path for block in model.blocks if block.kind == "if" for body in block.bodies}
