@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -97,3 +99,24 @@ def test_a_layer_is_written_as_the_script_imports_it(text: str, run: Callable[[s
     scene = Scene(program, Seen(), clues_of([""]), Reach(program, (1,)), "")
     assert scene.layers == IMPORTS[text]
     run(f"{text}\n{scene.layers}Dense")
+
+
+#: Runs a script again, and then a function that is traced, as under a debugger or where coverage is measured.
+TRACED = """
+import sys
+from shapeinspect_keras.debug.script.program import Program
+from shapeinspect_keras.debug.script.running import run
+
+outcome = run(Program("script.py", "x = 5\\nraise ValueError(x)\\n"), 2, 60.0, eager=True)
+sys.settrace(lambda *event: None)
+(lambda: None)()
+sys.settrace(None)
+print(type(outcome.error).__name__)
+"""
+
+
+def test_a_second_run_leaves_nothing_that_a_traced_function_would_wait_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.stdout.split() == ["ValueError"], done.stderr
