@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from shapeinspect.dims import Dim, Expr, Unknown
+from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.solve.pairs import Pair, pairs
 from shapeinspect.solve.program import UNKNOWN, Outcome, Program
-from shapeinspect.solve.regions import FITS, OPEN, REFUSED, Known
+from shapeinspect.solve.regions import FITS, OPEN, REFUSED, Known, Run
 from shapeinspect.solve.sizes import describe, progressions
 from shapeinspect.solve.solution import Answer, Refusal, Sample, Solution
 from shapeinspect.solve.variables import Variable, inputs_for
@@ -374,23 +376,40 @@ class Solver:
         kind = next((layer.kind for layer in model.layers if layer.path == path), "")
         index = int(outcome.refused[example])
         expected = got = None
-        # A network's code may give an operand another length, which the trace of one run does not show.
-        cut = self.live and seen[example] >= 0 and kind == "elementwise"
-        told = explained and not self.program.frozen and not cut
-        if told and index >= 0 and model.calls[index].layer == path:
+        run = (self.known or Known(())).runs[int(seen[example])] if seen[example] >= 0 else None
+        told = explained and not self.program.frozen and index >= 0 and model.calls[index].layer == path
+        if told and not (run and self._differs(index, run)):
             one = {
                 name: int(length[example]) if isinstance(length, np.ndarray) else length
                 for name, length in lengths.items()
             }
-            shapes, known = inputs_for(model, self.free, one)
-            error = self.program.error_at(index, self.program.run(shapes, known), known)
+            error = self._error(index, one)
             expected, got = (None, None) if error is None else (error.expected, error.got)
-        if expected is None and seen[example] >= 0:
-            run = (self.known or Known(())).runs[int(seen[example])]
+        if expected is None and run is not None:
             got, length = run.error, run.sizes[axes[0]]
             if length <= len(mask) and mask[length - 1]:  # its message speaks of the size at which it was run
                 example = length - 1
         return Refusal(path, kind, axes, describe(mask), example + 1, expected, got)
+
+    def _error(self, index: int, lengths: Mapping[str, int]) -> ShapeMismatchError | None:
+        shapes, known = inputs_for(self.program.model, self.free, lengths)
+        return self.program.error_at(index, self.program.run(shapes, known), known)
+
+    def _differs(self, index: int, run: Run) -> bool:
+        """Tell whether a call fails on other lengths in a run than by the trace, as code may cut by a length.
+
+        Each side then names a length that the other one does not. Numbers that may count axes tell nothing.
+        """
+        error = self._error(index, run.sizes)
+        if error is None:
+            return True
+        values = (self.program.model.values.get(name) for name in self.program.model.calls[index].inputs)
+        axes = max((len(value.shape or ()) for value in values if value), default=0)
+        ours, theirs = (
+            {int(number) for number in re.findall(r"\d+", text) if int(number) > axes}
+            for text in (f"{error.expected} {error.got}", run.error)
+        )
+        return bool(ours - theirs and theirs - ours)
 
     def _samples(
         self, square: Array | None, alone: Mapping[str, Array], base: Mapping[str, int], tied: tuple[str, ...]
