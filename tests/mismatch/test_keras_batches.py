@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from shapeinspect_keras.debug.script import axes, batches, loops, multiples, settings, shortened
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import clues_of
+from shapeinspect_keras.debug.script.operators import axes, batches, loops, multiples, settings, shortened
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.reach import Reach
 from shapeinspect_keras.debug.script.running import run as run_again

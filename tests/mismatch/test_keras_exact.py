@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from shapeinspect_keras.debug.script import exact
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene
 from shapeinspect_keras.debug.script.clues import clues_of
+from shapeinspect_keras.debug.script.operators import exact
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.reach import Reach
 from shapeinspect_keras.debug.script.running import Seen

@@ -154,42 +154,6 @@ class Program:
         ]
         return max(found, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
 
-    def unique(self, replacement: Replacement) -> tuple[str, str]:
-        """Widen a replacement until the text to replace stands once in the script; return new and old text.
-
-        Args:
-            replacement: the smallest part to replace.
-        """
-        node, new = replacement.node, replacement.text
-        while True:
-            old = self.line(node)
-            short = len(old) < 4 or isinstance(node, ast.Name | ast.Constant)
-            inner = isinstance(node, ast.expr | ast.keyword) and not isinstance(node, ast.Slice)
-            if (not short and inner and self._count(old) == 1) or isinstance(node, ast.stmt):
-                return " ".join(new.split()), old
-            outer = self.parents.get(node)
-            if outer is None or not hasattr(outer, "lineno") or isinstance(outer, _BLOCKS):
-                if isinstance(outer, ast.arguments):
-                    outer = self.parents.get(outer)
-                if outer is None or not hasattr(outer, "lineno") or isinstance(outer, _BLOCKS):
-                    return " ".join(new.split()), old
-            start, end = self.span(node)
-            begin, stop = self.span(outer)
-            raw = self.text.encode()
-            new = raw[begin:start].decode() + new + raw[end:stop].decode()
-            node = outer
-
-    def _count(self, old: str) -> int:
-        nodes = (node for node in ast.walk(self.tree) if isinstance(node, ast.expr | ast.stmt))
-        return sum(self.line(node) == old for node in nodes)
-
-
-#: Statements with a body of their own: they are not written out.
-_BLOCKS = (
-    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.For, ast.While, ast.With, ast.Try,
-    ast.Module,
-)  # fmt: skip
-
 
 def program_of(error: BaseException) -> tuple[Program, list[int]] | None:
     """Find the script that an exception ended, and its lines in the traceback, the outermost first.

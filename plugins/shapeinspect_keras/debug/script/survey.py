@@ -12,7 +12,9 @@ from functools import cached_property
 from shapeinspect.plugin_api.programs.copies import available
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.script import (
+from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
+from shapeinspect_keras.debug.script.clues import Clues, clues_of
+from shapeinspect_keras.debug.script.operators import (
     axes,
     batches,
     exact,
@@ -28,9 +30,7 @@ from shapeinspect_keras.debug.script import (
     structure,
     treatment,
 )
-from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
-from shapeinspect_keras.debug.script.clues import Clues, clues_of
-from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
+from shapeinspect_keras.debug.script.program import Program, program_of
 from shapeinspect_keras.debug.script.reach import Reach
 from shapeinspect_keras.debug.script.running import Outcome, Shaped, numbered, run
 from shapeinspect_keras.debug.statements.names import RUNS
@@ -219,29 +219,6 @@ def _parses(program: Program) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
-
-
-def written(program: Program, replacements: Sequence[Replacement]) -> str:
-    """Write an edit as a person would paste it: the new text instead of the old one.
-
-    Args:
-        program: the script.
-        replacements: the parts, and what to write there.
-    """
-    if len(replacements) == 1:
-        new, old = program.unique(replacements[0])
-        return f"{new} instead of {old}"
-    around = [[item.node, *program.around(item.node)] for item in replacements]
-    common = next(node for node in around[0] if all(node in nodes for nodes in around[1:]))
-    while not hasattr(common, "lineno"):
-        common = program.parents[common]
-    start, end = program.span(common)
-    raw = program.text.encode()[start:end]
-    for one in sorted(replacements, key=lambda item: program.span(item.node), reverse=True):
-        begin, stop = (place - start for place in program.span(one.node))
-        raw = raw[:begin] + one.text.encode() + raw[stop:]
-    new, old = program.unique(Replacement(common, raw.decode()))
-    return f"{new} instead of {old}"
 
 
 def _operands(program: Program, outcome: Outcome, lines: Sequence[int]) -> dict[str, tuple[int | None, ...]]:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.script.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.operators.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
 from shapeinspect_keras.debug.statements.names import RUNS

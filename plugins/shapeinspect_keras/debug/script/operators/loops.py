@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene
-from shapeinspect_keras.debug.script.flags import JOINS
+from shapeinspect_keras.debug.script.operators.flags import JOINS
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.site import calls_in
 

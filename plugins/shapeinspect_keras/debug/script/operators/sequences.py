@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
-from shapeinspect_keras.debug.script.flags import JOINS, RECURRENT
+from shapeinspect_keras.debug.script.operators.flags import JOINS, RECURRENT
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.site import argument, calls_in
 from shapeinspect_keras.debug.statements.targets import stated

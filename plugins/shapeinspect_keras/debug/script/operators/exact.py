@@ -11,8 +11,8 @@ from shapeinspect.plugin_api.evidence.edit import number_of
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.edit_words import WORDS
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
-from shapeinspect_keras.debug.script.flags import numbered
-from shapeinspect_keras.debug.script.numbers import FILLED
+from shapeinspect_keras.debug.script.operators.flags import numbered
+from shapeinspect_keras.debug.script.operators.numbers import FILLED
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import RUNS
 from shapeinspect_keras.debug.statements.targets import OTHER_LOSS, stated

@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.script.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, default_of, show
+from shapeinspect_keras.debug.script.operators.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.site import calls_in
 from shapeinspect_keras.debug.statements.targets import OTHER_LOSS, stated
