@@ -11,7 +11,7 @@ from shapeinspect.api.report import analyze
 from shapeinspect.check import Failure, Spec, verdict
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.mismatch import Diagnosis, contradicting, describe, fitting, to_dict
-from shapeinspect.mismatch.causes import sentence
+from shapeinspect.mismatch.words.causes import sentence
 from shapeinspect.sources.remote import is_url
 from shapeinspect.sources.remote.secrets import without_secrets
 from shapeinspect.sources.source import Source, with_inputs

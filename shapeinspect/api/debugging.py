@@ -21,9 +21,9 @@ from shapeinspect.errors import UsageError
 from shapeinspect.ir import Frozen, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
-from shapeinspect.mismatch.fed_shapes import fed_by
-from shapeinspect.mismatch.fixed_batch import fitting_batch
-from shapeinspect.mismatch.graph_rerun import unchecked, walk_again, walked_model
+from shapeinspect.mismatch.graph.fixed_batch import fitting_batch
+from shapeinspect.mismatch.graph.rerun import unchecked, walk_again, walked_model
+from shapeinspect.mismatch.sizes.fed_shapes import fed_by
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.isolation.confined import confined
 from shapeinspect.plugin_api.programs.copies import is_copy, prepare_with

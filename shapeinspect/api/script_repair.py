@@ -22,7 +22,7 @@ from shapeinspect.api.script_files import files_of, folder_of, started_in
 from shapeinspect.api.script_frames import classes_of, modules_of, running_in, shapes_of
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.mismatch.diagnosis import Tried
-from shapeinspect.mismatch.headlines import headline
+from shapeinspect.mismatch.reasons.headlines import headline
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level

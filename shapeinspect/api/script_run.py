@@ -13,7 +13,7 @@ from dataclasses import replace
 from shapeinspect import registry
 from shapeinspect.api import script_progress
 from shapeinspect.api.debugging import add_diagnosis, debug, diagnosis_of
-from shapeinspect.mismatch.describe import describe, unexplained
+from shapeinspect.mismatch.words.describe import describe, unexplained
 from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
 from shapeinspect.trials.copy_of_process import Copy

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shapeinspect.mismatch.as_dict import to_dict
-from shapeinspect.mismatch.causes import CAUSES
-from shapeinspect.mismatch.describe import contradicting, describe, fitting
 from shapeinspect.mismatch.diagnose import diagnose
 from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
+from shapeinspect.mismatch.words.as_dict import to_dict
+from shapeinspect.mismatch.words.causes import CAUSES
+from shapeinspect.mismatch.words.describe import contradicting, describe, fitting
 
 __all__ = ["CAUSES", "Diagnosis", "Tried", "contradicting", "describe", "diagnose", "fitting", "to_dict"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
-from shapeinspect.mismatch.requirements import problem_of
+from shapeinspect.mismatch.sizes.requirements import problem_of
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnLayer, OnOperand
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.rerun import Failure, Rerun

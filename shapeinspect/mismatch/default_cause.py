@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from shapeinspect.infer.kernels import misfit
-from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
-from shapeinspect.mismatch.requirements import Problem, space_rank, wanted_masks, wanted_states
+from shapeinspect.mismatch.sizes.loss_shapes import counts, is_loss, targets_of, weights_of_classes
+from shapeinspect.mismatch.sizes.requirements import Problem, space_rank, wanted_masks, wanted_states
 from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 

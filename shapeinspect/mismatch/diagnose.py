@@ -11,20 +11,20 @@ from functools import partial
 from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Model
-from shapeinspect.mismatch.as_html import as_html
 from shapeinspect.mismatch.compose import Gain, composed, further, gains
 from shapeinspect.mismatch.default_cause import default_cause, named_axes
 from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
-from shapeinspect.mismatch.headlines import headline
-from shapeinspect.mismatch.loss_shapes import is_loss
-from shapeinspect.mismatch.reasons import reasons
+from shapeinspect.mismatch.reasons.headlines import headline
+from shapeinspect.mismatch.reasons.layers import reasons
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.input_sizes.fitting import known_to_fit
 from shapeinspect.mismatch.repairs.input_sizes.search import search
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
 from shapeinspect.mismatch.repairs.ranks import SETTINGS_FROM, SIZES_FROM
-from shapeinspect.mismatch.requirements import Problem, problem_of
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import Problem, problem_of
+from shapeinspect.mismatch.words.as_html import as_html
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
 from shapeinspect.plugin_api.claims import Level

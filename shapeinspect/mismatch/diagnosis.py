@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.repairs.fix import Fix
-from shapeinspect.mismatch.requirements import Problem
+from shapeinspect.mismatch.sizes.requirements import Problem
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.rerun import Failure
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from shapeinspect.ir import Call, Model
 from shapeinspect.mismatch import Diagnosis, describe
-from shapeinspect.mismatch.as_html import operands
-from shapeinspect.mismatch.describe import parts
+from shapeinspect.mismatch.words.as_html import operands
+from shapeinspect.mismatch.words.describe import parts
 from shapeinspect.page.document import Content, document, rows
 from shapeinspect.text import printable, visible
 

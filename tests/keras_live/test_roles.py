@@ -16,7 +16,8 @@ import shapeinspect
 from shapeinspect.api.debugging import fits
 from shapeinspect.dims import symbol
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.mismatch import fitting, graph_rerun, recorded_doubts
+from shapeinspect.mismatch import fitting
+from shapeinspect.mismatch.graph import recorded_doubts, rerun
 from shapeinspect_keras.calls.signatures import ASIDE, SIGNATURES
 
 N = symbol("N")
@@ -133,7 +134,7 @@ def test_flatten_moves_channels_last(tmp_path: Path) -> None:
 
 def test_the_record_of_keras_comes_before_a_rule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A rule that is wrong blames nobody: what Keras computed stands, and the rule is named."""
-    rule = graph_rerun.output_shapes
+    rule = rerun.output_shapes
 
     def wrong(kind: str, attributes: Any, inputs: Any) -> Any:
         if kind == "softmax":
@@ -144,7 +145,7 @@ def test_the_record_of_keras_comes_before_a_rule(monkeypatch: pytest.MonkeyPatch
     y = K.Dense(5, name="dense")(K.Softmax(name="shares")(K.Conv2D(6, 3, name="conv")(x)))
     model = keras.Model(x, y)
     model.save(tmp_path / "model.keras")
-    for module in (graph_rerun, recorded_doubts):
+    for module in (rerun, recorded_doubts):
         monkeypatch.setattr(module, "output_shapes", wrong)
     for source in (model, tmp_path / "model.keras"):
         for given, batch in ((None, N), ("3,9,8,4", 3)):

@@ -12,7 +12,7 @@ from torch import nn
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value, Weight
 from shapeinspect.mismatch import Diagnosis, describe, diagnose
-from shapeinspect.mismatch.graph_rerun import walk_again
+from shapeinspect.mismatch.graph.rerun import walk_again
 from shapeinspect.plugin_api.claims import Level
 from shapeinspect.plugin_api.rerun import Recorded
 

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from shapeinspect.ir import Layer, Model
-from shapeinspect.mismatch import fact_text
-from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.default_cause import OF_FACTS
+from shapeinspect.mismatch.words import fact_text
+from shapeinspect.mismatch.words.causes import CAUSES
 from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 

@@ -9,9 +9,9 @@ import pytest
 
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.ir import Frozen, Layer, Model, Value
-from shapeinspect.mismatch.causes import CAUSES, sentence
-from shapeinspect.mismatch.headlines import CONDITIONS, headline
-from shapeinspect.mismatch.requirements import problem_of
+from shapeinspect.mismatch.reasons.headlines import CONDITIONS, headline
+from shapeinspect.mismatch.sizes.requirements import problem_of
+from shapeinspect.mismatch.words.causes import CAUSES, sentence
 from shapeinspect.plugin_api.rerun import Failure
 
 

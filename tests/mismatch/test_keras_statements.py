@@ -72,7 +72,7 @@ def test_a_step_on_a_copy_leaves_the_model_alone(tmp_path: Path) -> None:
     ],
 )
 def test_an_operation_is_called_what_it_is(tmp_path: Path, call: str, operation: str, text: str) -> None:
-    from shapeinspect.mismatch import fact_text
+    from shapeinspect.mismatch.words import fact_text
 
     diagnosis = found(tmp_path, f"y = tf.ones((4, 5))\nloss = tf.reduce_mean{call}\n")
     assert diagnosis.layer.path == operation

@@ -10,7 +10,7 @@ from torch import nn
 
 import shapeinspect
 from shapeinspect.ir import Layer
-from shapeinspect.mismatch.loss_shapes import targets_of
+from shapeinspect.mismatch.sizes.loss_shapes import targets_of
 
 SAMPLES, CLASSES, STEPS = 4, 3, 5
 SCORES = torch.rand(SAMPLES, CLASSES, STEPS)

@@ -20,7 +20,7 @@ from torch import nn
 
 import shapeinspect
 from shapeinspect.api.debugging import explain_error, fits
-from shapeinspect.mismatch.describe import fitting
+from shapeinspect.mismatch.words.describe import fitting
 from shapeinspect.plugin_api.claims import Level
 from shapeinspect_torch.debug.calls import rerun
 from shapeinspect_torch.tracing import real_run

@@ -7,8 +7,8 @@ import pytest
 from shapeinspect import dims
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
-from shapeinspect.mismatch.fixed_batch import fitting_batch
-from shapeinspect.mismatch.graph_rerun import walk_again, walked_model
+from shapeinspect.mismatch.graph.fixed_batch import fitting_batch
+from shapeinspect.mismatch.graph.rerun import walk_again, walked_model
 from shapeinspect.plugin_api.rerun import Recorded
 
 BATCH = dims.symbol("samples")

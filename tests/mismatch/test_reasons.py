@@ -10,8 +10,8 @@ import pytest
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.mismatch import Diagnosis, describe, to_dict
-from shapeinspect.mismatch.reasons import reasons
-from shapeinspect.mismatch.requirements import problem_of
+from shapeinspect.mismatch.reasons.layers import reasons
+from shapeinspect.mismatch.sizes.requirements import problem_of
 from shapeinspect.plugin_api.rerun import Failure
 
 HEAD = """

@@ -15,8 +15,8 @@ from torch import nn
 import shapeinspect
 from shapeinspect.cli import main
 from shapeinspect.ir import Frozen, Layer
-from shapeinspect.mismatch.clash import clashes
-from shapeinspect.mismatch.requirements import Demand, Problem
+from shapeinspect.mismatch.sizes.clash import clashes
+from shapeinspect.mismatch.sizes.requirements import Demand, Problem
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import lengths_of
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import lengths_of
 from shapeinspect.plugin_api.changes import OnInput, OnLayer, OnOperand, reshaped
 from shapeinspect.plugin_api.rerun import Failure
 

@@ -8,7 +8,7 @@ from math import prod
 
 from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import space_rank
+from shapeinspect.mismatch.sizes.requirements import space_rank
 from shapeinspect.plugin_api.changes import Step
 
 

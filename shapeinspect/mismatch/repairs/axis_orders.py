@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shapeinspect.ir import Frozen
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import lengths_of
+from shapeinspect.mismatch.sizes.requirements import lengths_of
 from shapeinspect.plugin_api.changes import Around, Exchanged, InsteadOf, OnLayer, OnOperand
 from shapeinspect.plugin_api.rerun import Failure
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import prod
 
 from shapeinspect.ir import Frozen
-from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import lengths_of
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import lengths_of
 from shapeinspect.plugin_api.changes import Change, InsteadOf, OnLayer, OnOperand
 from shapeinspect.plugin_api.rerun import Failure
 

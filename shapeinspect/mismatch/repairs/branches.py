@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeinspect.ir import Frozen, Layer
-from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import lengths_of
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import lengths_of
 from shapeinspect.plugin_api.changes import OnLayer
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.spatial import pairs, per_axis

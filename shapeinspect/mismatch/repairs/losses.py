@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 
 from shapeinspect.ir import Layer
-from shapeinspect.mismatch.loss_shapes import is_loss, targets_of
 from shapeinspect.mismatch.repairs.ranks import Rung
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss, targets_of
 from shapeinspect.plugin_api.changes import Step
 
 

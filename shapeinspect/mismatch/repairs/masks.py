@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import lengths_of, wanted_masks
+from shapeinspect.mismatch.sizes.requirements import lengths_of, wanted_masks
 from shapeinspect.plugin_api.changes import OnInput, OnOperand, Remade, Step
 from shapeinspect.plugin_api.rerun import Failure
 

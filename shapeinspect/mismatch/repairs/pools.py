@@ -8,7 +8,7 @@ from math import isqrt
 from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import demand_of
+from shapeinspect.mismatch.sizes.requirements import demand_of
 from shapeinspect.plugin_api.changes import OnOperand
 from shapeinspect.plugin_api.rerun import Failure
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import prod
 
 from shapeinspect.ir import Frozen, Layer
-from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.alterations import marked
 from shapeinspect.mismatch.repairs.arrange import Arrangement, arrangements
 from shapeinspect.mismatch.repairs.axis_orders import exchanged, squeezed
@@ -24,7 +23,8 @@ from shapeinspect.mismatch.repairs.operands import joins
 from shapeinspect.mismatch.repairs.ranks import BELOW_INPUTS, Rung
 from shapeinspect.mismatch.repairs.settings import settings
 from shapeinspect.mismatch.repairs.states import states
-from shapeinspect.mismatch.requirements import Problem, channel_axis, lengths_of, space_rank
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import Problem, channel_axis, lengths_of, space_rank
 from shapeinspect.plugin_api.changes import (
     Change,
     Edited,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import prod
 
 from shapeinspect.ir import Frozen
-from shapeinspect.mismatch.reasons import uneven
+from shapeinspect.mismatch.reasons.layers import uneven
 from shapeinspect.mismatch.repairs.divisors import producer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeinspect.ir import Frozen, Layer
-from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.axis_orders import permuted_around
 from shapeinspect.mismatch.repairs.divisors import producer
 from shapeinspect.mismatch.repairs.fix import Fix, before
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.repairs.reshapes import reshapes
-from shapeinspect.mismatch.requirements import Problem, lengths_of
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import Problem, lengths_of
 from shapeinspect.plugin_api.changes import OnCall, OnLayer, OnOperand
 from shapeinspect.plugin_api.facts import IndexOutside, Refusal, RowsCompared
 from shapeinspect.plugin_api.rerun import Failure

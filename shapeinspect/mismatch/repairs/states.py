@@ -9,7 +9,7 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import is_stack, lengths_of, wanted_states
+from shapeinspect.mismatch.sizes.requirements import is_stack, lengths_of, wanted_states
 from shapeinspect.plugin_api.changes import (
     Change,
     FewerStates,

@@ -10,7 +10,7 @@ from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.proposals import entry
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import channel_axis, space_rank
+from shapeinspect.mismatch.sizes.requirements import channel_axis, space_rank
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.regions import Place
 from shapeinspect.plugin_api.rerun import Failure, Rerun

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Frozen, Layer
-from shapeinspect.mismatch.graph_rerun import Walked
-from shapeinspect.mismatch.loss_shapes import is_loss
+from shapeinspect.mismatch.graph.rerun import Walked
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.input_sizes.fitting import known_to_fit, no_multiples
 from shapeinspect.mismatch.repairs.input_sizes.natural import natural_between, natural_near
 from shapeinspect.mismatch.repairs.input_sizes.targets import operands, target_of
 from shapeinspect.mismatch.repairs.proposals import entry
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.requirements import Problem, demand_of, space_rank
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import Problem, demand_of, space_rank
 from shapeinspect.plugin_api.changes import Change, OnInput
 from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 

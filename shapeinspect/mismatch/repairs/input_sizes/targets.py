@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from shapeinspect.mismatch.loss_shapes import is_loss
-from shapeinspect.mismatch.requirements import demand_of
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import demand_of
 from shapeinspect.plugin_api.rerun import Failure
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Layer, Model, Note, Value, Weight
-from shapeinspect.mismatch import fact_text
-from shapeinspect.mismatch.causes import sentence
 from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
-from shapeinspect.mismatch.loading_text import key_rows
-from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
-from shapeinspect.mismatch.requirements import channel_axis
+from shapeinspect.mismatch.sizes.loss_shapes import counts, is_loss, targets_of, weights_of_classes
+from shapeinspect.mismatch.sizes.requirements import channel_axis
+from shapeinspect.mismatch.words import fact_text
+from shapeinspect.mismatch.words.causes import sentence
+from shapeinspect.mismatch.words.loading_text import key_rows
 from shapeinspect.plugin_api.facts import KeyedLoad, Overwritten
 from shapeinspect.rules.rule import show
 from shapeinspect.text import printable, visible

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from math import prod
 
-from shapeinspect.mismatch.lineage import Lineage
-from shapeinspect.mismatch.loss_shapes import is_loss
-from shapeinspect.mismatch.reasons import uneven
-from shapeinspect.mismatch.requirements import Problem, lengths_of
+from shapeinspect.mismatch.reasons.layers import uneven
+from shapeinspect.mismatch.reasons.lineage import Lineage
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss
+from shapeinspect.mismatch.sizes.requirements import Problem, lengths_of
 from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeinspect.mismatch.causes import sentence
 from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
+from shapeinspect.mismatch.words.causes import sentence
 from shapeinspect.plugin_api.claims import Level
 
 

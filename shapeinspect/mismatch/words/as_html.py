@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from html import escape
 
 from shapeinspect.dims import Dim
-from shapeinspect.mismatch.clash import clashes
-from shapeinspect.mismatch.describe import parts
 from shapeinspect.mismatch.diagnosis import Diagnosis
+from shapeinspect.mismatch.sizes.clash import clashes
+from shapeinspect.mismatch.words.describe import parts
 from shapeinspect.text import visible
 
 #: How what clashes looks on light pages and on dark ones.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.ir import Layer
-from shapeinspect.mismatch.requirements import Problem
+from shapeinspect.mismatch.sizes.requirements import Problem
 
 #: Kinds that align their operands from the last axis, where lengths are equal or 1.
 _BROADCASTING = frozenset({"elementwise", "where"})

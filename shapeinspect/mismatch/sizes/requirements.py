@@ -10,7 +10,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.ir import Axes, Layer
-from shapeinspect.mismatch.open_batch import Batch, worded
+from shapeinspect.mismatch.sizes.open_batch import Batch, worded
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules import initial_states, output_shapes
 from shapeinspect.rules.rule import show

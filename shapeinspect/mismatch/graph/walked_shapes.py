@@ -7,7 +7,7 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Shape, known, substitute
 from shapeinspect.ir import Layer
-from shapeinspect.mismatch.requirements import space_rank
+from shapeinspect.mismatch.sizes.requirements import space_rank
 from shapeinspect.plugin_api.changes import Step, reshaped
 from shapeinspect.rules.rule import mismatch, show
 

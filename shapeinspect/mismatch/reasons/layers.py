@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
-from shapeinspect.mismatch.lineage import Lineage
-from shapeinspect.mismatch.open_batch import Batch
-from shapeinspect.mismatch.operand_reasons import OF_OPERANDS
-from shapeinspect.mismatch.requirements import Problem, wanted_masks, wanted_states
+from shapeinspect.mismatch.reasons.lineage import Lineage
+from shapeinspect.mismatch.reasons.operands import OF_OPERANDS
+from shapeinspect.mismatch.sizes.open_batch import Batch
+from shapeinspect.mismatch.sizes.requirements import Problem, wanted_masks, wanted_states
 from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.rule import show

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from math import prod
 
-from shapeinspect.mismatch.lineage import Lineage
-from shapeinspect.mismatch.loss_shapes import is_loss, targets_of
-from shapeinspect.mismatch.requirements import Problem
+from shapeinspect.mismatch.reasons.lineage import Lineage
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss, targets_of
+from shapeinspect.mismatch.sizes.requirements import Problem
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.rule import show
 

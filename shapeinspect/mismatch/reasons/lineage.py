@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shapeinspect.ir import Call, Layer
-from shapeinspect.mismatch.requirements import lengths_of
+from shapeinspect.mismatch.sizes.requirements import lengths_of
 from shapeinspect.plugin_api.rerun import Failure
 
 #: The most calls that are followed back.

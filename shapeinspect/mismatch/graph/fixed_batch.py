@@ -6,8 +6,8 @@ from dataclasses import replace
 from math import gcd, prod
 
 from shapeinspect.ir import Frozen, Note
-from shapeinspect.mismatch.graph_rerun import walk_again
-from shapeinspect.mismatch.open_batch import batches_of
+from shapeinspect.mismatch.graph.rerun import walk_again
+from shapeinspect.mismatch.sizes.open_batch import batches_of
 from shapeinspect.plugin_api.rerun import Failure, Recorded
 
 

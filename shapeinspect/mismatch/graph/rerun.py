@@ -14,11 +14,11 @@ from shapeinspect.infer.doubts import Doubts, contradicts
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
-from shapeinspect.mismatch.graph_regions import region_of
-from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
-from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened, worded
-from shapeinspect.mismatch.recorded_doubts import UNKNOWN_INDICES, as_far_as_known, doubted_calls
-from shapeinspect.mismatch.walked_shapes import at, check_batch, stepped
+from shapeinspect.mismatch.graph.recorded_doubts import UNKNOWN_INDICES, as_far_as_known, doubted_calls
+from shapeinspect.mismatch.graph.regions import region_of
+from shapeinspect.mismatch.graph.walked_shapes import at, check_batch, stepped
+from shapeinspect.mismatch.sizes.loss_shapes import is_loss, loss_fits
+from shapeinspect.mismatch.sizes.open_batch import batch_of, counted, marked, opened, worded
 from shapeinspect.plugin_api.changes import (
     Change,
     OnCall,

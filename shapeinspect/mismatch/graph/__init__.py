@@ -1,0 +1,1 @@
+"""A recorded graph that is walked again, by arithmetic, with other sizes."""

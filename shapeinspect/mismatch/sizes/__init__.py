@@ -1,0 +1,1 @@
+"""Which lengths do not fit, and which ones a layer, a loss or a batch takes."""

@@ -1,0 +1,1 @@
+"""What is said of a diagnosis: as text, as data, as HTML."""
