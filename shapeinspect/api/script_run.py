@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from types import FrameType
 
 from shapeinspect import registry
 from shapeinspect.api import script_progress
@@ -18,8 +20,8 @@ from shapeinspect.plugin_api.programs.program import started
 from shapeinspect.plugin_api.user_code.frames import traceback_frames, user_line
 from shapeinspect.trials.copy_of_process import Copy
 
-#: How a process ends that was interrupted.
-_INTERRUPTED = 130
+#: How a process ends that was interrupted, and one that was asked to end.
+_INTERRUPTED, _TERMINATED = 130, 143
 
 
 def run_script(words: list[str]) -> None:
@@ -56,6 +58,7 @@ class _Run:
         self._took = 0.0
         self._server: subprocess.Popen[bytes] | Copy | None = None
         self._failed: Exception | None = None
+        self._code = _INTERRUPTED
 
     def to_its_end(self) -> None:
         """Run the script; a person who ends what follows its failure is told what is known by then."""
@@ -82,6 +85,7 @@ class _Run:
                     runpy.run_path(self._words[0], run_name="__main__")
                 except Exception as error:
                     self._took, self._failed = time.process_time() - self._used, error
+                    self._tell_when_ended()
                     script_progress.line(
                         f"Ctrl-C ends this; finding out what {type(error).__name__} comes from"
                     )
@@ -91,6 +95,23 @@ class _Run:
             if self._repair(error):
                 self._leave(error)
             raise
+
+    def _tell_when_ended(self) -> None:
+        """Let SIGTERM, as ``timeout`` and schedulers send it, end what follows as Ctrl-C does."""
+        process = os.getpid()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            del frame
+            signal.signal(number, signal.SIG_DFL)
+            if os.getpid() != process:  # a copy of this process has nothing to tell
+                os.kill(os.getpid(), number)
+                return
+            self._code = _TERMINATED
+            raise KeyboardInterrupt("SIGTERM ended the search")
+
+        with suppress(ValueError):  # signals are handled in the main thread alone
+            if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, end)
 
     def _copy(self) -> None:
         """Keep a copy of this process for trials, which a failure of the script may need later."""
@@ -111,7 +132,7 @@ class _Run:
         """Print an exception as Python does, and end as what was interrupted does."""
         script_progress.line("")
         sys.excepthook(type(error), error, error.__traceback__)
-        raise SystemExit(_INTERRUPTED) from None
+        raise SystemExit(self._code) from None
 
     def _repair(self, error: Exception) -> bool:
         """Add to a diagnosis the changes of the source with which the whole script was run.

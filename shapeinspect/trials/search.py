@@ -177,8 +177,8 @@ class Search:
         """Search until there is enough, nothing left, or no more time; a person may end it as well."""
         try:
             self._search()
-        except KeyboardInterrupt:
-            self._ended, self._interrupted = "Ctrl-C ended the search", True
+        except KeyboardInterrupt as end:
+            self._ended, self._interrupted = str(end) or "Ctrl-C ended the search", True
         found = sorted(self._found, key=lambda one: (bool(one.alters), one.rank))[:_FOUND]
         return Searched(tuple(found), self._trials, self._ended, self._interrupted)
 

@@ -1,10 +1,11 @@
-"""What a person at a terminal sees while changes of a failed script are run, and what Ctrl-C leaves of it."""
+"""What a person at a terminal sees while changes of a failed script run, and what is left at an early end."""
 
 from __future__ import annotations
 
 import os
 import re
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -34,8 +35,8 @@ for step in range(4):
 """.lstrip()
 
 
-def seen(folder: Path, interrupted_at: str) -> tuple[str, int]:
-    """Return the screen and the exit code of a run at a terminal, with Ctrl-C once a text is on it."""
+def seen(folder: Path, interrupted_at: str, number: int = signal.SIGINT) -> tuple[str, int]:
+    """Return the screen and the exit code of a run at a terminal, with a signal once a text is on it."""
     (folder / "program.py").write_text(SCRIPT)
     pid, terminal = os.forkpty()
     if pid == 0:
@@ -55,7 +56,7 @@ def seen(folder: Path, interrupted_at: str) -> tuple[str, int]:
                 break
             screen += data.decode()
             if not pressed and re.search(interrupted_at, screen):
-                os.write(terminal, b"\x03")
+                os.write(terminal, b"\x03") if number == signal.SIGINT else os.kill(pid, number)
                 pressed = True
         return screen, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     finally:
@@ -72,6 +73,15 @@ def test_what_is_known_is_said_at_once_and_stays_when_the_search_is_ended(tmp_pa
         first = screen.index('shapeinspect: layer "')
         assert first < screen.index("; change 1, line ") < screen.index("Traceback")
         assert "Ctrl-C ended the search" in " ".join(screen[screen.index("Traceback") :].split())
+
+
+def test_what_asks_the_process_to_end_leaves_what_is_known(tmp_path: Path) -> None:
+    screen, code = seen(tmp_path, "; change 2, line \\d+", signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM
+    last = " ".join(screen[screen.index("Traceback") :].split())
+    assert 'shapeinspect: layer "0" (linear)' in last
+    assert "SIGTERM ended the search" in last
+    assert "KeyboardInterrupt" not in screen
 
 
 def test_the_line_that_tells_a_change_fits_the_terminal(

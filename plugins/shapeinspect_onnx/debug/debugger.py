@@ -24,6 +24,7 @@ from shapeinspect.plugin_api.user_code.frames import in_packages, traceback_fram
 from shapeinspect.plugin_api.user_code.source import UserSource, user_source
 from shapeinspect.sources.source import Source, from_path
 from shapeinspect_onnx.debug.bound_feeds import bound, written_feed
+from shapeinspect_onnx.debug.edited_graph import checks, opens, takes
 from shapeinspect_onnx.debug.quiet import runs
 from shapeinspect_onnx.debug.spelling import spell
 
@@ -63,7 +64,9 @@ class OnnxDebugger(Debugger):
             proto = local.get("model")
             if type(proto).__name__ == "ModelProto" and "ShapeInference" in str(error):
                 source = Source("model", target=proto)
-                return _recorded(source, {}, str(error), where, contract=True)
+                found = _recorded(source, {}, str(error), where, contract=True)
+                confirm = functools.partial(checks, proto, found.model)
+                return replace(found, confirm=confirm, confirmed=Claim(what="onnx.checker.check_model"))
         return None
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
@@ -140,7 +143,7 @@ def _of_feed(error: BaseException) -> Story:
 
 def _graph_of(error: BaseException) -> Any:
     """Return the graph that is loaded, run or checked where an exception was raised; None for none."""
-    from onnx import ModelProto, load
+    from onnx import ModelProto
 
     for frame, _ in traceback_frames(error.__traceback__):
         local = frame.f_locals
@@ -148,11 +151,19 @@ def _graph_of(error: BaseException) -> Any:
         if isinstance(proto, ModelProto):
             return proto.graph
         if type(session).__name__ == "InferenceSession":
-            path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
-            if content:
-                return ModelProto.FromString(content).graph
-            return load(path, load_external_data=False).graph if path and os.path.exists(path) else None
+            found = _model_of(session)
+            return None if found is None else found.graph
     return None
+
+
+def _model_of(session: Any) -> Any:
+    """Return the model that a session was made of; None where its file is gone."""
+    from onnx import ModelProto, load
+
+    path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
+    if content:
+        return ModelProto.FromString(content)
+    return load(path, load_external_data=False) if path and os.path.exists(path) else None
 
 
 #: The names under which onnx reports shapes that do not fit; a permutation's length is a type to it.
@@ -162,7 +173,17 @@ _INFERENCE = ("ShapeInferenceError", "TypeInferenceError")
 def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
     """Recover a session that could not be made."""
     source = _of_session(session) if any(name in message for name in _INFERENCE) else None
-    return None if source is None else _recorded(source, {}, message, where, contract=True)
+    if source is None:
+        return None
+    recorded = _recorded(source, {}, message, where, contract=True)
+    confirm = functools.partial(_opens, session, recorded.model)
+    return replace(recorded, confirm=confirm, confirmed=Claim(what="onnxruntime.InferenceSession"))
+
+
+def _opens(session: Any, model: Model, changes: Sequence[Change]) -> bool | None:
+    """Tell whether a session can be made of the graph with other settings; None where that is not known."""
+    proto = _model_of(session)
+    return None if proto is None else opens(proto, model, changes)
 
 
 def _run(
@@ -182,7 +203,7 @@ def _run(
     shapes = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
     recorded = _recorded(read, shapes, message, where, contract=False)
     fact = feeding.looked_up(message, feed, recorded.model)
-    confirm = functools.partial(runs_on_zeros, session, feed)
+    confirm = functools.partial(_runs_changed, session, feed, recorded.model)
     found = baked.of_graph(fed) if fact is None else baked.NOTHING
     recorded = replace(
         recorded,
@@ -230,6 +251,14 @@ def _recorded(
         steps=frozenset(IN_NUMPY),
         transposable=True,
     )
+
+
+def _runs_changed(session: Any, feed: dict[str, Any], model: Model, changes: Sequence[Change]) -> bool | None:
+    """Run a session on zeros of other shapes, or a copy of its graph with other settings on what was fed."""
+    if all(isinstance(change, OnInput) for change in changes):
+        return runs_on_zeros(session, feed, changes)
+    proto = _model_of(session)
+    return None if proto is None else takes(proto, model, feed, changes)
 
 
 def runs_on_zeros(session: Any, feed: dict[str, Any], changes: Sequence[Change]) -> bool | None:

@@ -9,6 +9,22 @@ from typing import Any
 _NOTHING = 4
 
 
+def opened(content: bytes) -> Any:
+    """Return a session on the CPU; None where onnxruntime refuses the graph.
+
+    Args:
+        content: the serialized model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _NOTHING
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
+        return None
+
+
 def runs(session: Any, feed: Mapping[str, Any]) -> bool:
     """Tell whether a session takes what it is fed.
 

@@ -103,7 +103,7 @@ class Walked(Rerun):
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
-        self.confirms = recorded.confirm is not None and recorded.refuses == "shape"
+        self.confirms = recorded.confirm is not None and recorded.refuses == "shape" and bool(recorded.fed)
         self.second = recorded.second
         self._model = _with_weights(recorded.model)
         self._layers = {layer.path: layer for layer in self._model.layers}
@@ -178,11 +178,17 @@ class Walked(Rerun):
         confirm, passes = self._recorded.confirm, ended is None and not self._recorded.refused
         # With other settings the layers behind follow, which the arithmetic does not know.
         if confirm is not None and (ended is None or all(isinstance(change, OnLayer) for change in changes)):
-            taken = confirm(changes)
+            taken = confirm(tuple(map(self._on_its_layer, changes)))
             passes = passes if taken is None else taken
             if taken:
                 self._confirmed.add(changes)
         return None if passes else ended or self.failure
+
+    def _on_its_layer(self, change: Change) -> Change:
+        """Return a change of the failed call as one of its layer, which a framework finds by its path."""
+        if not isinstance(change, OnCall) or self._failed is None:
+            return change
+        return OnLayer(self._model.calls[self._failed].layer, change.attributes)
 
     def claim(self, changes: Sequence[Change]) -> Claim:
         """Tell whether the framework itself took the changes, or only the arithmetic did.

@@ -24,6 +24,8 @@ def _order(attributes: Attributes, rank: int) -> tuple[int, ...]:
     axes = attributes.get("axes")
     if axes is None:
         return tuple(reversed(range(rank)))
+    if len(axes) != rank:
+        raise mismatch(f"{len(axes)} axes: their order is {show(tuple(axes))}", f"{rank} axes")
     order = tuple(normalize_axis(axis, rank) for axis in axes)
     if sorted(order) != list(range(rank)):
         raise mismatch(f"{len(order)} axes, each once", f"{rank} axes")

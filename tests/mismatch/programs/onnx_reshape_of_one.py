@@ -5,7 +5,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 LAYER = "flat"
-CAUSE = "reshape"
+CAUSE = "baked-code"
 FIX = 'shape=(-1, 784) in "flat"'
 REPAIR = ("np.array([1, 784])", "np.array([-1, 784])")
 

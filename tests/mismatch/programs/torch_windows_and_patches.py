@@ -18,7 +18,7 @@ def window_reverse(windows, window_size, H, W):
 
 LAYER = "blocks.0.view"
 CAUSE = "reshape"
-FIX = "feed 224×224"
+FIX = "feed x of (2, 3, 224, 224)"
 REPAIR = ("torch.randn(2, 3, 192, 256)", "torch.randn(2, 3, 224, 224)")
 
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from shapeinspect.ir import Layer
+from shapeinspect.mismatch.lineage import Lineage
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.proposals import entry
 from shapeinspect.mismatch.repairs.ranks import Rung
-from shapeinspect.mismatch.sizes.requirements import channel_axis, space_rank
+from shapeinspect.mismatch.sizes.requirements import channel_axis, demand_of, lengths_of, space_rank
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.regions import Place
 from shapeinspect.plugin_api.rerun import Failure, Rerun
@@ -44,9 +45,8 @@ def known_to_fit(rerun: Rerun) -> Fix | None:
     held = {
         place for index, name in enumerate(names) for place in _held(failure, index, name, len(fed[index]))
     }
-    near = nearest(
-        rerun.region, fed, most=_RUNS, seconds=_SECONDS, held=held | rerun.insists(), largest=_LARGEST
-    )
+    held |= {*_carried(failure, names)} | rerun.insists()
+    near = nearest(rerun.region, fed, most=_RUNS, seconds=_SECONDS, held=held, largest=_LARGEST)
     if near is None or any(
         old > _TIMES * new
         for was, now in zip(fed, near.shapes, strict=True)
@@ -114,6 +114,26 @@ def _held(failure: Failure, index: int, name: str, rank: int) -> Iterator[Place]
             yield index, channels % rank
     elif layer.kind in _FEATURES:
         yield index, rank - 1
+
+
+def _carried(failure: Failure, names: Sequence[str]) -> Iterator[Place]:
+    """Yield the axis of an input that comes to the failed layer as its channels or features, as it is."""
+    shapes = tuple(lengths_of(failure, name) for name in failure.inputs)
+    demand = demand_of(failure.layer, shapes)
+    if demand is None:
+        return
+    lineage = Lineage(failure)
+    name = failure.inputs[demand.operand]
+    plain = sorted(length for length in lineage.shape(name) if length != 1)
+    for _, call, _ in lineage.back(name):
+        if len(call.inputs) != 1:
+            return
+        name = call.inputs[0]
+        if sorted(length for length in lineage.shape(name) if length != 1) != plain:
+            return
+    places = [axis for axis, length in enumerate(lineage.shape(name)) if length == demand.had]
+    if name in names and len(places) == 1:
+        yield names.index(name), places[0]
 
 
 def _text(near: Nearest, names: tuple[str, ...]) -> str:
