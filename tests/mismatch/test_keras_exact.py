@@ -14,7 +14,6 @@ from shapeinspect_keras.debug.script.clues import clues_of
 from shapeinspect_keras.debug.script.operators import exact
 from shapeinspect_keras.debug.script.program import Program
 from shapeinspect_keras.debug.script.reach import Reach
-from shapeinspect_keras.debug.script.running import Seen
 from shapeinspect_keras.debug.script.running import run as run_again
 
 HEAD = "import keras\nimport numpy as np\nfrom keras import layers\n"
@@ -80,25 +79,6 @@ def test_a_number_that_is_no_axis_is_called_none() -> None:
     text = "AXIS = 2\nx = keras.Input((6,))\nmodel = keras.Model(x, layers.Dense(2)(x))\n"
     _, found = candidates(f"{HEAD}{text}best = keras.ops.sum(model(np.zeros((5, 6))), AXIS)")
     assert [one.why for one in found if one.fact or "axis 2" in one.why] == []
-
-
-#: What a script imports, and how it writes a layer.
-IMPORTS = {
-    "import keras": "keras.layers.",
-    "import keras.layers": "keras.layers.",
-    "from keras import layers as kl": "kl.",
-    "import tensorflow as tf": "tf.keras.layers.",
-    "from tensorflow import keras": "keras.layers.",
-    "import numpy as np\nimport tensorflow.keras.layers as L": "L.",
-}
-
-
-@pytest.mark.parametrize("text", IMPORTS)
-def test_a_layer_is_written_as_the_script_imports_it(text: str, run: Callable[[str], None]) -> None:
-    program = Program("script.py", text)
-    scene = Scene(program, Seen(), clues_of([""]), Reach(program, (1,)), "")
-    assert scene.layers == IMPORTS[text]
-    run(f"{text}\n{scene.layers}Dense")
 
 
 #: Runs a script again, and then a function that is traced, as under a debugger or where coverage is measured.

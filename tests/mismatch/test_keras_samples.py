@@ -163,6 +163,12 @@ model.add(Dense(1, activation="sigmoid"))
 model.compile("sgd", "binary_crossentropy")
 model.fit(np.zeros((6, 7, 3)), np.zeros(6), verbose=0)
 """
+#: The same, with all names imported one by one.
+EACH_BY_NAME = (
+    EACH.replace("import keras\n", "from keras import Input, Sequential\n")
+    .replace("keras.", "")
+    .replace("from layers", "from keras.layers")
+)
 #: Joins maps of unpadded convolutions with maps from before them.
 UNPADDED = """
 import keras
@@ -241,7 +247,15 @@ model.fit(np.zeros((36, 3)), np.zeros((36, 1)), batch_size=batch, verbose=0)
         (OF_STEPS, "tf.reduce_mean(kept, (1,))", "`kept` at line 6 is (4, 6, 8): its 6 steps are not pooled"),
         (CONTEXT, "[tf.expand_dims(context, 1), words]", "`context` is (4, 6) at line 6, an axis less than"),
         (NUMBERED, '"sgd", "sparse_categorical_crossentropy"', "(6,) are one number for each sample"),
-        (EACH, "model.add(keras.layers.GlobalMaxPooling1D()); model.add(Dense(", "each of its steps"),
+        (EACH, "model.add(keras.layers.GlobalAveragePooling1D()); model.add(Dense(", "each of its steps"),
+        (EACH_BY_NAME, "import Dense, LSTM, GlobalAveragePooling1D\n", "each of its steps"),
+        (
+            CONTEXT.replace("import tensorflow as tf", "from tensorflow import concat, zeros").replace(
+                "tf.", ""
+            ),
+            "import concat, zeros, expand_dims\n",
+            "`context` is (4, 6)",
+        ),
         (UNPADDED, 'activation="relu", padding="same")(pictures)', "of lines 6, 7 are not padded"),
         (TABLES, "Embedding(books + 1, 3)", "the 5 entries are numbered from 0 to 4"),
         (MOVED, "target = place\n", "`place - 1` at line 7 is the place of another layer"),

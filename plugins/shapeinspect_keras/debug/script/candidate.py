@@ -10,15 +10,13 @@ from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import defaults_of
 from shapeinspect_keras.debug.script.clues import Clues
+from shapeinspect_keras.debug.script.imports import Imports, Written
 from shapeinspect_keras.debug.script.program import Program, Replacement
 from shapeinspect_keras.debug.script.reach import FAR, Reach
 from shapeinspect_keras.debug.script.running import Seen, Shaped, numbered
 
-#: What a script may import to write a layer, and what it writes behind that.
-_LAYERS = {
-    "keras.layers": "", "tensorflow.keras.layers": "", "keras": "layers.", "tensorflow.keras": "layers.",
-    "tensorflow": "keras.layers.",
-}  # fmt: skip
+#: The functions of whose arrays are in which module.
+_MODULES = {"numpy": "numpy", "tensorflow": "tensorflow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +88,26 @@ class Scene:
         return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef))
 
     @cached_property
-    def layers(self) -> str:
-        """What the script writes before the name of a layer, by what it imports: ``keras.layers.``."""
-        found = []
-        for node in ast.walk(self.program.tree):
-            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
-            for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
-                # `import keras.layers` binds "keras" alone
-                name = alias.name if module or alias.asname else alias.name.partition(".")[0]
-                if f"{module}{name}" in _LAYERS:
-                    found.append(f"{alias.asname or name}.{_LAYERS[f'{module}{name}']}")
-        return min(found, key=len, default="keras.layers.")
+    def imports(self) -> Imports:
+        """What the script imports."""
+        return Imports(self.program)
+
+    def layer(self, name: str) -> Written:
+        """Return how the script writes a layer, and the edits that import it where it does not.
+
+        Args:
+            name: the class.
+        """
+        return self.imports.name("keras.layers", name)
+
+    def function(self, kind: str, name: str) -> Written:
+        """Return how the script writes a function of arrays, and the edits that import it where it does not.
+
+        Args:
+            kind: whose arrays it takes, as :meth:`kind` has it: NumPy's, TensorFlow's, else those of Keras.
+            name: the function.
+        """
+        return self.imports.name(_MODULES.get(kind, "keras.ops"), name)
 
     @cached_property
     def spatial(self) -> bool:

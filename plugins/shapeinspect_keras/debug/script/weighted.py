@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import sys
 from typing import Any
 
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.rewriting import Rewriting
-from shapeinspect_keras.debug.script.candidate import show
+from shapeinspect_keras.debug.script.candidate import Scene, show
 from shapeinspect_keras.debug.script.survey import is_the_same, survey
 from shapeinspect_keras.debug.statements.explained import alone, own_frames
 from shapeinspect_keras.debug.statements.names import COMPARES
@@ -33,7 +32,7 @@ def explanation(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     told = None if site is None else survey(error)
     if site is None or told is None or told.weighted is None or not is_the_same(told, error):
         return None
-    fact = explained(local["args"][0], *told.weighted, site)
+    fact = explained(local["args"][0], *told.weighted, site, told.scene)
     if fact is None:
         return None
     shapes = dict(zip(("values", "sample_weight"), told.weighted, strict=True))
@@ -41,7 +40,7 @@ def explanation(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
 
 
 def explained(
-    owner: Any, values: tuple[int | None, ...], weights: tuple[int | None, ...], site: Site
+    owner: Any, values: tuple[int | None, ...], weights: tuple[int | None, ...], site: Site, scene: Scene
 ) -> Explained | None:
     """Explain a loss of the user's that gives another number of values than there are samples.
 
@@ -50,6 +49,7 @@ def explained(
         values: the shape of the loss's values for one batch.
         weights: that of the weights of its samples.
         site: the user's statement.
+        scene: the second run of the script.
     """
     if len(values) != len(weights):
         return Explained(
@@ -69,11 +69,13 @@ def explained(
         "sample-weights",
         (f"a value of the loss for each of the {samples} sample weights of a batch",),
         (f"{count} values: {told} gives {count} for {samples} samples",),
-        tuple(_repeated(functions, samples, count, site)),
+        tuple(_repeated(functions, samples, count, site, scene)),
     )
 
 
-def _repeated(functions: list[ast.FunctionDef], samples: int, count: int, site: Site) -> list[Edit]:
+def _repeated(
+    functions: list[ast.FunctionDef], samples: int, count: int, site: Site, scene: Scene
+) -> list[Edit]:
     """Give the value of a group of samples to each of them."""
     if len(functions) != 1 or samples % count:
         return []
@@ -83,13 +85,9 @@ def _repeated(functions: list[ast.FunctionDef], samples: int, count: int, site: 
     if len(returns) != 1 or returns[0].value is None:
         return []
     text = site.text(returns[0].value)
-    new = f"return {_module(site)}.repeat({text}, {samples // count}, axis=0)"
+    repeat, imported = scene.function("keras", "repeat")
+    if imported:
+        return []
+    new = f"return {repeat}({text}, {samples // count}, axis=0)"
     claim = Claim(Level.UNTRIED, rest="the loss gives as many values as there are weights with it")
     return [Edit("sample-weights", f"{new} instead of return {text}", claim)]
-
-
-def _module(site: Site) -> str:
-    """Return how the user's file writes ``keras.ops``."""
-    ops = sys.modules.get("keras.ops")
-    names = (name for name, value in site.frame.f_globals.items() if ops is not None and value is ops)
-    return next(names, "keras.ops")

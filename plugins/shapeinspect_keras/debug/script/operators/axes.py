@@ -140,18 +140,21 @@ def added(scene: Scene) -> Iterator[Candidate]:
         samples = len(shapes[-1].shape) > 2 and scene.clues.rank == 1  # it has a batch already, most likely
         ends = (("[None]", "no-batch", 0.4 * samples), ("[..., None]", "no-channel", 0.2))
         for suffix, cause, more in ends:
+            imported: tuple[Replacement, ...] = ()
             short = (
                 "has no batch axis" if feeds and suffix == "[None]" else "is an axis short of what is read"
             )
             why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} {short}"
             if shapes[-1].kind == "keras":
                 axis = 0 if suffix == "[None]" else -1
-                new = f"keras.ops.expand_dims({scene.program.source(node)}, {axis})"
                 if axis == 0:
                     continue
+                expand, imported = scene.function("keras", "expand_dims")
+                new = f"{expand}({scene.program.source(node)}, {axis})"
             else:
                 new = f"{text}{suffix}"
-            yield Candidate((Replacement(node, new),), prior + more, cause if feeds else "missing-axis", why)
+            edits = (Replacement(node, new), *imported)
+            yield Candidate(edits, prior + more, cause if feeds else "missing-axis", why)
         if len(shapes[-1].shape) >= 2 and shapes[-1].kind == "tensorflow":
             why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} is an axis short of what is read"
             yield Candidate((Replacement(node, f"{text}[:, None]"),), prior + 0.3, "missing-axis", why)
@@ -176,14 +179,15 @@ def _each(scene: Scene, node: ast.expr, prior: float) -> Iterator[Candidate]:
     texts = ", ".join(f"`{scene.text(item)}` of {show(scene.shape(item) or ())}" for item in shaped)
     why = f"{scene.at(node)} gives one sample without a batch axis: {texts}"
     new = []
+    array, imported = scene.function("numpy", "array")
     for item in flat:
         text = scene.program.source(item)
         plain = isinstance(item, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
         if scene.shape(item) is None:
-            new.append(Replacement(item, f"np.array([{text}])"))
+            new += [Replacement(item, f"{array}([{text}])"), *imported]
         else:
             new.append(Replacement(item, f"{text}[None]" if plain else f"({text})[None]"))
-    yield Candidate(tuple(new), prior, "no-batch", why)
+    yield Candidate(tuple(dict.fromkeys(new)), prior, "no-batch", why)
 
 
 def batched(scene: Scene) -> Iterator[Candidate]:
@@ -258,10 +262,11 @@ def transposed(scene: Scene) -> Iterator[Candidate]:
                 continue
             text = scene.program.source(node)
             kind = next(item.kind for item in reversed(scene.values(node)) if isinstance(item, Shaped))
-            module = {"numpy": "np", "tensorflow": "tf"}.get(kind, "keras.ops")
-            new = f"{module}.transpose({text}, {order})"
+            transpose, imported = scene.function(kind, "transpose")
+            new = f"{transpose}({text}, {order})"
             why = f"`{scene.text(node)}` at {scene.at(node)} is {show(shape)}, and {show(wanted)} is read"
-            yield Candidate((Replacement(node, new),), 1.4 + scene.far(node), "swapped-axes", why)
+            edits = (Replacement(node, new), *imported)
+            yield Candidate(edits, 1.4 + scene.far(node), "swapped-axes", why)
 
 
 def _refolded(scene: Scene) -> Iterator[Candidate]:

@@ -194,9 +194,9 @@ def lone_rows(scene: Scene) -> Iterator[Candidate]:
             text = scene.extended(call, "").replace(scene.program.source(shape), wider, 1)
             edits = [Replacement(shape, wider)]
             following = made.elts[1:2]
-            edits += [
-                Replacement(one, f"{scene.layers}Flatten(), {scene.program.source(one)}") for one in following
-            ]
+            layer, imported = scene.layer("Flatten")
+            edits += [Replacement(one, f"{layer}(), {scene.program.source(one)}") for one in following]
+            edits += imported
             if following and text:
                 yield Candidate(tuple(edits), 0.9, "extra-axis", why, fact=True)
         elif isinstance(made, ast.Assign) and isinstance(made.targets[0], ast.Name):

@@ -113,8 +113,9 @@ def joined(scene: Scene) -> Iterator[Candidate]:
         alike = len({shape[:-1] for shape in shapes if shape is not None}) == 1
         for place, name in enumerate(("Concatenate", "Add") if len(set(shapes)) == 1 else ("Concatenate",)):
             if alike:
-                new = f"{scene.layers}{name}()({text})"
-                yield Candidate((Replacement(node, new),), 0.7 + 0.2 * place + scene.far(node), "", why)
+                layer, imported = scene.layer(name)
+                edits = (Replacement(node, f"{layer}()({text})"), *imported)
+                yield Candidate(edits, 0.7 + 0.2 * place + scene.far(node), "", why)
 
 
 def losses(scene: Scene) -> Iterator[Candidate]:

@@ -50,8 +50,9 @@ def inputs(scene: Scene) -> Iterator[Candidate]:
             yield Candidate((Replacement(node, f"[{', '.join(parts)}]"),), prior, "several-inputs", why)
         if isinstance(node, ast.List) and wanted <= 1 and len(node.elts) > 1:
             why = f"`{scene.text(node)}` at {scene.at(node)} are {len(node.elts)} arrays, and one is taken"
-            new = f"np.concatenate({text}, axis=-1)"
-            yield Candidate((Replacement(node, new),), prior, "one-input", why)
+            join, imported = scene.function("numpy", "concatenate")
+            edits = (Replacement(node, f"{join}({text}, axis=-1)"), *imported)
+            yield Candidate(edits, prior, "one-input", why)
 
 
 def signatures(scene: Scene) -> Iterator[Candidate]:

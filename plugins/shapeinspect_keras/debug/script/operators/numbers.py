@@ -217,9 +217,12 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
                     f"`{scene.text(node)}` = {size} at {scene.at(node)} is a fixed batch, "
                     f"and `{text}` has {shape[0]} samples here"
                 )
-                new = f"{_shape_function(scene)}({text})[0]"
+                # in a graph, TensorFlow's own is the one that every version of Keras takes
+                kind = "keras" if scene.imports.prefix("tensorflow") is None else "tensorflow"
+                function, imported = scene.function(kind, "shape")
+                edits = (Replacement(node, f"{function}({text})[0]"), *imported)
                 prior = 0.8 + scene.far(node)
-                yield Candidate((Replacement(node, new),), prior, "fixed-batch", why)
+                yield Candidate(edits, prior, "fixed-batch", why)
 
 
 def _declared_batch(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
@@ -258,14 +261,6 @@ def _tensors(
     ordered = sorted(found, key=lambda text: (text.partition("[")[0] not in arguments, len(text)))
     for text in ordered[:2]:
         yield text, found[text]
-
-
-def _shape_function(scene: Scene) -> str:
-    names = {alias.asname or alias.name for node in ast.walk(scene.program.tree)
-             if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}  # fmt: skip
-    if "tf" in names:
-        return "tf.shape"
-    return "ops.shape" if "ops" in names else "keras.ops.shape"
 
 
 def reshapes(scene: Scene) -> Iterator[Candidate]:

@@ -153,20 +153,15 @@ def products(scene: Scene) -> Iterator[Candidate]:
         result = (*one[:-1], *other[1:-2], other[-1])
         why = f"`{scene.text(node)}` at {scene.at(node)} multiplies each of the {one[0]} samples with all "
         why += f"of them: {show(one)} and {show(other)} make {show(made)}; by sample it is {show(result)}"
-        module = "ops" if "ops" in _names(scene) else "keras.ops"
-        news = [f'{module}.einsum("{equation}", {left}, {right})']
+        news = [("einsum", f'"{equation}", {left}, {right}')]
         if len(one) == 2:
-            news.append(f"{module}.matmul({left}[:, None], {right})")
+            news.append(("matmul", f"{left}[:, None], {right}"))
         elif len(one) == len(other):
-            news.insert(0, f"{module}.matmul({left}, {right})")
-        for place, new in enumerate(news):
-            edit = (Replacement(node, new),)
-            yield Candidate(edit, 0.3 + 0.1 * place, "over-samples", why, fact=True)
-
-
-def _names(scene: Scene) -> set[str]:
-    imports = [item for item in ast.walk(scene.program.tree) if isinstance(item, ast.Import | ast.ImportFrom)]
-    return {alias.asname or alias.name for item in imports for alias in item.names}
+            news.insert(0, ("matmul", f"{left}, {right}"))
+        for place, (name, arguments) in enumerate(news):
+            function, imported = scene.function("keras", name)
+            edits = (Replacement(node, f"{function}({arguments})"), *imported)
+            yield Candidate(edits, 0.3 + 0.1 * place, "over-samples", why, fact=True)
 
 
 def reductions(scene: Scene) -> Iterator[Candidate]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.operators.flags import JOINS, RECURRENT
+from shapeinspect_keras.debug.script.operators.insertion import POOLS, inserted
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.site import argument, calls_in
 from shapeinspect_keras.debug.statements.targets import stated
@@ -147,12 +148,14 @@ def unpooled(scene: Scene) -> Iterator[Candidate]:
         why += f"{'·'.join(map(str, shape[1:-1]))} {inner} are not pooled, and {size} values a sample are "
         why += "asked for"
         text, axes = scene.program.source(subject), tuple(range(1, len(shape) - 1))
-        mean = "tf.reduce_mean" if scene.kind(subject) == "tensorflow" else "keras.ops.mean"
+        kind = scene.kind(subject)
+        mean, more = scene.function(kind, "reduce_mean" if kind == "tensorflow" else "mean")
         new = f"{mean}({text}, {axes})"
-        if scene.kind(subject) == "numpy":
+        if kind == "numpy":
             plain = isinstance(subject, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
             new = f"{text if plain else f'({text})'}.mean({axes})"
-        yield Candidate((Replacement(node, new),), 0.4, "not-flattened", why, fact=True)
+        edits = (Replacement(node, new), *(() if kind == "numpy" else more))
+        yield Candidate(edits, 0.4, "not-flattened", why, fact=True)
 
 
 def _reshaped(scene: Scene, node: ast.AST) -> tuple[ast.expr | None, Sequence[ast.expr]]:
@@ -192,19 +195,21 @@ def joined(scene: Scene) -> Iterator[Candidate]:
             why = f"`{scene.text(item)}` is {show(shape)} at {scene.at(node)}, an axis less than "
             why += f"`{scene.text(other)}`, {show(shapes[longest])}, with which it is joined"
             text = scene.program.source(item)
-            new = f"{'tf' if scene.kind(item) == 'tensorflow' else 'keras.ops'}.expand_dims({text}, {axis})"
+            expand, more = scene.function(scene.kind(item), "expand_dims")
+            new = f"{expand}({text}, {axis})"
             if length != 1 and len(shape) == 2 and axis == 1:
-                new = f"{scene.layers}RepeatVector({length})({text})"
+                layer, more = scene.layer("RepeatVector")
+                new = f"{layer}({length})({text})"
             kept: dict[ast.Call, ast.Call] = {}
             _follow(scene, item, kept, [], _STEPS)
             if kept:
                 edits = tuple(
                     Replacement(layer, scene.extended(layer, "return_sequences=True")) for layer in kept
                 )
-                more = f"{why}; `{scene.text(next(iter(kept)))}` returns its last step only"
-                yield Candidate(edits, 0.3, "return-sequences", more, fact=True)
+                told = f"{why}; `{scene.text(next(iter(kept)))}` returns its last step only"
+                yield Candidate(edits, 0.3, "return-sequences", told, fact=True)
             prior = 1.2 if kept else 0.3
-            yield Candidate((Replacement(item, new),), prior, "rank-of-operands", why, fact=True)
+            yield Candidate((Replacement(item, new), *more), prior, "rank-of-operands", why, fact=True)
 
 
 def _lacking(shape: Sequence[int | None], other: Sequence[int | None]) -> int | None:
@@ -220,9 +225,6 @@ def _lacking(shape: Sequence[int | None], other: Sequence[int | None]) -> int | 
     return next((at for at in places if [*other[:at], *other[at + 1 : -1]] == [*shape[:-1]]), None)
 
 
-_POOLS = {3: "GlobalMaxPooling1D", 4: "GlobalAveragePooling2D", 5: "GlobalAveragePooling3D"}
-
-
 def per_sample(scene: Scene) -> Iterator[Candidate]:
     """Yield edits that pool before the last layer, where a network gives several outputs for each sample.
 
@@ -230,28 +232,17 @@ def per_sample(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     target, output = stated(scene.message) or ((), ())
-    name = _POOLS.get(len(output))
+    name = POOLS.get(len(output))
     if name is None or len(target) > 2 or len(target) >= len(output):
         return
     heads = [node for node in scene.near if isinstance(node, ast.Call) and callee_of(node) == "Dense"]
     head = max(heads, key=lambda node: node.lineno, default=None)
-    outer = None if head is None else scene.program.parents.get(head)
-    if head is None or not isinstance(outer, ast.Call | ast.List):
-        return
+    edits = () if head is None else inserted(scene, head, name)
     inner = "steps" if len(output) == 3 else "places"
     why = f"the network gives {show(output)}, an output for each of its {inner}, and the targets, "
     why += f"{show(target)}, are one for each sample"
-    layer, text = f"{scene.layers}{name}()", scene.program.source(head)
-    if isinstance(outer, ast.List):
-        edit = Replacement(head, f"{layer}, {text}")
-    elif outer.func is head and len(outer.args) == 1:
-        edit = Replacement(outer.args[0], f"{layer}({scene.program.source(outer.args[0])})")
-    elif callee_of(outer) == "add" and isinstance(outer.func, ast.Attribute):
-        owner = scene.program.source(outer.func.value)
-        edit = Replacement(outer, f"{owner}.add({layer}); {scene.program.source(outer)}")
-    else:
-        return
-    yield Candidate((edit,), 0.5, "not-flattened", why, fact=True)
+    if edits:
+        yield Candidate(edits, 0.5, "not-flattened", why, fact=True)
 
 
 _CONVOLUTIONS = frozenset({"Conv1D", "Conv2D", "Conv3D"})

@@ -8,49 +8,35 @@ from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.operators.insertion import POOLS, inserted
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import COMPARES
 
 _HEADS = ("Dense", "Dropout", "Bidirectional", "LSTM", "GRU")
-_POOL = {3: "GlobalAveragePooling1D", 4: "GlobalAveragePooling2D", 5: "GlobalAveragePooling3D"}
 
 
-def inserted(scene: Scene) -> Iterator[Candidate]:
+def pooled(scene: Scene) -> Iterator[Candidate]:
     """Yield edits that pool or flatten before a layer that reads features.
 
     Args:
         scene: the failed run.
     """
+    ranks = {len(shape) for shape in scene.clues.shapes}
+    name = next((POOLS[rank] for rank in (4, 3, 5) if rank in ranks), POOLS[4])
     for node in scene.near if scene.spatial else ():
         if not isinstance(node, ast.Call) or callee_of(node) not in _HEADS:
             continue
-        prefix = _prefix(scene, node)
         outer = scene.program.parents.get(node)
-        text = scene.program.source(node)
+        first = isinstance(outer, ast.List) and outer.elts.index(node) == 0
+        called = isinstance(outer, ast.Call) and outer.func is node and len(outer.args) == 1
+        rank = len(scene.shape(outer.args[0]) or ()) if called and isinstance(outer, ast.Call) else 0
+        if first or (called and rank < 3):
+            continue
         why = f"nothing pools or flattens before `{scene.text(node)}` at {scene.at(node)}"
-        ranks = {len(shape) for shape in scene.clues.shapes}
-        names = [_POOL[rank] for rank in (4, 3, 5) if rank in ranks] or ["GlobalAveragePooling2D"]
-        for place, name in enumerate((*names[:1], "Flatten")):
-            layer = f"{prefix}{name}()"
-            prior = 1.9 + scene.far(node) + 0.2 * place
-            if isinstance(outer, ast.List) and outer.elts.index(node) > 0:
-                yield Candidate((Replacement(node, f"{layer}, {text}"),), prior, "not-flattened", why)
-            elif isinstance(outer, ast.Call) and outer.func is node and len(outer.args) == 1:
-                fed = scene.program.source(outer.args[0])
-                rank = len(scene.shape(outer.args[0]) or ())
-                if rank > 2:
-                    pool = f"{prefix}{_POOL.get(rank, name)}()" if place == 0 else layer
-                    yield Candidate(
-                        (Replacement(outer.args[0], f"{pool}({fed})"),), prior, "not-flattened", why
-                    )
-            elif isinstance(outer, ast.Call) and _is_add(outer) and isinstance(outer.func, ast.Attribute):
-                owner = scene.program.source(outer.func.value)
-                new = f"{owner}.add({layer}); {scene.program.source(outer)}"
-                yield Candidate((Replacement(outer, new),), prior, "not-flattened", why)
-
-
-def _is_add(call: ast.Call) -> bool:
-    return callee_of(call) == "add"
+        for place, layer in enumerate((POOLS.get(rank, name), "Flatten")):
+            edits = inserted(scene, node, layer)
+            if edits:
+                yield Candidate(edits, 1.9 + scene.far(node) + 0.2 * place, "not-flattened", why)
 
 
 def removed(scene: Scene) -> Iterator[Candidate]:
@@ -74,12 +60,6 @@ def removed(scene: Scene) -> Iterator[Candidate]:
 
 _REMOVABLE = ("Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
               "GlobalMaxPooling1D", "Reshape", "TimeDistributed")  # fmt: skip
-
-
-def _prefix(scene: Scene, node: ast.Call) -> str:
-    if isinstance(node.func, ast.Attribute):
-        return f"{scene.program.source(node.func.value)}."
-    return scene.layers
 
 
 def exchanged(scene: Scene) -> Iterator[Candidate]:
@@ -183,4 +163,4 @@ def _common(one: str, other: str) -> str:
     return "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-OPERATORS = (inserted, removed, exchanged, neighbors)
+OPERATORS = (pooled, removed, exchanged, neighbors)
