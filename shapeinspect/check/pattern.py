@@ -306,7 +306,11 @@ def _bind(axis: Axis, index: int, length: Dim, names: Bindings) -> Mismatch | bo
         return True
     result = arithmetic.value(axis.expression, names)
     if result is None:
-        return _solve(axis, index, length, names)
+        solved = _solve(axis, index, length, names)
+        if solved is not True or not axis.name:
+            return solved
+        known = names.setdefault(axis.name, length)
+        return known == length or Mismatch(f"{axis.name} is {_show(known)}, but {axis.text} gives {length}")
     if axis.name:
         if isinstance(result, Fraction):
             return Mismatch(f"{axis.text} gives {result}, which is not a length")

@@ -72,7 +72,7 @@ def run(
     """Write the network as one HTML page: blocks that open, shapes on every edge, each layer explained.
 
     The page needs no server and no network. It finds layers by name, by kind (conv), by a pattern
-    (layer1.*.conv?) and by the shape that leaves them (64 56 56, n c h h, ... 1000).
+    (layer1.*.conv?) and by the shape that leaves them (n c h h, b t 3*t, ... 1000).
     """
     del traceback  # main() has read it
     from shapeinspect.new_file import writable, write_text

@@ -13,7 +13,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any
 
-from shapeinspect.dims import symbols
+from shapeinspect.dims import Dim, symbols
 from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.layer import explain_layer
 from shapeinspect.explanation.receptive_field import Fields
@@ -144,7 +144,7 @@ class Content:
         """
         self._drawn.append(geometry)
         empty = [self.text(""), self.text(""), self.text("module"), self.text("module"), [], [], 0, 0, -1]
-        return [*empty, len(self._drawn) - 1, kids, [], [], 0, None, 0, self.text(""), None, None, 0, []]
+        return [*empty, len(self._drawn) - 1, kids, [], [], 0, None, 0, self.text(""), None, None, 0, [], []]
 
     def all(self, root: list[Any] | None = None) -> dict[str, Any]:
         """Return everything.
@@ -229,6 +229,7 @@ class Content:
             self._data_of(box),
             box.turn,
             [self.text(text) for text in amounts],
+            [[_length(length) for length in shape] for shape in face.shapes],
         ]
 
     def _data_of(self, box: Box) -> float | str | None:
@@ -311,6 +312,11 @@ class Content:
         if isinstance(value, list):
             return [self._coded(item) for item in value]
         return {name: self._coded(item) for name, item in value.items()}
+
+
+def _length(length: Dim) -> int | str:
+    """Return a length for the page's search: a script reads no larger numbers exactly."""
+    return length if isinstance(length, int) and abs(length) < 1 << 53 else printable(str(length), _LONGEST)
 
 
 def _ends(values: Iterable[str]) -> dict[str, int]:

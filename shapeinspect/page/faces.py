@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shapeinspect.dims import Dim
+from shapeinspect.dims import Dim, Shape
 from shapeinspect.ir import Call, Layer, Value, Weight
 from shapeinspect.page.boxes import ENTRY, Box
 from shapeinspect.render import cells, roles
@@ -65,6 +65,7 @@ class Face:
         labels: the shape of each value that leaves it, and how lengths changed, such as ``H/2 W/2``.
         width: in pixels.
         height: in pixels.
+        shapes: the shapes of all values that leave it.
     """
 
     title: str
@@ -73,6 +74,7 @@ class Face:
     labels: tuple[tuple[str, str], ...]
     width: int
     height: int
+    shapes: tuple[Shape, ...] = ()
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -115,7 +117,11 @@ class Faces:
         if len(names) > _VALUES:
             labels += ((f"and {len(names) - _VALUES} more", ""),)
         wide = -(-wide // _STEP) * _STEP
-        return Face(title, tuple(lines), family(box), labels, wide, height)
+        shapes = (
+            self._sheet.letters.shape(value.shape) for value in map(self._model.values.get, names) if value
+        )
+        known = dict.fromkeys(shape for shape in shapes if shape is not None)
+        return Face(title, tuple(lines), family(box), labels, wide, height, tuple(known))
 
     def _leaf(self, box: Box) -> list[str]:
         if box.kind in ("input", "output"):
