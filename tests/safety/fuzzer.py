@@ -1,10 +1,11 @@
 """A program of its own: fuzzes one reader for some time, led by the code that its inputs reach.
 
-``python fuzzer.py '{"name", "packages", "seconds", "clock", "corpus", "found", "seeds", …}'``: "seconds" are
-those of processor time, "clock" those after which it ends in any case; "corpus" is a folder, from whose
-inputs a later run goes on; "found" is a file that holds, as JSON, the first input of each kind of fault;
-libFuzzer's own figures are on stderr. The address space is bounded to what the process has before the first
-input and 512 MiB. A fault does not end it.
+``python fuzzer.py '{"name", "packages", "seconds", "clock", "slow", "corpus", "found", "seeds", …}'``:
+"seconds" are those of processor time, "clock" those after which it ends in any case, "slow" those of
+processor time that no input may take; "corpus" is a folder, from whose inputs a later run goes on; "found"
+is a file that holds, as JSON, the first input of each kind of fault; libFuzzer's own figures are on stderr.
+The address space is bounded to what the process has before the first input and 512 MiB. A fault does not
+end it.
 """
 
 from __future__ import annotations
@@ -45,8 +46,6 @@ with atheris.instrument_imports(
         with contextlib.suppress(UnreadableFileError, UsageError):
             read(seed)
 
-#: Seconds of processor time that no small input may take.
-SLOW = 2.0
 MEMORY = 512 << 20
 _BEGIN, _START = time.process_time(), time.monotonic()
 found: dict[str, str] = {}
@@ -71,7 +70,7 @@ def one(data: bytes) -> None:
         kind = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
         keep(kind, f"{str(error)[:200]} | {data.hex()}")
     taken = time.process_time() - begin
-    if taken > SLOW:
+    if taken > asked["slow"]:
         keep("slow", f"{taken:.1f} s | {data.hex()}")
     runs[0] += 1
     used = begin - _BEGIN

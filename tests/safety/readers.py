@@ -7,11 +7,12 @@ format, in which the bytes under test have the place of one file, or of one memb
 from __future__ import annotations
 
 import io
+import json
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,8 @@ MODELS: dict[str, Place] = {
     "peft-adapter": Place("peft-adapter"),
     "keras-config": Place("keras-npz", "config.json"),
     "keras-npz": Place("keras-npz", ".npz"),
+    "keras-h5": Place("keras-h5"),
+    "keras-weights": Place("keras-weights"),
     "tf-checkpoint": Place("tf-checkpoint"),
     "tf-saved-model": Place("tf-saved-model"),
     "tf-graph": Place("tf-graph"),
@@ -231,6 +234,9 @@ MODELS: dict[str, Place] = {
     "npy": Place("npy"),
 }
 ALL = (*PARTS, *MODELS)
+#: Readers with a library of C in them, which runs in the same process here: it may end that one, as it does
+#: the child that a user has.
+CRASHING = ("keras-h5", "keras-weights")
 
 #: The plug-in whose code is followed, by the beginning of a reader's name; ``shapeinspect.binary`` always is.
 _PACKAGES = {
@@ -287,7 +293,7 @@ class Model:
         from shapeinspect import registry
         from shapeinspect.sources.source import from_path
 
-        _leave_out_the_child()
+        _leave_out_the_children()
         if self.member:
             made = io.BytesIO()
             with zipfile.ZipFile(made, "w") as archive:
@@ -303,11 +309,27 @@ class Model:
                     _numbers(weight)
 
 
-@cache
-def _leave_out_the_child() -> None:
+def _leave_out_the_children() -> None:
+    from shapeinspect_keras.containers import hdf5
     from shapeinspect_onnx.graph.isolated import Worker
 
     Worker.__enter__ = _without_process  # type: ignore[method-assign]  # each start takes 200 times one reading
+    hdf5.ask = _list_here
+
+
+def _list_here(source: Any, request: str, offset: int, size: int) -> bytes:
+    """List an HDF5 file as the child does, in this process, so that its code is followed."""
+    import h5py
+
+    from shapeinspect_keras.containers import _hdf5_child, hdf5_process
+
+    os.environ.update(hdf5_process.ENVIRONMENT)
+    asked = json.loads(request)
+    window = _hdf5_child.Window(_hdf5_child.local(asked["path"], asked["offset"]), asked["size"])
+    try:
+        return _hdf5_child.answer(h5py, window, asked["objects"]).encode()
+    except Exception as error:  # noqa: BLE001  # as the child itself does
+        return _hdf5_child.failed(error).encode()
 
 
 def _without_process(worker: Any) -> Any:

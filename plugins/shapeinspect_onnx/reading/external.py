@@ -31,8 +31,8 @@ def lacking(source: Source, location: str, needed: int) -> str | None:
 
 def _inside(folder: Path, location: str) -> Path | None:
     """Return where a data file is, or None if that is not in the model's directory or its cache's blobs."""
-    real = (folder / location).resolve(strict=True)
-    home = folder.resolve(strict=True)
+    real = Path(os.path.realpath(folder / location, strict=True))
+    home = Path(os.path.realpath(folder, strict=True))
     cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
     return real if any(real.is_relative_to(allowed) for allowed in (home, *cache)) else None
 
@@ -63,13 +63,14 @@ def read(source: Source, location: str, offset: int, length: int) -> bytes:
             opened = os.fstat(file.fileno())
             if _inside(folder, location) != real or not os.path.samestat(opened, real.stat()):
                 raise UnreadableFileError(source.label, f"the data file {location!r} was exchanged")
-            file.seek(offset)
-            data = file.read(length)
+            missing = offset + length - opened.st_size
+            if missing <= 0:
+                file.seek(offset)
+                data = file.read(length)
+                missing = length - len(data)
     except OSError as error:
         reason = f"the data file {location!r}: {error.strerror or error}"
         raise UnreadableFileError(source.label, reason) from None
-    if len(data) != length:
-        raise UnreadableFileError(
-            source.label, f"the data file {location!r} ends {length - len(data):,} bytes too early"
-        )
+    if missing:
+        raise UnreadableFileError(source.label, f"the data file {location!r} ends {missing:,} bytes too early")
     return data
