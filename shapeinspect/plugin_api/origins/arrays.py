@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ _held: dict[int, tuple[weakref.ref[Any], Axes]] = {}
 #: A longer call is written without its arguments.
 _LONGEST = 40
 _DEPTH = 3
+#: Functions that are given the values of an array, whose lengths are none of them.
+_OF_VALUES = re.compile(r"(?:^|\.)(?:array|asarray|asanyarray|tensor|as_tensor|fromiter|frombuffer)$")
 
 
 def note(text: str, given: Sequence[Any], value: Any, place: tuple[str, int]) -> None:
@@ -61,11 +64,12 @@ def axis_of(
         known = axes[axis] if len(own) == len(shape) and own[axis] == length else None
         if known is not None:
             return known
+    values = bool(sources) or _OF_VALUES.search(text.partition("(")[0]) is not None
     rows = (
-        () if sources else (one for one in given if isinstance(one, list | tuple) and len(one) == len(shape))
+        () if values else (one for one in given if isinstance(one, list | tuple) and len(one) == len(shape))
     )
     same = (row[axis] for row in rows if [*row] == [*shape])  # a shape that was asked for
-    for number in () if sources else (*numbers_in(same), *numbers_in(given)):
+    for number in () if values else (*numbers_in(same), *numbers_in(given)):
         if number == length:
             return number.origin
     symbol = text if len(text) <= _LONGEST else f"{text.partition('(')[0]}(…)"

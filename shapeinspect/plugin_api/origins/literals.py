@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.origins.numbers import Number, Origin, called, counted
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, Real, called, counted
 
 #: Functions whose results are numbers of numbers, or counts.
 _COUNTING = {"len": len, "int": int, "round": round, "sum": sum}
@@ -18,6 +19,11 @@ _ROUNDING = {"floor": math.floor, "ceil": math.ceil, "sqrt": math.sqrt, "prod": 
 _NAME = "_shapeinspect_{}"
 _COUNT = "_shapeinspect_counted"
 _CALL = "_shapeinspect_called"
+_REAL = "_shapeinspect_real"
+#: Real numbers between these are factors of sizes; others are rates, variances and tolerances.
+_FACTORS = (0.01, 16.0)
+#: Calls that take the key of an entry, and what it is where there is none.
+_LOOKING_UP = frozenset({"get", "pop", "setdefault", "getattr"})
 #: Functions that read the frame that calls them.
 _BOUND = frozenset((
     "super", "locals", "globals", "vars", "dir", "eval", "exec", "breakpoint", "__import__", "namedtuple",
@@ -37,8 +43,8 @@ class Literal:
         start: where it begins in the text of the file, in bytes.
         end: where it ends.
         role: what it is: ``default`` of a parameter, ``field`` of a class, ``option`` of a command line,
-            ``keyword`` of a call, ``item`` of a dictionary, ``variable``, ``argument`` by place, ``choice``
-            by a condition, or ``part`` of something larger.
+            ``keyword`` of a call, ``fallback`` where an entry is missing, ``item`` of a dictionary,
+            ``variable``, ``argument`` by place, ``choice`` by a condition, or ``part`` of something larger.
         name: the parameter, keyword, key or variable; empty for an argument or a part.
         owner: the function or class of a default or field, the function called for an argument.
         code: the smallest piece of source around it that tells what it is.
@@ -79,7 +85,9 @@ class _Reading(ast.NodeTransformer):
             self._above.pop()
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        """Replace an integer."""
+        """Replace an integer; let a factor keep the integers that are computed with it."""
+        if type(node.value) is float and _FACTORS[0] <= node.value <= _FACTORS[1] and not self._is_fixed():
+            return ast.copy_location(ast.Call(ast.Name(_REAL, ast.Load()), [node], []), node)
         if type(node.value) is not int or self._is_fixed():
             return node
         role, name, owner, around = self._role(node)
@@ -184,6 +192,9 @@ class _Reading(ast.NodeTransformer):
                 return ("item" if name else "part"), name, self._target(above), around
             elif isinstance(outer, _ASSIGNING):
                 return self._assigned(outer, inner is node, above, _place(inner, node))
+            elif isinstance(outer, ast.Call) and _is_fallback(outer, inner):
+                key = outer.args[-2]
+                return "fallback", str(getattr(key, "value", "")), ast.unparse(outer.func), around
             elif isinstance(outer, ast.Call):
                 return "argument" if inner is not outer.func else "part", "", ast.unparse(outer.func), outer
             elif isinstance(outer, ast.Subscript) and inner is outer.slice:
@@ -252,6 +263,15 @@ def _place(row: ast.AST, node: ast.expr) -> int:
     return next((at for at, one in enumerate(entries) if one is node), -1)
 
 
+def _is_fallback(call: ast.Call, node: ast.AST) -> bool:
+    """Tell whether an argument is what a call returns where an entry of the name before it is missing."""
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    keyed = name in _LOOKING_UP and len(call.args) == (3 if name == "getattr" else 2)
+    key = call.args[-2] if keyed else None
+    return keyed and call.args[-1] is node and isinstance(key, ast.Constant) and isinstance(key.value, str)
+
+
 def _parameters(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the functions and classes of a file, each with the names of its arguments."""
     for node in ast.walk(tree):
@@ -297,6 +317,7 @@ def install(literals: Sequence[Literal]) -> None:
     """
     setattr(builtins, _COUNT, counted)
     setattr(builtins, _CALL, called)
+    setattr(builtins, _REAL, functools.partial(Real, parts=()))
     for site, literal in enumerate(literals):
         origin = Origin(literal.value, "literal", site, file=literal.file, line=literal.line)
         setattr(builtins, _NAME.format(site), Number(literal.value, origin))

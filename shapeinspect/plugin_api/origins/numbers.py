@@ -6,7 +6,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: Deeper than this an expression is no longer followed.
@@ -20,9 +20,10 @@ class Origin:
     Args:
         value: the number.
         kind: ``literal`` of the user's source, ``operation`` of Python, ``axis`` of a tensor, ``added`` axis,
-            ``count`` of a call such as ``len``, ``rest`` of all samples for the last batch (its parts are the
-            number of all, and that of a full batch), ``short`` of what a slice takes (its parts are what it
-            asks for and what is there), ``data`` of which nothing more is known.
+            ``count`` of a call such as ``len``, ``entry`` of a file or of the command line, ``rest`` of all
+            samples for the last batch (its parts are the number of all, and that of a full batch), ``short``
+            of what a slice takes (its parts are what it asks for and what is there), ``data`` of which
+            nothing more is known.
         site: the number of the literal among those of the program.
         symbol: of an operation its sign, else what made the number, such as ``conv2d`` or ``len(vocab)``.
         parts: what it was computed from.
@@ -121,6 +122,9 @@ def made(symbol: str, value: Any, *parts: Any, kind: str = "operation") -> Any:
 #: What sees each call of the user's: its text, arguments and result, and its file and line.
 watchers: list[Callable[[str, Any, dict[str, Any], Any, tuple[str, int]], None]] = []
 
+#: What sees each call of the user's that raises: the exception, the function and its arguments.
+refusals: list[Callable[[BaseException, Any, Any, dict[str, Any]], None]] = []
+
 
 def called(function: Callable[..., Any], text: str, /, *args: Any, **kwargs: Any) -> Any:
     """Call a function of the user's source, and let a follower see it.
@@ -131,7 +135,12 @@ def called(function: Callable[..., Any], text: str, /, *args: Any, **kwargs: Any
         args: its arguments.
         kwargs: its keyword arguments.
     """
-    value = function(*args, **kwargs)
+    try:
+        value = function(*args, **kwargs)
+    except Exception as error:
+        for refused in refusals[-1:]:
+            refused(error, function, args, kwargs)
+        raise
     if watchers:
         caller, bound = sys._getframe(1), getattr(function, "__self__", None)
         args = args if bound is None else (bound, *args)
@@ -149,6 +158,11 @@ def counted(function: Callable[..., Any], text: str, /, *args: Any, **kwargs: An
         kwargs: its keyword arguments.
     """
     value = function(*args, **kwargs)
+    if isinstance(value, Number) and value.origin.symbol == getattr(function, "__name__", ""):
+        caller = sys._getframe(1)  # a real number was rounded
+        value.origin = replace(
+            value.origin, symbol=text, file=caller.f_code.co_filename, line=caller.f_lineno
+        )
     if type(value) not in (int, float):
         return value
     held = [
@@ -160,10 +174,14 @@ def counted(function: Callable[..., Any], text: str, /, *args: Any, **kwargs: An
     numbers = [part for one in held for part in (one.parts if isinstance(one, Real) else (one,))]
     if type(value) is float:
         return Real(value, tuple(numbers)) if numbers else value
-    if numbers:
-        return made(text, value, *numbers)
     caller = sys._getframe(1)
-    return Number(value, Origin(value, "count", -1, text, (), caller.f_code.co_filename, caller.f_lineno))
+    place = (caller.f_code.co_filename, caller.f_lineno)
+    if not numbers:
+        return Number(value, Origin(value, "count", -1, text, (), *place))
+    new = made(text, value, *numbers)
+    if isinstance(new, Number):
+        new.origin = replace(new.origin, file=place[0], line=place[1])
+    return new
 
 
 class Real(float):

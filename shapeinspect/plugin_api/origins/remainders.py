@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from shapeinspect.plugin_api.origins.numbers import Origin
 
@@ -76,6 +76,42 @@ def rounded(first: Origin, second: Origin) -> str:
                 which = "the next one" if other.value > whole.value else "the last one below it"
                 return f"{whole.value} is no multiple of {step}: {other.value} = {count}·{step} is {which}"
     return ""
+
+
+def multiplied(first: Origin, second: Origin, line: Callable[[str, int], str]) -> str:
+    """Say that one length is joined of several parts as long as the other one, which is a single part.
+
+    Args:
+        first: where one of two lengths comes from.
+        second: where the other one comes from.
+        line: names a line of a file.
+
+    Example:
+        >>> part = Origin(20, "axis", symbol="stack", file="a.py", line=4)
+        >>> whole = Origin(40, "operation", symbol="+", parts=(part, part), file="a.py", line=8)
+        >>> multiplied(part, whole, lambda file, line: f"line {line}")
+        'line 8 joins 2 parts of 20 to 40 on one side, and there is one part of 20 on the other'
+    """
+    for alone, whole in ((first, second), (second, first)):
+        part = alone.parts[0] if _is_joined(alone) and len(alone.parts) == 1 else alone
+        lengths = {one.value for one in whole.parts}
+        joined = _is_joined(whole) and len(whole.parts) > 1
+        if joined and lengths == {part.value} and all(_alike(part, one) for one in whole.parts):
+            return (
+                f"{line(whole.file, whole.line)} joins {len(whole.parts)} parts of {part.value} to "
+                f"{whole.value} on one side, and there is one part of {part.value} on the other"
+            )
+    return ""
+
+
+def _is_joined(origin: Origin) -> bool:
+    """Tell whether a length is that of arrays which were joined at a known line."""
+    return origin.kind == "operation" and origin.symbol == "+" and origin.line > 0
+
+
+def _alike(first: Origin, second: Origin) -> bool:
+    """Tell whether two lengths were made at the same place."""
+    return (first.symbol, first.file, first.line) == (second.symbol, second.file, second.line)
 
 
 def _comes_from(origin: Origin, value: int) -> bool:

@@ -82,6 +82,7 @@ class Words:
         text = {
             "default": default,
             "field": f"{of}{one.name} of {one.owner}",
+            "fallback": f'the default of "{one.name}" in {one.owner}(…)',
             "option": f"the default of {one.name}",
             "keyword": f"{of}{one.name} in {one.owner}(…)",
             "item": f'{of}"{one.name}"' + (f" of {one.owner}" if one.owner else ""),
@@ -143,7 +144,7 @@ class Words:
     def _root(self, root: Origin) -> str:
         if root.kind == "literal":
             return f"{root.value} is {self.named(root.site)}"
-        if root.kind == "count":
+        if root.kind in ("count", "entry"):
             return f"{root.value} is {root.symbol}{self._at(root)}"
         if root.kind == "operation":
             return self._computed(root)

@@ -14,6 +14,7 @@ from typing import Any
 from shapeinspect.plugin_api.isolation.confined import ConfinedError
 from shapeinspect.plugin_api.origins.literals import Literal, install
 from shapeinspect.plugin_api.origins.numbers import Number
+from shapeinspect.plugin_api.origins.settings import remember_settings
 from shapeinspect.plugin_api.programs.follower import Follower
 from shapeinspect.plugin_api.programs.instruments import VALUE
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
@@ -99,6 +100,8 @@ def run(script: Script, follower: Follower | None = None) -> Ended:
 
     builtins.__dict__[VALUE] = valued
     install(script.literals)
+    if script.literals:
+        remember_settings()
     for prepare in script.prepare:
         prepare()
     if script.random is not None:

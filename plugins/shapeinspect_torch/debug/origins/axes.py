@@ -34,6 +34,8 @@ _REDUCING = frozenset({
     "mean", "sum", "prod", "amax", "amin", "argmax", "argmin", "max", "min", "any", "all", "std", "var",
     "logsumexp", "unbind", "select",
 })  # fmt: skip
+#: Functions that are given the values of a tensor, whose lengths are none of them.
+_OF_VALUES = frozenset({"tensor", "as_tensor", "asarray", "from_numpy", "frombuffer"})
 _JOINING = ("cat", "concat", "concatenate")
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "__matmul__", "addmm", "baddbmm"})
 
@@ -108,7 +110,7 @@ def after(
     axes: list[Origin | None] = list(rule(args, kwargs, inputs, shape) if rule is not None else ())
     if len(axes) != len(shape):
         asked = not inputs or name in _NEW
-        axes = _created(args, kwargs, shape) if asked else [None] * len(shape)
+        axes = _created(name, args, kwargs, shape) if asked else [None] * len(shape)
     lengths = _lengths(name, args, kwargs, inputs)
     for axis, length in enumerate(shape):
         known = axes[axis]
@@ -127,15 +129,19 @@ _Inputs: TypeAlias = "list[tuple[tuple[int, ...], Axes]]"
 
 def _lengths(name: str, args: Any, kwargs: dict[str, Any], inputs: _Inputs) -> list[Number]:
     """Return the numbers among the arguments that are lengths."""
+    if name in _OF_VALUES:
+        return []
     if not inputs:
         shapes = [one for one in (*args, *kwargs.values()) if isinstance(one, list | tuple)]
         return list(numbers_in(shapes or args))
     return list(numbers_in((*args, *kwargs.values()))) if name in _SHAPING else []
 
 
-def _created(args: Any, kwargs: dict[str, Any], shape: tuple[int, ...]) -> list[Origin | None]:
+def _created(name: str, args: Any, kwargs: dict[str, Any], shape: tuple[int, ...]) -> list[Origin | None]:
     """Return where the lengths come from that were asked for one by one, each at its own place."""
     plain = tuple(one for one in args if type(one) in (int, Number))
+    if name in _OF_VALUES:
+        return [None] * len(shape)
     for given in (*args, *kwargs.values(), plain):
         asked = isinstance(given, list | tuple) and all(type(one) in (int, Number) for one in given)
         if asked and tuple(given) == shape:

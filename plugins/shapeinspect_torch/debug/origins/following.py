@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from shapeinspect.plugin_api.origins.literals import Literal
-from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, origin_of, watchers
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, origin_of, refusals, watchers
 from shapeinspect.plugin_api.programs.follower import Follower
 from shapeinspect_torch.debug.origins.arrays import seen
 from shapeinspect_torch.debug.origins.axes import Axes, after, axes_of, keep, plain_shape, tensors_in
@@ -56,6 +56,8 @@ class Found:
         given: the tensors that the module was called with.
         batch_first: what the module says of the order of its axes.
         asked: all whole numbers that it was given, also those of which nothing is known.
+        stored: what a file has stored with other lengths.
+        building: whether a layer of torch's own refused the numbers with which it was to be made.
         idle: the layers beside it that were made before it and were never called: the name of each, and what
             its weights take and give.
     """
@@ -70,6 +72,7 @@ class Found:
     idle: tuple[tuple[str, int, int], ...] = ()
     asked: tuple[Origin, ...] = ()
     stored: tuple[Stored, ...] = ()
+    building: bool = False
 
 
 def as_before() -> None:
@@ -109,6 +112,7 @@ class TorchFollower(Follower):
         #: Where torch's own layers are made, and those that are running.
         self._made: dict[int, tuple[str, int]] = {}
         self._running: list[Any] = []
+        self._refused: dict[int, tuple[str, Any, dict[str, Any]]] = {}
 
     @contextmanager
     def watching(self, literals: Sequence[Literal]) -> Iterator[None]:
@@ -123,6 +127,7 @@ class TorchFollower(Follower):
         with ExitStack() as stack:
             _patch(self, torch)
             watchers.append(seen)
+            refusals.append(self.refuses)
             stack.enter_context(_mode(self))
             yield
 
@@ -160,6 +165,18 @@ class TorchFollower(Follower):
         """
         self._inside.setdefault(id(error), (module, args, kwargs))
         self._around.setdefault(id(error), []).append(module)
+
+    def refuses(self, error: BaseException, function: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        """Keep the numbers with which a layer of torch's own could not be made.
+
+        Args:
+            error: what was raised.
+            function: what was called.
+            args: its arguments.
+            kwargs: its keyword arguments.
+        """
+        if isinstance(function, type) and function.__module__.startswith("torch.nn."):
+            self._refused.setdefault(id(error), (function.__name__, args, kwargs))
 
     def makes(self, module: Any) -> None:
         """Keep where a layer of torch's own is made.
@@ -215,7 +232,7 @@ class TorchFollower(Follower):
         failed, inside = self._failed.get(id(error)), self._inside.get(id(error))
         stored = stored_otherwise(error)
         if failed is None and inside is None:
-            return Found("", (), (), stored=stored) if stored else None
+            return self._unmade(error) or (Found("", (), (), stored=stored) if stored else None)
         _, name, args, kwargs = failed or (error, "", (), {})
         layer, batch_first = "", False
         settings: tuple[tuple[str, Origin], ...] = ()
@@ -230,16 +247,30 @@ class TorchFollower(Follower):
                 if isinstance(value, Number)
             )
             given = _operands(inside[1], inside[2])
-        given_numbers = [
-            value
-            for one in (*args, *kwargs.values())
-            for value in (one if isinstance(one, list | tuple) else (one,))
-            if type(value) in (int, Number)
-        ]
+        given_numbers = _numbers(args, kwargs)
         numbers = tuple(value.origin for value in given_numbers if isinstance(value, Number))
         asked = tuple(map(origin_of, given_numbers))
         idle = tuple(self._idle(error))
         return Found(name, _operands(args, kwargs), numbers, layer, settings, given, batch_first, idle, asked)
+
+    def _unmade(self, error: BaseException) -> Found | None:
+        """Return the layer that could not be made; None where none refused its numbers."""
+        if id(error) not in self._refused:
+            return None
+        name, args, kwargs = self._refused[id(error)]
+        numbers = _numbers(args, kwargs)
+        known = tuple(value.origin for value in numbers if isinstance(value, Number))
+        return Found(name, (), known, asked=tuple(map(origin_of, numbers)), building=True)
+
+
+def _numbers(args: Any, kwargs: dict[str, Any]) -> list[Any]:
+    """Return the whole numbers among arguments, and those in their lists."""
+    return [
+        value
+        for one in (*args, *kwargs.values())
+        for value in (one if isinstance(one, list | tuple) else (one,))
+        if type(value) in (int, Number)
+    ]
 
 
 def _part(tensor: Any, index: Any, place: tuple[str, int]) -> Any:

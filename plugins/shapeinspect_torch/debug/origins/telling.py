@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from shapeinspect.plugin_api.evidence.choices_made import chosen
 from shapeinspect.plugin_api.evidence.comments import contradicted
 from shapeinspect.plugin_api.evidence.joins import lone_joins
 from shapeinspect.plugin_api.evidence.left_out import left_out
@@ -18,7 +19,7 @@ from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
 from shapeinspect.plugin_api.origins.factors import hop_of_rates, rule
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.origins.numbers import Origin
-from shapeinspect.plugin_api.origins.remainders import remainder, rounded
+from shapeinspect.plugin_api.origins.remainders import multiplied, remainder, rounded
 from shapeinspect.plugin_api.origins.words import Words
 from shapeinspect.plugin_api.programs.arguments import keyword_edit
 from shapeinspect.plugin_api.programs.dependence import held
@@ -26,7 +27,7 @@ from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.story import Story
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_torch.debug.origins import labels, stored
+from shapeinspect_torch.debug.origins import indices, labels, stored
 from shapeinspect_torch.debug.origins.batches import incomplete, last_batch
 from shapeinspect_torch.debug.origins.following import Found
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
@@ -104,12 +105,17 @@ def told(second: SecondRun) -> Story:
     defaults = _defaults(second, pairs, literals)
     said += [*(one.sentence for one in forgotten[:1]), *(one.why for one in defaults)]
     sure = [*labels.told(found, words)]
+    sure += indices.told(found, second.trace, second.program.first.message)
     words.said()  # whatever they name is what the failed call was given
+    sure += [
+        *chosen(second.trace, [*found.numbers, *(one for pair in pairs for one in (pair.wanted, pair.had))])
+    ][:1]
     sure += made(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     said += sure
     ranks = [*changed_ranks(second.trace, found)]
     # axes that are apart are compared by no length
     said += ranks or held(_sentences(pairs, found, words), second.program, words, literals)
+    said += _built_with(found, words)
     because = [one for one in dict.fromkeys(said) if not any(one != other and one in other for other in said)]
     suggestions = (*defaults, *_whole_batches(second, pairs, words))
     edits = () if ranks else tuple(_edits(found, pairs, literals))
@@ -192,6 +198,9 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
         yield remainder(*ways) or rule(*ways) or rounded(*ways)
         joined = [*_joined_samples(pair, words)]
         yield from joined
+        several = multiplied(*ways, words.line) if not joined else ""
+        if several:
+            yield several
         if joined:
             continue
         shared = words.shared(pair.wanted, pair.had)
@@ -207,6 +216,14 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
         yield words.told(table)
     if not pairs and found.function in _RESHAPES:
         yield from _reshaped(found, words)
+
+
+def _built_with(found: Found, words: Words) -> Iterator[str]:
+    """Say where the numbers come from with which a layer could not be made, those that are computed first."""
+    numbers = found.numbers if found.building else ()
+    for one in sorted(numbers, key=lambda one: one.kind != "operation"):
+        if one.value > 1:
+            yield words.told(one)
 
 
 def _reshaped(found: Found, words: Words) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from shapeinspect.plugin_api.evidence.lengths.cuts import uncut
+from shapeinspect.plugin_api.evidence.lengths.distinct import distinct
 from shapeinspect.plugin_api.evidence.lengths.kept import kept
 from shapeinspect.plugin_api.evidence.lengths.negative import negative
 from shapeinspect.plugin_api.evidence.lengths.read_axes import read_axes
@@ -21,6 +22,7 @@ _RULES: tuple[Callable[[Trace, Sequence[tuple[int, int]]], Iterator[str]], ...] 
     squeezes,
     reductions,
     unpassed,
+    distinct,
     subsets,
     read_axes,
 )
