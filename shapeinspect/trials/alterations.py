@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of, given_names
+from shapeinspect.trials.given_up import given_up
 from shapeinspect.trials.source_file import Edit, File
 from shapeinspect.trials.unread import left_unread
 
@@ -68,7 +69,8 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
     unread = left_unread(file, edits, node)
     if unread:
         return f"what is computed: {unread} is not read any more"
-    return _condition(file, edits, node) or _entries(file, edits, node) or _samples(file, edits, node)
+    lost = given_up(file, edits, node)
+    return lost or _condition(file, edits, node) or _entries(file, edits, node) or _samples(file, edits, node)
 
 
 def noted(file: File, edits: Sequence[Edit], node: Any) -> str:
@@ -80,6 +82,8 @@ def noted(file: File, edits: Sequence[Edit], node: Any) -> str:
         node: the smallest expression or statement around them.
     """
     names = _names(file, edits, node)
+    if any("drop_last=True" in edit.new for edit in edits):
+        return "what is read: the samples of an incomplete last batch are left out"
     return "how many classes there are" if any("classes" in name.lower() for name in names) else ""
 
 

@@ -12,7 +12,7 @@ from shapeinspect.trials.choices import choices, switches
 from shapeinspect.trials.slices import Unit, units
 
 #: What makes an array of the lengths that it is given.
-_MAKERS = frozenset({
+MAKERS = frozenset({
     "rand", "randn", "zeros", "ones", "empty", "full", "normal", "uniform", "standard_normal", "random",
     "random_sample", "randint", "integers",
 })  # fmt: skip
@@ -224,7 +224,7 @@ class File:
         parent = self.parents.get(node)
         listed = isinstance(parent, ast.Tuple | ast.List)
         call = self.parents.get(parent) if listed and parent is not None else parent
-        if not isinstance(call, ast.Call) or callee_of(call) not in _MAKERS or self.is_in_class(call):
+        if not isinstance(call, ast.Call) or callee_of(call) not in MAKERS or self.is_in_class(call):
             return False
         parts = parent.elts if isinstance(parent, ast.Tuple | ast.List) else call.args
         return (len(parts) > 1 or listed) and parts[0] is node

@@ -37,6 +37,39 @@ _ENTRIES_OF = "a length to the number of entries of names"
         ("def f(a, b):\n    return g(b.pop(), a, a)", "b", "a", "what is computed: b is not read any more"),
         ("def f(a, b):\n    a = g(b)\n    return a, b", "b", "a", ""),  # what it had been given
         ("def f(a, b):\n    return g(a, a)", "a", "b", ""),  # nothing had read the other one
+        (
+            "def net(tags):\n    return 5 if tags else 7\nnet(tags=True)",
+            "True",
+            "False",
+            "what is done: tags is given up",
+        ),
+        ("def net(x, tags):\n    return f(x, tags)\nnet(x, tags=True)", "True", "False", ""),  # a setting
+        ("MARK = -100", "-100", "-5", "what marks entries that are left out: -100"),
+        ("y = x[-100:]", "-100", "-50", "how much is read"),
+        ("y = f(axis=-1)", "-1", "-2", ""),
+        (
+            "counts = [4, 11, 7, 19, 26, 3, 15]",
+            "26",
+            "20",
+            "what is fed: one of the numbers in a list of data",
+        ),
+        ("widths = [4, 8, 16, 32]", "16", "12", ""),
+        ("def shop(n):\n    return torch.rand(n, 3)\nshop(57)", "57", "12", "how much data shop makes"),
+        ("def head(n):\n    return nn.Linear(n, 3)\nhead(57)", "57", "12", ""),
+        (
+            "def ball(n, r):\n    return r * rng.normal(size=(n, 3))\n"
+            "all = [ball(n, r) for n, r in ((210, 7), (120, 3))]",
+            "120",
+            "150",
+            "how much data ball makes",
+        ),
+        (
+            "load = DataLoader(held_out, batch_size=8)",
+            "8",
+            "8, drop_last=True",
+            "what is read: the samples of an incomplete last batch are left out",
+        ),
+        ("load = DataLoader(own, shuffle=True)", "True", "True, drop_last=True", ""),
     ],
 )
 def test_what_a_change_alters(source: str, old: str, new: str | tuple[str, str], said: str) -> None:
@@ -53,6 +86,17 @@ def test_what_a_change_alters(source: str, old: str, new: str | tuple[str, str],
     if isinstance(new, tuple) and isinstance(node, ast.Tuple):
         edits = tuple(file.edit(one, text) for one, text in zip(node.elts[:2], new, strict=True))
     assert altered(file, edits, node) == said
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [("width, side", "which argument is which: side is given for width"), ("a, b", "")],
+)
+def test_arguments_that_are_named_as_their_parameters_keep_their_places(parameters: str, said: str) -> None:
+    file = File.parsed("a.py", f"def net({parameters}):\n    return 0\nnet(cfg.width, side)")
+    call = next(node for node in ast.walk(file.tree) if isinstance(node, ast.Call))
+    edits = [file.edit(call.args[0], "side"), file.edit(call.args[1], "cfg.width")]
+    assert altered(file, edits, call) == said
 
 
 @pytest.mark.parametrize(
