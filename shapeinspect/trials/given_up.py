@@ -29,7 +29,8 @@ def given_up(file: File, edits: Sequence[Edit], node: Any) -> str:
         return _order(file, edits, node)
     if len(edits) != 1:
         return ""
-    one = next((part for part in ast.walk(node) if _is(file, part, edits[0])), None)
+    parts = (part for part in ast.walk(node) if isinstance(part, ast.expr))
+    one = next((part for part in parts if _is(file, part, edits[0])), None)
     if one is None:
         return _samples(file, edits[0], node)
     return (
@@ -40,8 +41,8 @@ def given_up(file: File, edits: Sequence[Edit], node: Any) -> str:
     )
 
 
-def _is(file: File, node: ast.AST, edit: Edit) -> bool:
-    return isinstance(node, ast.expr) and file.span(node) == (edit.first, edit.last)
+def _is(file: File, node: ast.expr, edit: Edit) -> bool:
+    return file.span(node) == (edit.first, edit.last)
 
 
 def _branch(file: File, node: ast.expr, new: str) -> str:
