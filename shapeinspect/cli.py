@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from shapeinspect.commands import output
+from shapeinspect.commands.names import COMMANDS
 from shapeinspect.commands.screen_options import with_screen_options
 from shapeinspect.commands.standard_input import kept
 from shapeinspect.errors import ShapeInspectError, UsageError
@@ -35,8 +36,6 @@ _INTERRUPTED = 130
 _COMPLETING, _ONE_LINE = "_SHAPEINSPECT_COMPLETE", "10000"
 #: What typer raises where the words of the command line are wrong: it names this class only by its heirs.
 _WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-#: Each is the function ``run`` of the module of its name, in the order of the help page.
-_COMMANDS = ("show", "view", "adapters", "explain", "fit", "check", "diff", "normalize", "diverge", "layouts")
 
 
 def _root(
@@ -49,31 +48,48 @@ def _root(
         raise typer.Exit
 
 
-def _app(words: Sequence[str]) -> typer.Typer:
+def app(words: Sequence[str] = ()) -> typer.Typer:
     """Build the requested command; all commands for the help page, or where the name is unknown.
 
     Reading the options of every command takes longer than reading a small file.
+
+    Args:
+        words: the words after the program's name.
+
+    Example:
+        >>> [command.name for command in app(["show", "model.onnx"]).registered_commands]
+        ['show']
     """
-    app = typer.Typer(
+    helping = not words or bool({"-h", "--help"} & set(words))
+    built = typer.Typer(
         help=_HELP,
+        epilog=_pointer() if helping else None,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback(invoke_without_command=True)(_root)
-    requested = words[:1] if words and words[0] in _COMMANDS else ()
-    for name in requested or _COMMANDS:
+    built.callback(invoke_without_command=True)(_root)
+    requested = words[:1] if words and words[0] in COMMANDS else ()
+    for name in requested or COMMANDS:
         module = import_module(f"shapeinspect.commands.{name}")
         # A page that is put together at run time costs the overview nothing.
         page = module.help_text() if requested and hasattr(module, "help_text") else None
-        app.command(name, help=page)(with_screen_options(module.run))
-    return app
+        epilog = _pointer(name) if helping and requested else None
+        built.command(name, help=page, epilog=epilog)(with_screen_options(module.run))
+    return built
+
+
+def _pointer(name: str | None = None) -> str:
+    """Return the last line of a help page: where the documentation says more."""
+    from shapeinspect.commands.docs import page
+
+    return f"Documentation: {page(name)}"
 
 
 def _check_command(words: Sequence[str]) -> None:
     """Refuse a model or a script in place of the command, with a hint."""
     word = words[0] if words else ""
-    if not word or word.startswith("-") or word in _COMMANDS:
+    if not word or word.startswith("-") or word in COMMANDS:
         return
     from shapeinspect.sources.source import as_import_string, is_import_string
 
@@ -87,7 +103,7 @@ def _check_command(words: Sequence[str]) -> None:
 
 def _run(words: Sequence[str]) -> None:
     """Run the command; what is wrong with the words is said in typer's form, each name on one line."""
-    command = typer.main.get_command(_app(words))
+    command = typer.main.get_command(app(words))
     try:
         code = command.main(list(words), prog_name="shapeinspect", standalone_mode=False)
     except typer.Abort:

@@ -166,7 +166,7 @@ def _unless(default: Any, letter: str) -> Callable[[Any], str]:
 
 
 #: How each attribute is written, in this order. Other attributes appear only in JSON.
-_SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("kernel_size", lambda value: f"{LETTERS['kernel_size']}{_repeat(value)}"),
     ("stride", _unless(1, LETTERS["stride"])),
     ("padding", _padding),
@@ -235,7 +235,7 @@ def settings(layer: Layer) -> str:
     skip = {"axis", "mode"} if layer.kind in _OBVIOUS_AXIS else set()
     if attributes.get("num_kv_heads") == attributes.get("num_heads"):
         skip = skip | {"num_kv_heads"}
-    for name, write in _SETTINGS:
+    for name, write in SETTINGS:
         value = attributes.get(name)
         if value is not None and name not in skip:
             texts.append(write(value))

@@ -67,14 +67,19 @@ def _keras1(path: Path) -> None:
         group["convolution1d_1_b"] = random.normal(size=111).astype("float32")
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the models of the questions into one directory."""
-    folder = tmp_path_factory.mktemp("questions")
+def write_models(folder: Path) -> None:
+    """Write the models of the questions into a directory."""
     _text(folder / "text.keras")
     _dense(folder / "dense.keras")
     _keras1(folder / "keras1.h5")
     shutil.copy(Path(__file__).with_name("networks.py"), folder)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the models of the questions into one directory."""
+    folder = tmp_path_factory.mktemp("questions")
+    write_models(folder)
     return folder
 
 
