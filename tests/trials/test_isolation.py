@@ -265,6 +265,12 @@ if own is not None:
 
 
 @pytest.mark.parametrize("run", RUNS)
+def test_a_pool_of_threads_runs(folder: Path, run: Run) -> None:
+    text = "from multiprocessing.pool import ThreadPool\npool = ThreadPool(2)\n"
+    assert run(folder, f"{text}assert pool.map(len, ['a', 'bcd']) == [1, 3]\npool.terminate()\n") == "passed"
+
+
+@pytest.mark.parametrize("run", RUNS)
 def test_this_process_stays_as_it_is(folder: Path, run: Run) -> None:
     import numpy as np
 

@@ -70,6 +70,10 @@ def prepare_with(prepare: Callable[[], object]) -> None:
     _state.prepare = prepare
 
 
+#: Where Linux keeps the locks of ``multiprocessing``, which its pools of threads have, too.
+_LOCKS = "/dev/shm"  # noqa: S108  # nothing is stored in it
+
+
 def available() -> bool:
     """Return whether this system forks, and takes the right to write from a process."""
     return hasattr(os, "fork") and not is_copy() and landlock.version() > 0
@@ -125,7 +129,7 @@ def in_thread(run: Callable[[], T], stop: Callable[[int], object]) -> T:
     def begin() -> None:
         _thread.copy = True
         try:
-            landlock.restrict([os.devnull, place])
+            landlock.restrict([os.devnull, _LOCKS, place])
             refuse()
             found = run()
             ended.append(lambda: found)
@@ -164,7 +168,7 @@ def _run(
         sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
         limit(*limits)
         os.environ["TMPDIR"] = tempfile.tempdir = place
-        landlock.restrict([os.devnull, place])
+        landlock.restrict([os.devnull, _LOCKS, place])
         refuse()
         with confined(environment=True):
             if _state.prepare is not None:

@@ -454,12 +454,16 @@ def _short(cut: list[bool]) -> Iterator[None]:
 
 #: Functions that write files in C, which Python does not report.
 _WRITERS = (
-    ("tensorflow", "io.write_file"), ("tensorflow", "saved_model.save"),
-    ("tensorflow", "train.Checkpoint.save"), ("tensorflow", "train.Checkpoint.write"),
+    ("tensorflow", "saved_model.save"), ("tensorflow", "train.Checkpoint.save"),
+    ("tensorflow", "train.Checkpoint.write"),
     ("tensorflow", "summary.create_file_writer"), ("tensorflow", "io.TFRecordWriter"),
     ("tensorflow", "io.gfile.makedirs"), ("tensorflow", "io.gfile.mkdir"),
     ("keras", "Model.export"),
 )  # fmt: skip
+
+
+#: The one of them that writes what it is given, as it is.
+_WRITES_BYTES = ("tensorflow", "io.write_file")
 
 
 @contextlib.contextmanager
@@ -470,8 +474,17 @@ def _no_files() -> Iterator[None]:
         del args, kwargs
         raise ConfinedError("it writes a file")
 
+    def write(filename: Any, contents: Any, name: Any = None) -> None:
+        """Write as Python does, in this thread, of which the system knows where it may write."""
+        del name
+        path, raw = (item.numpy() if hasattr(item, "numpy") else item for item in (filename, contents))
+        if not isinstance(path, str | bytes) or not isinstance(raw, str | bytes):
+            refused()  # in a graph they are no values
+        with open(path, "wb") as file:
+            file.write(raw.encode() if isinstance(raw, str) else raw)
+
     kept = []
-    for package, path in _WRITERS:
+    for package, path in (*_WRITERS, _WRITES_BYTES):
         owner: Any = sys.modules.get(package)
         *outer, name = path.split(".")
         for part in outer:
@@ -480,7 +493,7 @@ def _no_files() -> Iterator[None]:
             kept.append((owner, name, vars(owner).get(name), name in vars(owner)))
     try:
         for owner, name, _, _ in kept:
-            setattr(owner, name, refused)
+            setattr(owner, name, write if name == _WRITES_BYTES[1].partition(".")[2] else refused)
         yield
     finally:
         for owner, name, value, own in reversed(kept):
