@@ -50,6 +50,7 @@ class Scene:
         clues: the numbers of the failure.
         reach: how far its statements are from the failure.
         message: the framework's words.
+        weighted: the shapes of a loss's values and of the weights of the samples, where these do not fit.
     """
 
     program: Program
@@ -57,6 +58,7 @@ class Scene:
     clues: Clues
     reach: Reach
     message: str
+    weighted: tuple[tuple[int | None, ...], tuple[int | None, ...]] | None = None
 
     @cached_property
     def numbers(self) -> dict[ast.AST, int]:

@@ -14,6 +14,11 @@ _TOTAL = re.compile(
     r"tensor with (\d+) (?:values|elements),? (?:but the requested shape (?:has|requires a multiple of)"
     r"|to shape \[[-\d, ?]*\] \() ?(\d+)"
 )
+#: A check of Keras's: the shape that is expected, and the one that is found.
+EXPECTED = re.compile(
+    r"[Ee]xpected shape[= ]?(\([\dNone, ]*\)).*?(?:found shape[= ]?|incompatible shape )(\([\dNone, ]*\))",
+    re.S,
+)
 _NDIM = re.compile(r"expected (?:min_|max_)?ndim=(\d+), found ndim=(\d+)")
 _RESHAPED = re.compile(r"input_shape=\(([\d, ]+)\), target_shape=\(([\d, ]+)\)")
 _PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[([\d,]+)\]")

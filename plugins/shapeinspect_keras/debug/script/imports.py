@@ -12,15 +12,17 @@ from shapeinspect_keras.debug.script.program import Program, Replacement
 _ALIKE = {
     "keras.layers": ("keras.layers", "tensorflow.keras.layers"),
     "keras.ops": ("keras.ops", "tensorflow.keras.ops"),
+    "keras.utils": ("keras.utils", "tensorflow.keras.utils"),
     "tensorflow": ("tensorflow",),
     "numpy": ("numpy",),
 }
 _STATEMENTS = {
-    "keras.layers": ("import keras", "keras.layers"), "keras.ops": ("import keras", "keras.ops"),
-    "tensorflow": ("import tensorflow as tf", "tf"), "numpy": ("import numpy as np", "np"),
-}  # fmt: skip
-
-
+    "keras.layers": ("import keras", "keras.layers"),
+    "keras.ops": ("import keras", "keras.ops"),
+    "keras.utils": ("import keras", "keras.utils"),
+    "tensorflow": ("import tensorflow as tf", "tf"),
+    "numpy": ("import numpy as np", "np"),
+}
 #: Something of a module as a script writes it, and the edits that import it where the script does not.
 Written = tuple[str, tuple[Replacement, ...]]
 

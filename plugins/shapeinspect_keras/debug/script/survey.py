@@ -20,15 +20,21 @@ from shapeinspect_keras.debug.script.operators import (
     exact,
     feeds,
     flags,
+    labels,
     loops,
     multiples,
     numbers,
+    pictures,
+    regrouped,
     samples,
     sequences,
     settings,
     shortened,
+    states,
     structure,
+    symbolic,
     treatment,
+    weighing,
 )
 from shapeinspect_keras.debug.script.program import Program, program_of
 from shapeinspect_keras.debug.script.reach import Reach
@@ -43,7 +49,8 @@ _OPERATORS: tuple[Operator, ...] = (
     *exact.OPERATORS, *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS,
     *structure.OPERATORS, *treatment.OPERATORS, *multiples.OPERATORS, *samples.OPERATORS,
     *sequences.OPERATORS, *batches.OPERATORS, *shortened.OPERATORS,
-    *settings.OPERATORS, *loops.OPERATORS,
+    *settings.OPERATORS, *loops.OPERATORS, *states.OPERATORS, *weighing.OPERATORS, *symbolic.OPERATORS,
+    *labels.OPERATORS, *regrouped.OPERATORS, *pictures.OPERATORS,
 )  # fmt: skip
 
 
@@ -99,7 +106,8 @@ class Survey:
     def scene(self) -> Scene:
         """The failed run."""
         reach = Reach(self.program, self.lines)
-        return Scene(self.program, self.outcome.seen, self.clues, reach, "\n".join(self.messages))
+        message = "\n".join(self.messages)
+        return Scene(self.program, self.outcome.seen, self.clues, reach, message, self.weighted)
 
     @cached_property
     def known_wrong(self) -> Candidate | None:

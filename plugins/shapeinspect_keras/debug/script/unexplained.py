@@ -16,7 +16,7 @@ from shapeinspect.plugin_api.rewriting import Rewriting
 from shapeinspect.plugin_api.user_code.frames import in_packages, is_library, traceback_frames, user_line
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import show
-from shapeinspect_keras.debug.script.clues import Clues, clues_of
+from shapeinspect_keras.debug.script.clues import EXPECTED, Clues, clues_of
 from shapeinspect_keras.debug.script.survey import Survey, is_the_same, owner_of, survey
 from shapeinspect_keras.debug.statements.site import calls_in
 
@@ -27,10 +27,6 @@ _ABOUT_SHAPES = re.compile(
 )
 _INPUT = re.compile(r"with name '([^']+)'")
 _LAYER = re.compile(r"layer \"([^\"]+)\"|layer '([^']+)'")
-_EXPECTED = re.compile(
-    r"[Ee]xpected shape[= ]?(\([\dNone, ]*\)).*?(?:found shape[= ]?|incompatible shape )(\([\dNone, ]*\))",
-    re.S,
-)
 _NDIM = re.compile(
     r"expected ((?:min_|max_)?ndim)=(\d+), found ndim=(\d+)\. Full shape received: (\([\dNone, ]*\))"
 )
@@ -101,7 +97,7 @@ def said_by_keras(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Args:
         words: its message.
     """
-    match = _EXPECTED.search(words)
+    match = EXPECTED.search(words)
     if match is not None:
         squeezed = _is_squeezed(*(tuple(re.findall(r"\w+", match[key])) for key in (1, 2)))
         got = match[2].replace("None", "?") + (
@@ -163,7 +159,7 @@ def cause_of(words: str, clues: Clues, told: Survey | None) -> str:
         clues: the sizes that it tells.
         told: what a second run of the script has told; None for nothing.
     """
-    match = _EXPECTED.search(words)
+    match = EXPECTED.search(words)
     if match is not None:
         one, other = (tuple(re.findall(r"\w+", match[key])) for key in (1, 2))
         if len(other) == len(one) - 1 and (other == one[1:] or len(one) == 2):

@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
@@ -17,6 +18,9 @@ from shapeinspect_keras.debug.statements.names import COMPARES, RUNS
 
 #: What a message about a loss speaks of.
 OF_LOSSES = re.compile(r"target|logits|label|loss|y_true|y_pred|output\.shape", re.IGNORECASE)
+#: What Keras says of a number where an array for a batch is read.
+#: Source: ``keras.src.trainers.data_adapters.data_adapter_utils``.
+_NO_AXIS = re.compile(r"must be at least rank 1")
 #: What TensorFlow says of an array that is smaller than the part that is cut out of it.
 _TOO_SMALL = "Need value.shape >= size"
 _DROPS = (
@@ -158,6 +162,18 @@ def added(scene: Scene) -> Iterator[Candidate]:
         if len(shapes[-1].shape) >= 2 and shapes[-1].kind == "tensorflow":
             why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} is an axis short of what is read"
             yield Candidate((Replacement(node, f"{text}[:, None]"),), prior + 0.3, "missing-axis", why)
+
+
+def one_by_one(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a generator that yields one sample at a time, and a number for its target.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near if _NO_AXIS.search(scene.message) else ():
+        if isinstance(node, ast.Yield) and node.value is not None:
+            for one in _each(scene, node.value, 0.3):
+                yield replace(one, fact=True)
 
 
 def _feeds(scene: Scene, outer: ast.AST | None) -> bool:
@@ -380,4 +396,4 @@ def _size(scene: Scene, node: ast.expr) -> int | None:
     return found[-1] if found and isinstance(node, ast.Name | ast.Attribute | ast.BinOp) else None
 
 
-OPERATORS = (dropped, added, batched, transposed, sliced, turned)
+OPERATORS = (dropped, added, one_by_one, batched, transposed, sliced, turned)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
+from shapeinspect_keras.debug.script.clues import EXPECTED
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Elements
 from shapeinspect_keras.debug.statements.names import RUNS
@@ -19,6 +21,12 @@ _BATCH = "32"
 #: How many samples a run takes at a time by default, and the runs that take one batch.
 #: Source: ``keras.Model.fit``, ``evaluate``, ``predict``: ``batch_size`` defaults to 32.
 _DEFAULT, _AT_ONCE = 32, frozenset({"train_on_batch", "test_on_batch", "predict_on_batch"})
+#: Functions whose data sets give batches.
+#: Source: ``keras.utils.image_dataset_from_directory`` and its brothers: ``batch_size`` defaults to 32.
+_MAKE_BATCHES = (
+    "image_dataset_from_directory", "text_dataset_from_directory", "audio_dataset_from_directory",
+    "timeseries_dataset_from_array",
+)  # fmt: skip
 #: Calls that declare an input, and the arguments that hold its shape.
 _INPUTS = frozenset({"Input", "InputLayer"})
 _WITH_BATCH, _OF_ONE = frozenset({"batch_shape", "batch_input_shape"}), frozenset({"shape", "input_shape"})
@@ -30,9 +38,9 @@ def told(scene: Scene) -> tuple[Lengths, Lengths] | None:
     Args:
         scene: the failed run.
     """
-    shapes = scene.clues.shapes
-    if "xpected shape" in scene.message and len(shapes) > 1:
-        return shapes[0], shapes[1]
+    match = EXPECTED.search(scene.message)
+    if match is not None:
+        return _lengths(match[1]), _lengths(match[2])
     for call in calls_in(scene.program.tree, *RUNS):
         given, owner = argument(call, 0, "x"), getattr(call.func, "value", None)
         model = scene.seen.layers.get(scene.numbers.get(owner, -1)) if owner is not None else None
@@ -41,6 +49,10 @@ def told(scene: Scene) -> tuple[Lengths, Lengths] | None:
         if shape and len(inputs) == 1:
             return tuple(inputs[0].shape), shape
     return None
+
+
+def _lengths(text: str) -> Lengths:
+    return tuple(None if part == "None" else int(part) for part in re.findall(r"\d+|None", text))
 
 
 def _given(scene: Scene, node: ast.expr) -> Lengths | None:
@@ -77,6 +89,35 @@ def unbatched(scene: Scene) -> Iterator[Candidate]:
             why += show(shape or pair[1])
             edit = (Replacement(node, f"{text}.batch({size})"),)
             yield Candidate(edit, 0.2 + 0.1 * place, "no-batch", why, fact=shape is not None)
+
+
+def twice(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that leave out `.batch` where a data set gives batches already.
+
+    Args:
+        scene: the failed run.
+    """
+    pair = told(scene)
+    if pair is None or len(pair[1]) != len(pair[0]) + 1:
+        return
+    found = []
+    for call in calls_in(scene.program.tree, "batch"):
+        before = _given(scene, call.func.value) if isinstance(call.func, ast.Attribute) else None
+        if before is not None and len(before) == len(pair[0]) and before[0] is None:
+            found.append((call, before))
+    if not found:
+        return
+    call, before = found[0]
+    maker = next(calls_in(scene.program.tree, *_MAKE_BATCHES), None)
+    why = f"`{scene.text(call)}` at {scene.at(call)} makes batches of batches: the data set gives "
+    why += f"{show(before)} already"
+    why += f", as `{callee_of(maker)}` at {scene.at(maker)} makes batches" if maker is not None else ""
+    edits = tuple(
+        Replacement(one, scene.program.source(one.func.value))
+        for one, _ in found
+        if isinstance(one.func, ast.Attribute)
+    )
+    yield Candidate(edits, 0.2, "batched-twice", why, fact=True)
 
 
 def _batch_size(scene: Scene) -> str:
@@ -217,4 +258,4 @@ def _calls_on(scene: Scene, name: str) -> Iterator[ast.Name]:
             yield given
 
 
-OPERATORS = (unbatched, open_lengths, lone_rows, whole_batch)
+OPERATORS = (unbatched, twice, open_lengths, lone_rows, whole_batch)

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
-from shapeinspect_keras.debug.script.operators.flags import JOINS, RECURRENT
-from shapeinspect_keras.debug.script.operators.insertion import POOLS, inserted
+from shapeinspect_keras.debug.script.operators.flags import JOINS
+from shapeinspect_keras.debug.script.operators.insertion import POOLS, assigned, inserted, recurrent, reshaped
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.site import argument, calls_in
 from shapeinspect_keras.debug.statements.targets import stated
 
-_AROUND = frozenset({"Bidirectional", "TimeDistributed"})
 #: So many steps back a tensor is followed.
 _STEPS = 12
 
@@ -59,14 +58,14 @@ def _follow(
     if left == 0:
         return
     if isinstance(node, ast.Name):
-        made = _assigned(scene, node)
+        made = assigned(scene, node)
         if made is not None:
             _follow(scene, made, found, joins, left - 1)
     elif isinstance(node, ast.List | ast.Tuple):
         for item in node.elts:
             _follow(scene, item, found, joins, left - 1)
     elif isinstance(node, ast.Call):
-        layer = _recurrent(node.func)
+        layer = recurrent(node.func)
         if layer is not None:
             if not any(item.arg in ("return_sequences", None) for item in layer.keywords):
                 found[layer] = node
@@ -75,29 +74,6 @@ def _follow(
             joins.append(node)
         for item in node.args:
             _follow(scene, item, found, joins, left - 1)
-
-
-def _recurrent(node: ast.AST) -> ast.Call | None:
-    """Return the recurrent layer that a call makes, also inside of one around it."""
-    if not isinstance(node, ast.Call):
-        return None
-    if callee_of(node) in RECURRENT:
-        return node
-    return _recurrent(node.args[0]) if callee_of(node) in _AROUND and node.args else None
-
-
-def _assigned(scene: Scene, name: ast.Name) -> ast.expr | None:
-    """Return what a name was given last before it is read."""
-    scope = scene.program.scope(name)
-    found = [
-        node
-        for node in ast.walk(scope)
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == name.id
-        and node.lineno < name.lineno
-    ]
-    return max(found, key=lambda node: node.lineno).value if found else None
 
 
 def _along_steps(scene: Scene, join: ast.Call) -> Sequence[Replacement]:
@@ -134,7 +110,7 @@ def unpooled(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     for node in scene.near if "reshape" in scene.message else ():
-        subject, lengths = _reshaped(scene, node)
+        subject, lengths = reshaped(scene, node)
         shape = None if subject is None else scene.shape(subject)
         if subject is None or not shape or len(shape) < 3 or None in shape[1:] or len(lengths) != 2:
             continue
@@ -156,20 +132,6 @@ def unpooled(scene: Scene) -> Iterator[Candidate]:
             new = f"{text if plain else f'({text})'}.mean({axes})"
         edits = (Replacement(node, new), *(() if kind == "numpy" else more))
         yield Candidate(edits, 0.4, "not-flattened", why, fact=True)
-
-
-def _reshaped(scene: Scene, node: ast.AST) -> tuple[ast.expr | None, Sequence[ast.expr]]:
-    """Return the array that a reshape is given, as a method or a function, and the lengths asked for."""
-    if not isinstance(node, ast.Call) or callee_of(node) != "reshape":
-        return None, ()
-    subject, lengths = None, node.args
-    if isinstance(node.func, ast.Attribute) and scene.shape(node.func.value) is not None:
-        subject = node.func.value
-    elif node.args:
-        subject, lengths = node.args[0], node.args[1:]
-    if len(lengths) == 1 and isinstance(lengths[0], ast.Tuple | ast.List):
-        lengths = lengths[0].elts
-    return subject, lengths
 
 
 def joined(scene: Scene) -> Iterator[Candidate]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -12,6 +13,9 @@ from shapeinspect_keras.debug.script.operators.insertion import POOLS, inserted
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import COMPARES
 
+#: What Keras says where a layer that reads steps is given maps.
+_FOUND = re.compile(r"expected ndim=3, found ndim=[45]\. Full shape received: \(([^)]*)\)")
+_OF_STEPS = ("LSTM", "GRU", "SimpleRNN")
 _HEADS = ("Dense", "Dropout", "Bidirectional", "LSTM", "GRU")
 
 
@@ -37,6 +41,39 @@ def pooled(scene: Scene) -> Iterator[Candidate]:
             edits = inserted(scene, node, layer)
             if edits:
                 yield Candidate(edits, 1.9 + scene.far(node) + 0.2 * place, "not-flattened", why)
+
+
+def steps(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that flatten the map of each step before a layer that reads vectors.
+
+    Args:
+        scene: the failed run.
+    """
+    found = _FOUND.search(scene.message)
+    if found is None:
+        return
+    shape = re.findall(r"\d+|None", found[1])
+    for node in scene.near:
+        if not isinstance(node, ast.Call) or callee_of(node) not in _OF_STEPS or scene.reach.of(node) > 0:
+            continue
+        outer = scene.program.parents.get(node)
+        whole = outer if isinstance(outer, ast.Call) and callee_of(outer) == "Bidirectional" else node
+        layer, imported = _named_as(scene, whole, "Flatten")
+        edits = inserted(scene, whole, "TimeDistributed", f"{layer}()")
+        what = "each step" if len(shape) > 4 else "each row"
+        why = f"`{callee_of(node)}` at {scene.at(node)} reads a vector for each step, and {what} of "
+        why += f"{show(tuple(None if part == 'None' else int(part) for part in shape))} is an array of "
+        why += f"{' x '.join(shape[2:])}: nothing flattens it"
+        if edits:
+            cause = "steps-of-images" if len(shape) > 4 else "image-into-sequence"
+            yield Candidate((*edits, *imported), 0.4, cause, why, fact=len(shape) > 4)
+
+
+def _named_as(scene: Scene, node: ast.Call, name: str) -> tuple[str, tuple[Replacement, ...]]:
+    """Write a layer as another one is written."""
+    if isinstance(node.func, ast.Attribute):
+        return f"{scene.program.source(node.func.value)}.{name}", ()
+    return scene.layer(name)
 
 
 def removed(scene: Scene) -> Iterator[Candidate]:
@@ -163,4 +200,4 @@ def _common(one: str, other: str) -> str:
     return "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-OPERATORS = (pooled, removed, exchanged, neighbors)
+OPERATORS = (pooled, steps, removed, exchanged, neighbors)

@@ -155,7 +155,7 @@ def unit_axes(scene: Scene) -> Iterator[Candidate]:
         made = isinstance(outer, ast.Return | ast.Assign) and outer.value is node
         given = isinstance(outer, ast.Call) and node in outer.args
         shape = scene.shape(node) if made or given else None
-        if shape is None or not isinstance(node, ast.expr):
+        if not shape or not isinstance(node, ast.expr):
             continue
         for axis in (*range(1, len(shape)), 0):
             if shape[axis] != 1 or not _is_read(scene, (*shape[:axis], *shape[axis + 1 :])):

@@ -1,0 +1,75 @@
+"""Edits of how many channels a picture is read with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from shapeinspect.plugin_api.user_code.source import callee_of
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene
+from shapeinspect_keras.debug.script.operators.batches import told
+from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.site import argument, calls_in
+
+#: Functions that read the channels of the file where they are not told how many.
+#: Source: ``tf.io.decode_image`` and its brothers: ``channels`` defaults to 0, those of the file.
+_DECODE = ("decode_image", "decode_png", "decode_jpeg", "decode_bmp", "decode_and_crop_jpeg")
+#: Functions that read three channels where they are not told otherwise.
+#: Source: ``keras.utils.load_img``, ``keras.utils.image_dataset_from_directory``: ``color_mode`` is "rgb".
+_LOAD = ("load_img", "image_dataset_from_directory", "flow_from_directory", "flow_from_dataframe")
+_MODES = {1: "grayscale", 3: "rgb", 4: "rgba"}
+
+
+def channels(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits by which a picture is read with the channels that the model takes.
+
+    Args:
+        scene: the failed run.
+    """
+    pairs = [*scene.clues.pairs[:2]]
+    declared = told(scene)
+    if declared is not None and len(declared[0]) == len(declared[1]):
+        pairs += [(one, other) for one, other in [(declared[1][-1], declared[0][-1])] if one and other]
+    sizes = {frozenset(pair) for pair in pairs}
+    for call in calls_in(scene.program.tree, *_DECODE, *_LOAD):
+        name = callee_of(call)
+        given = argument(call, 1, "channels") if name in _DECODE else _named(call, "color_mode")
+        has = _read(scene, call, given)
+        others = [size for pair in sizes if has in pair for size in pair if size != has]
+        if has is None or len(others) != 1 or others[0] not in _MODES:
+            continue
+        wanted = others[0]
+        new = str(wanted) if name in _DECODE else f'"{_MODES[wanted]}"'
+        argument_name = "channels" if name in _DECODE else "color_mode"
+        edit = (
+            Replacement(given, new)
+            if given is not None
+            else Replacement(call, scene.extended(call, f"{argument_name}={new}"))
+        )
+        default = "those of the file" if name in _DECODE else '"rgb"'
+        how = f"`{argument_name}` is left at its default, {default}" if given is None else scene.text(given)
+        why = (
+            f"`{scene.text(call)}` at {scene.at(call)} reads {has} channel{'s' if has > 1 else ''} ({how}), "
+        )
+        why += f"and {wanted} {'are' if wanted > 1 else 'is'} taken"
+        yield Candidate(
+            (edit,), 0.35 + 0.3 * scene.far(call), "channels", why, fact=scene.reach.of(call) <= 3
+        )
+
+
+def _named(call: ast.Call, name: str) -> ast.expr | None:
+    return next((item.value for item in call.keywords if item.arg == name), None)
+
+
+def _read(scene: Scene, call: ast.Call, given: ast.expr | None) -> int | None:
+    """Return how many channels a call has read; None where that is not known."""
+    shape = scene.shape(call)
+    if shape:
+        return shape[-1] if len(shape) == 3 else None
+    mode = "rgb" if given is None else scene.value(given)
+    if callee_of(call) in _DECODE:
+        return None
+    return next((count for count, name in _MODES.items() if name == mode), None)
+
+
+OPERATORS = (channels,)

@@ -1,0 +1,287 @@
+"""Mistakes that are often made with Keras: each is told by its rule, and the first edit mends the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shapeinspect_keras.debug.script.survey import survey
+
+#: A data set that gives batches is put into batches once more.
+TWICE = """
+import keras
+import numpy as np
+from keras import layers
+
+rows = np.zeros((90, 4), "float32")
+windows = keras.utils.timeseries_dataset_from_array(rows[:-12], rows[12:, 0], 12, batch_size=16)
+windows = windows.map(lambda x, y: (x - 0.5, y)).batch(16).prefetch(2)
+model = keras.Sequential([keras.Input((12, 4)), layers.GRU(9), layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(windows, verbose=0)
+"""
+#: The two states of a bidirectional layer are joined for a layer of the width of one.
+WIDE_STATE = """
+import keras
+import numpy as np
+from keras.layers import GRU, Bidirectional, Concatenate, Embedding, Input
+
+words, answer = Input((11,)), Input((6,))
+_, forward, backward = Bidirectional(GRU(13, return_state=True))(Embedding(40, 8)(words))
+state = Concatenate()([forward, backward])
+steps = GRU(13, return_sequences=True)(Embedding(30, 8)(answer), initial_state=state)
+keras.Model([words, answer], steps).predict([np.zeros((3, 11)), np.zeros((3, 6))], verbose=0)
+"""
+#: The outputs of all steps are given for a state.
+ALL_STEPS = """
+import keras
+import numpy as np
+from keras.layers import LSTM, Input
+
+heard, said = Input((9, 4)), Input((5, 7))
+heard_states = LSTM(6, return_sequences=True)(heard)
+spoken = LSTM(6)(said, initial_state=[heard_states, heard_states])
+keras.Model([heard, said], spoken).predict([np.zeros((3, 9, 4)), np.zeros((3, 5, 7))], verbose=0)
+"""
+#: The same, where the outputs are read elsewhere, too.
+READ_TWICE = ALL_STEPS.replace("said], spoken)", "said], [spoken, heard_states])")
+#: A function of TensorFlow's is called while a model is built.
+SYMBOLIC = """
+import keras
+import tensorflow as tf
+from keras.layers import Dense, Input
+
+age, place = Input((3,)), Input((5,))
+both = tf.concat([Dense(7)(age), Dense(4)(place)], axis=1)
+keras.Model([age, place], Dense(2)(both))
+"""
+#: One that Keras has under no name.
+NORMALIZED = SYMBOLIC.replace(
+    "tf.concat([Dense(7)(age), Dense(4)(place)], axis=1)", "tf.nn.l2_normalize(age, 1)"
+)
+#: A picture of three colors is read for a model of gray ones.
+DECODED = """
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+scan = tf.io.encode_png(np.zeros((30, 26, 3), "uint8"))
+model = keras.Sequential([keras.Input((30, 26, 1)), layers.Conv2D(5, 3)])
+picture = tf.io.decode_png(scan)
+model.predict(np.asarray(picture)[None] / 255.0, verbose=0)
+"""
+#: Labels have weights of their own, and the loss is one number for each sample.
+PER_LABEL = """
+import keras
+import numpy as np
+from keras import layers
+
+tags, known = np.zeros((44, 6), "float32"), np.ones((44, 6), "float32")
+model = keras.Sequential([keras.Input((8,)), layers.Dense(6, activation="sigmoid")])
+model.compile("sgd", loss="binary_crossentropy")
+model.fit(np.zeros((44, 8)), tags, sample_weight=known, batch_size=11, verbose=0)
+"""
+#: The weights of all steps are given with the targets of the last one.
+LAST_STEP = """
+import keras
+import numpy as np
+from keras import layers
+
+kinds = np.arange(70).reshape(10, 7) % 3
+weights = np.where(kinds == 0, 0.5, 1.0)
+model = keras.Sequential([keras.Input((7, 2)), layers.GRU(5), layers.Dense(3, activation="softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy")
+model.fit(np.zeros((10, 7, 2)), kinds[:, -1], sample_weight=weights, verbose=0)
+"""
+#: Classes are weighed, and each place of a map has one.
+OF_PLACES = """
+import keras
+import numpy as np
+from keras import layers
+
+maps = keras.utils.to_categorical(np.arange(14 * 8 * 6).reshape(14, 8, 6) % 5, 5)
+model = keras.Sequential([keras.Input((8, 6, 3)), layers.Conv2D(5, 1, activation="softmax")])
+model.compile("sgd", loss="categorical_crossentropy")
+weights = {0: 0.1, 1: 1.0, 2: 1.0, 3: 2.0, 4: 4.0}
+model.fit(np.zeros((14, 8, 6, 3)), maps, class_weight=weights, batch_size=7, verbose=0)
+"""
+#: The map of each step is not flattened.
+MAPS = """
+import numpy as np
+from keras.layers import GRU, Bidirectional, Conv2D, Input, TimeDistributed
+from keras.models import Sequential
+
+model = Sequential([Input((5, 9, 8, 3)), TimeDistributed(Conv2D(6, 3)), Bidirectional(GRU(7))])
+model.predict(np.zeros((2, 5, 9, 8, 3)), verbose=0)
+"""
+#: Targets stand in another order than the outputs.
+ORDER = """
+import keras
+import numpy as np
+from keras import layers
+
+face = keras.Input((12,))
+outputs = [layers.Dense(size, name=name)(face) for size, name in ((1, "age"), (7, "mood"), (10, "nose"))]
+model = keras.Model(face, outputs)
+model.compile("sgd", loss=["mae", "categorical_crossentropy", "mse"])
+moods, ages, noses = np.zeros((18, 7)), np.zeros((18, 1)), np.zeros((18, 10))
+model.fit(np.zeros((18, 12)), [moods, ages, noses], verbose=0)
+"""
+#: A metric compares rows with class indices.
+RECALL = """
+import keras
+import numpy as np
+from keras import layers
+from keras.metrics import Recall
+
+kinds, tested = np.arange(60) % 3, np.arange(20) % 3
+model = keras.Sequential([keras.Input((12,)), layers.Dense(3, activation="softmax")])
+model.compile("sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy", Recall()])
+model.fit(np.zeros((60, 12)), kinds, validation_data=(np.zeros((20, 12)), tested), batch_size=15, verbose=0)
+"""
+#: Each word has a tag, and the network gives one for the whole sentence.
+TAGS = """
+import keras
+import numpy as np
+from keras.layers import GRU, Dense, Embedding, Input
+
+sentence = Input((15,))
+tags = Dense(8, activation="softmax")(GRU(12)(Embedding(50, 9)(sentence)))
+model = keras.Model(sentence, tags)
+model.compile("sgd", "sparse_categorical_crossentropy")
+model.fit(np.zeros((22, 15)), np.zeros((22, 15)), verbose=0)
+"""
+#: A layer makes the values of another map than the one that they are put into.
+OTHER_MAP = """
+import keras
+import numpy as np
+from keras import layers
+
+decoder = keras.Sequential([keras.Input((24,)), layers.Dense(5 * 6 * 12), layers.Reshape((7, 6, 12))])
+decoder.predict(np.zeros((8, 24)), verbose=0)
+"""
+#: A layer is made for another number of patches.
+PATCHES = """
+import keras
+import numpy as np
+from keras import layers, ops
+
+
+class Tokens(layers.Layer):
+    def __init__(self, tokens=44):
+        super().__init__()
+        self.tokens = tokens
+        self.place = layers.Embedding(tokens, 10)
+
+    def call(self, x):
+        x = ops.reshape(x, (-1, self.tokens, x.shape[-1]))
+        return x + self.place(ops.arange(self.tokens))
+
+
+picture = keras.Input((40, 48, 3))
+model = keras.Model(picture, Tokens()(layers.Conv2D(10, 8, strides=8)(picture)))
+model.predict(np.zeros((7, 40, 48, 3)), verbose=0)
+"""
+#: A generator yields one sample at a time, and a number for its target.
+ONE_BY_ONE = """
+import keras
+import numpy as np
+from keras import layers
+
+
+def readings():
+    for size in range(30):
+        trace = np.full((25, 2), size, "float32")
+        yield trace, float(trace.mean())
+
+
+model = keras.Sequential([keras.Input((25, 2)), layers.GlobalMaxPooling1D(), layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(readings(), steps_per_epoch=5, verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "told"),
+    [
+        (
+            TWICE,
+            "(x - 0.5, y)).prefetch(2)",
+            "makes batches of batches: the data set gives (?, ?, 4) already",
+        ),
+        (WIDE_STATE, "GRU(26, return_sequences=True)", "are (?, 26), and"),
+        (
+            ALL_STEPS,
+            "return_sequences=False",
+            "has the outputs of all 9 steps, and a first state is one vector",
+        ),
+        (READ_TWICE, "[heard_states[:, -1], heard_states[:, -1]]", "one vector of 6 values for each sample"),
+        (SYMBOLIC, "keras.ops.concatenate([Dense(7)(age), Dense(4)(place)], axis=1)", "needs numbers"),
+        (
+            NORMALIZED,
+            "Lambda(lambda t: tf.nn.l2_normalize(t, 1))(age)",
+            "`age`, (?, 3), is a symbolic tensor",
+        ),
+        (DECODED, "decode_png(scan, channels=1)", "reads 3 channels (`channels` is left at its default"),
+        (PER_LABEL, "loss=keras.ops.binary_crossentropy)", "takes the mean over the last axis, 6 values"),
+        (LAST_STEP, "sample_weight=weights[:, -1]", "(10, 7), has a weight for each step"),
+        (OF_PLACES, "sample_weight=np.vectorize(weights.get)(maps.argmax(-1))", "each of 8·6 places"),
+        (MAPS, "import GRU, Bidirectional, Conv2D, Input, TimeDistributed, Flatten", "an array of 7 x 6 x 6"),
+        (ORDER, "[ages, moods, noses]", "age (?, 1), mood (?, 7), nose (?, 10) in this order"),
+        (
+            RECALL,
+            "(np.zeros((20, 12)), keras.utils.to_categorical(tested, 3))",
+            "the 3 numbers of each output",
+        ),
+        (TAGS, "GRU(12, return_sequences=True)", "are one for each of 15 steps"),
+        (OTHER_MAP, "Dense(7 * 6 * 12)", "7·6·12 = 504: they differ in 5 and 7"),
+        (PATCHES, "tokens=30", "has 5·6 = 30 places, and 44 is written at line 8"),
+        (ONE_BY_ONE, "yield trace[None], np.array([float(trace.mean())])", "one sample without a batch axis"),
+    ],
+)
+def test_the_rule_is_told_and_the_first_edit_mends_the_script(
+    run: Callable[[str], None], text: str, written: str, told: str
+) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # each program raises an error of its own kind
+        run(text)
+    found = survey(caught.value)
+    assert found is not None
+    first = found.candidates()[0]
+    edited = found.program.edited(first.replacements).text
+    assert first.fact
+    assert told in first.why
+    assert written in edited
+    run(edited)
+
+
+#: Writes pictures with TensorFlow and reads them as Keras does, in threads, before it fails.
+FOLDER = """
+import os
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+folder = tempfile.mkdtemp()
+for kind in ("round", "square"):
+    os.makedirs(os.path.join(folder, kind))
+    for at in range(3):
+        picture = tf.io.encode_png(np.full((9, 12, 3), at, "uint8"))
+        tf.io.write_file(os.path.join(folder, kind, f"{at}.png"), picture)
+pictures = keras.utils.image_dataset_from_directory(folder, image_size=(9, 12), batch_size=3, verbose=False)
+model = keras.Sequential([keras.Input((9, 12, 1)), keras.layers.Conv2D(4, 3)])
+model.predict(pictures, verbose=0)
+"""
+
+
+def test_a_script_that_makes_its_own_pictures_is_run_again(run: Callable[[str], None]) -> None:
+    with pytest.raises(ValueError, match="expected axis -1") as caught:
+        run(FOLDER)
+    found = survey(caught.value)
+    assert found is not None
+    first = found.candidates()[0]
+    assert 'reads 3 channels (`color_mode` is left at its default, "rgb"), and 1 is taken' in first.why
+    run(found.program.edited(first.replacements).text)
