@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shapeinspect.api.debugging import explain_error
 from shapeinspect_keras.debug.script.survey import survey
 
 #: A data set that gives batches is put into batches once more.
@@ -202,6 +203,43 @@ model.compile("sgd", "mse")
 model.fit(readings(), steps_per_epoch=5, verbose=0)
 """
 
+#: An autoencoder rounds up where it halves, with padding, and doubles that.
+GROWN = """
+import keras
+import numpy as np
+from keras.layers import Conv2D, Input, MaxPooling2D, UpSampling2D
+
+given = Input((22, 18, 1))
+small = MaxPooling2D(2, padding="same")(MaxPooling2D(2, padding="same")(given))
+made = Conv2D(1, 3, padding="same")(UpSampling2D(2)(UpSampling2D(2)(small)))
+coder = keras.Model(given, made)
+coder.compile("sgd", "mse")
+pictures = np.zeros((5, 22, 18, 1))
+coder.fit(pictures, pictures, verbose=0)
+"""
+#: Targets are rows, and the loss takes indices.
+ROWS = """
+import keras
+import numpy as np
+from keras.utils import to_categorical
+
+kinds = to_categorical(np.arange(21) % 4, 4)
+model = keras.Sequential([keras.Input((9,)), keras.layers.Dense(4, activation="softmax")])
+model.compile("sgd", loss="sparse_categorical_crossentropy")
+model.fit(np.zeros((21, 9)), kinds, verbose=0)
+"""
+#: The table is made for the words, and its numbers for the words and the padding.
+PADDED_TABLE = """
+import keras
+import numpy as np
+
+words = {word: at + 1 for at, word in enumerate("a few words of a text that is read".split())}
+settings = {"size": len(words)}
+table = keras.layers.Embedding(settings["size"], 5)
+table.build((None, 7))
+table.set_weights([np.zeros((len(words) + 1, 5), "float32")])
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "written", "told"),
@@ -238,6 +276,13 @@ model.fit(readings(), steps_per_epoch=5, verbose=0)
         (TAGS, "GRU(12, return_sequences=True)", "are one for each of 15 steps"),
         (OTHER_MAP, "Dense(7 * 6 * 12)", "7·6·12 = 504: they differ in 5 and 7"),
         (PATCHES, "tokens=30", "has 5·6 = 30 places, and 44 is written at line 8"),
+        (
+            GROWN,
+            "Cropping2D(((1, 1), (1, 1)))(made)",
+            "are no multiples of 4: divided by it, padded, and multiplied again they are 24 and 20",
+        ),
+        (ROWS, 'loss="categorical_crossentropy"', "a number for each of 4 classes, by `to_categorical("),
+        (PADDED_TABLE, '{"size": len(words) + 1}', "8 is `len(words)` at line 6, and 9 is `len(words) + 1`"),
         (ONE_BY_ONE, "yield trace[None], np.array([float(trace.mean())])", "one sample without a batch axis"),
     ],
 )
@@ -254,6 +299,34 @@ def test_the_rule_is_told_and_the_first_edit_mends_the_script(
     assert told in first.why
     assert written in edited
     run(edited)
+
+
+#: The mask of the words has two axes behind them.
+MASK = """
+import keras
+import numpy as np
+
+words = np.ones((4, 9, 6), "float32")
+kept = np.ones((4, 9), "bool")[:, :, None, None]
+asked, read = words[:, :7], keras.layers.MultiHeadAttention(2, 5, name="read")
+read(asked, words, attention_mask=kept)
+"""
+
+
+@pytest.mark.parametrize(
+    ("axes", "index"), [("[:, :, None, None]", "[:, None, :, 0, 0]"), ("[..., None]", "[:, None, :, 0]")]
+)
+def test_a_mask_of_steps_gets_the_axis_of_the_query(
+    run: Callable[[str], None], axes: str, index: str
+) -> None:
+    text = MASK.replace("[:, :, None, None]", axes)
+    with pytest.raises(Exception, match="shape") as caught:
+        run(text)
+    found = explain_error(caught.value)
+    assert found is not None
+    assert found.cause == "mask"
+    assert found.fixes[0].text == f'kept{index} for "read"'
+    run(text.replace("attention_mask=kept", f"attention_mask=kept{index}"))
 
 
 #: Writes pictures with TensorFlow and reads them as Keras does, in threads, before it fails.

@@ -73,6 +73,8 @@ def _indexed(given: tuple[Any, ...]) -> list[tuple[str, tuple[Any, ...]]]:
         return [("[:, None, :]", (given[0], 1, given[1]))]
     if len(given) == 4 and given[1] == 1:
         return [("[:, 0]", (given[0], *given[2:]))]
+    if len(given) > 2 and set(given[2:]) == {1}:  # one entry for each step that is read
+        return [(f"[:, None, :{', 0' * (len(given) - 2)}]", (given[0], 1, given[1]))]
     return []
 
 

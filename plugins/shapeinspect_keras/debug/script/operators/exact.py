@@ -15,6 +15,7 @@ from shapeinspect_keras.debug.script.operators.flags import numbered
 from shapeinspect_keras.debug.script.operators.numbers import FILLED
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import RUNS
+from shapeinspect_keras.debug.statements.site import calls_in
 from shapeinspect_keras.debug.statements.targets import OTHER_LOSS, stated
 
 #: What NumPy, TensorFlow and Keras say of an axis that an array does not have.
@@ -38,6 +39,8 @@ _LIKE_OUTPUTS = {
     "BinaryCrossentropy": "SparseCategoricalCrossentropy",
     "binary_crossentropy": "sparse_categorical_crossentropy",
 }
+#: Functions that make a row of numbers of each class index.
+_MAKE_ROWS = ("to_categorical", "one_hot", "get_dummies")
 #: Two sizes that are no further apart may differ by a term of a sum.
 _APART = 4
 #: What a message asks for comes first, though it changes the data or the loss.
@@ -140,8 +143,23 @@ def losses(scene: Scene) -> Iterator[Candidate]:
         why = f"`{scene.text(node)}` at {scene.at(node)} takes {takes}, and the targets are {show(target)}"
         told = numbered(scene, node) if indices and isinstance(node, ast.Constant) else ""
         cause = "labels-for-classes" if told else ""
-        apart = 0.0 if _compiled(scene, node) else -_FIRST
-        yield Candidate((Replacement(node, new),), _FIRST + apart, cause, told or why, fact=bool(told))
+        own = _compiled(scene, node)
+        rows = "" if indices or not own else _rows(scene, node, target)
+        apart = 0.0 if own else -_FIRST
+        text, fact = told or rows or why, bool(told or rows)
+        yield Candidate((Replacement(node, new),), _FIRST + apart, cause, text, fact=fact)
+
+
+def _rows(scene: Scene, node: ast.expr, target: tuple[int | None, ...]) -> str:
+    """Say that the targets have a number for each class, and what made them so."""
+    told = f"`{scene.text(node)}` at {scene.at(node)} takes the index of one class, and the targets, "
+    told += f"{show(target)}, have a number for each of {target[-1]} classes"
+    makers = [
+        call
+        for call in calls_in(scene.program.tree, *_MAKE_ROWS)
+        if (shape := scene.shape(call)) and shape[1:] == target[1:]
+    ]
+    return f"{told}, by `{scene.text(makers[0])}` at {scene.at(makers[0])}" if makers else told
 
 
 def _compiled(scene: Scene, node: ast.AST) -> bool:

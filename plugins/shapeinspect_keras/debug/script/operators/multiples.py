@@ -12,7 +12,7 @@ from typing import Any
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene
 from shapeinspect_keras.debug.script.program import Replacement
-from shapeinspect_keras.debug.statements.site import argument
+from shapeinspect_keras.debug.statements.site import argument, calls_in
 
 #: Two lengths that differ by so many at most may come from one that was halved and doubled.
 _GAP = 16
@@ -52,16 +52,50 @@ def halved(scene: Scene) -> Iterator[Candidate]:
 def _come_back(
     scene: Scene, node: ast.AST, sizes: Sequence[Any], pairs: Sequence[tuple[int, int]]
 ) -> Iterator[Candidate]:
-    """Yield multiples of the one factor with which a written size comes back as the other one."""
-    for high, low in {(max(pair), min(pair)) for pair in pairs}:
-        factor = next((2**n for n in range(1, 7) if high // 2**n * 2**n == low), None)
-        if factor is None or not all(item.value == high for item in sizes):
+    """Yield multiples of the one factor with which written sizes come back as the other ones.
+
+    A length is rounded up at each step that is padded, and down otherwise.
+    """
+    found = {frozenset(pair) for pair in pairs}
+    for padded, power in itertools.product((False, True), range(1, 7)):
+        factor = 1 << power
+        back = [(-(-item.value // factor) if padded else item.value // factor) * factor for item in sizes]
+        off = [(item, other) for item, other in zip(sizes, back, strict=True) if item.value != other]
+        if not off or any({item.value, other} not in found for item, other in off):
             continue
-        places = " and ".join(dict.fromkeys(scene.at(item) for item in sizes))
-        why = f"{high} at {places} is no multiple of {factor}: divided by it and multiplied again it is {low}"
-        for place, new in enumerate((-(-high // factor) * factor, low)):
-            edits = tuple(Replacement(item, str(new)) for item in sizes)
+        old, new = (
+            [*dict.fromkeys(map(str, part))] for part in zip(*((i.value, o) for i, o in off), strict=True)
+        )
+        places = " and ".join(dict.fromkeys(scene.at(item) for item, _ in off))
+        kinds = ("are no multiples", "they are") if len(old) > 1 else ("is no multiple", "it is")
+        why = f"{' and '.join(old)} at {places} {kinds[0]} of {factor}: divided by it{', padded,' * padded} "
+        why += f"and multiplied again {kinds[1]} {' and '.join(new)}"
+        for place, up in enumerate((True, False)):
+            edits = tuple(
+                Replacement(item, str((-(-item.value // factor) if up else item.value // factor) * factor))
+                for item, _ in off
+            )
             yield Candidate(edits, 0.6 + 0.05 * place, "rounding", why, fact=True)
+        yield from _cropped(scene, off, why) if padded else ()
+        return
+
+
+def _cropped(scene: Scene, off: Sequence[tuple[Any, int]], why: str) -> Iterator[Candidate]:
+    """Cut from the outputs what the padding has added to them."""
+    more = {other: other - item.value for item, other in off}
+    for call in calls_in(scene.program.tree, "Model", "Functional"):
+        made = argument(call, 1, "outputs")
+        shape = None if made is None else scene.shape(made)
+        if made is None or shape is None or len(shape) not in (3, 4):
+            continue
+        gaps = [more.get(length, 0) if length is not None else 0 for length in shape[1:-1]]
+        if not any(gaps):
+            continue
+        layer, imported = scene.layer(f"Cropping{len(gaps)}D")
+        ends = [f"({gap // 2}, {gap - gap // 2})" for gap in gaps]
+        given = f"({', '.join(ends)})" if len(ends) > 1 else ends[0]
+        new = f"{layer}({given})({scene.program.source(made)})"
+        yield Candidate((Replacement(made, new), *imported), 0.5, "rounding", why, fact=True)
 
 
 def _apart(one: Sequence[int | None], other: Sequence[int | None]) -> list[tuple[int, int]]:

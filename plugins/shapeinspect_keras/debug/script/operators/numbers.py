@@ -315,6 +315,42 @@ def tables(scene: Scene) -> Iterator[Candidate]:
             yield Candidate(edits, 0.3 + 0.05 * place, "index-range", why)
 
 
+def one_more(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that add to a number what the script adds to it elsewhere, where two sizes differ by that.
+
+    Args:
+        scene: the failed run.
+    """
+    pairs = {pair for one, other in scene.clues.pairs[:2] for pair in ((one, other), (other, one))}
+    sums = [
+        node
+        for node in ast.walk(scene.program.tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant)
+        if isinstance(node.op, ast.Add | ast.Sub) and isinstance(node.left, ast.Call)
+    ]
+    for node, whole in ((node, whole) for node in ast.walk(scene.program.tree) for whole in sums):
+        if not isinstance(node, ast.Call) or node is whole.left or callee_of(node) != "len":
+            continue
+        old, new = scene.value(node), scene.value(whole)
+        if (old, new) not in pairs or _counted(node) != _counted(whole.left):
+            continue
+        if isinstance(scene.program.parents.get(node), ast.BinOp):
+            continue
+        why = f"{old} is `{scene.text(node)}` at {scene.at(node)}, and {new} is `{scene.text(whole)}` at "
+        why += scene.at(whole)
+        part = scene.program.source(whole.right)
+        text = f"{scene.program.source(node)} {'+' if isinstance(whole.op, ast.Add) else '-'} {part}"
+        yield Candidate((Replacement(node, text),), 0.4, "", why, fact=True)
+
+
+def _counted(node: ast.AST) -> str:
+    """Return the last name of what is counted: that of ``self.words["index"]`` is ``index``."""
+    given = node.args[0] if isinstance(node, ast.Call) and node.args else node
+    if isinstance(given, ast.Subscript) and isinstance(given.slice, ast.Constant):
+        return str(given.slice.value)
+    return given.id if isinstance(given, ast.Name) else getattr(given, "attr", ast.unparse(given))
+
+
 def places(scene: Scene) -> Iterator[Candidate]:
     """Yield edits of the place of a layer in a model, where the weights that it is given are another's.
 
@@ -346,4 +382,4 @@ def places(scene: Scene) -> Iterator[Candidate]:
             yield Candidate((edit,), 0.4 + 0.1 * place, "other-layer", why)
 
 
-OPERATORS = (fixed_batch, numbers, limits, reshapes, tables, places)
+OPERATORS = (fixed_batch, numbers, limits, reshapes, tables, one_more, places)
