@@ -14,6 +14,12 @@ from shapeinspect.trials.source_file import MAKERS, Edit, File
 _MARK = -10
 #: A list of so many numbers is data; that of widths or of sizes is shorter.
 _LISTED = 7
+#: A smaller number than this counts layers, or steps.
+_LENGTH = 8
+#: Names of numbers that are no lengths.
+_COUNTS = re.compile(
+    r"group|head|stride|dilation|layer|step|epoch|factor|scale|patience|n_|num", re.IGNORECASE
+)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
@@ -36,6 +42,7 @@ def given_up(file: File, edits: Sequence[Edit], node: Any) -> str:
     return (
         _branch(file, one, edits[0].new)
         or _mark(file, one, edits[0].new)
+        or _one(file, one, edits[0].new)
         or _data(file, one)
         or _samples(file, edits[0], node)
     )
@@ -75,13 +82,21 @@ def _named(node: ast.AST) -> Iterator[str]:
 
 def _mark(file: File, node: ast.expr, new: str) -> str:
     """Say that a number that marks entries becomes another one."""
-    if any(isinstance(one, ast.Slice) for one in (file.parents.get(node), node)):
+    signed = file.parents.get(node)
+    whole = signed if isinstance(signed, ast.UnaryOp) and isinstance(signed.op, ast.USub) else node
+    old = _number(whole)
+    if old is None or old > _MARK or isinstance(file.parents.get(whole), ast.Slice):
         return ""
+    return f"what marks entries that are left out: {old}" if re.fullmatch(r"-?\d+", new) else ""
+
+
+def _one(file: File, node: ast.expr, new: str) -> str:
+    """Say that a length becomes 1, which fits beside any other."""
     old = _number(node)
-    other = re.fullmatch(r"-?\d+", new)
-    return (
-        f"what marks entries that are left out: {old}" if old is not None and old <= _MARK and other else ""
-    )
+    names = [*given_names(node, file.parents), *file.parameters(node)]
+    if new != "1" or old is None or old < _LENGTH or not names:
+        return ""
+    return "" if any(_COUNTS.search(name) for name in names) else f"a length to 1: {names[0]}"
 
 
 def _number(node: ast.expr) -> int | None:

@@ -45,7 +45,10 @@ _ENTRIES_OF = "a length to the number of entries of names"
         ),
         ("def net(x, tags):\n    return f(x, tags)\nnet(x, tags=True)", "True", "False", ""),  # a setting
         ("MARK = -100", "-100", "-5", "what marks entries that are left out: -100"),
+        ("MARK = -100", "100", "5", "what marks entries that are left out: -100"),
         ("y = x[-100:]", "-100", "-50", "how much is read"),
+        ("common = {'z_dim': 20}", "20", "1", "a length to 1: z_dim"),
+        ("net = Net(groups=16)", "16", "1", ""),
         ("y = f(axis=-1)", "-1", "-2", ""),
         (
             "counts = [4, 11, 7, 19, 26, 3, 15]",

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from shapeinspect.ir import Layer
-from shapeinspect.mismatch.lineage import Lineage
+from shapeinspect.mismatch.reasons.lineage import Lineage
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.input_sizes.predicted import may_change
 from shapeinspect.mismatch.repairs.proposals import entry
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.sizes.requirements import channel_axis, demand_of, lengths_of, space_rank
@@ -46,6 +47,14 @@ def known_to_fit(rerun: Rerun) -> Fix | None:
         place for index, name in enumerate(names) for place in _held(failure, index, name, len(fed[index]))
     }
     held |= {*_carried(failure, names)} | rerun.insists()
+    free = [
+        (index, axis)
+        for index, shape in enumerate(fed)
+        for axis in range(1, len(shape))
+        if (index, axis) not in held
+    ]
+    if not may_change(failure, fed, free):
+        return None  # what finds such sizes may take a second to load
     near = nearest(rerun.region, fed, most=_RUNS, seconds=_SECONDS, held=held, largest=_LARGEST)
     if near is None or any(
         old > _TIMES * new

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from shapeinspect.errors import ShapeInspectError
-from shapeinspect.ir import Call, Frozen, Layer
-from shapeinspect.mismatch.graph.rerun import Walked
+from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.input_sizes.fitting import known_to_fit, no_multiples
 from shapeinspect.mismatch.repairs.input_sizes.natural import natural_between, natural_near
+from shapeinspect.mismatch.repairs.input_sizes.predicted import Attempt, predicted
 from shapeinspect.mismatch.repairs.input_sizes.targets import operands, target_of
 from shapeinspect.mismatch.repairs.proposals import entry
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.sizes.loss_shapes import is_loss
 from shapeinspect.mismatch.sizes.requirements import Problem, demand_of, space_rank
 from shapeinspect.plugin_api.changes import Change, OnInput
-from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 
 #: No search goes beyond this length.
 _LARGEST = 4096
@@ -25,8 +24,6 @@ _LARGEST = 4096
 _OF_BATCHES = frozenset({"attention", "matmul", "gemm", "batch_dot", "einsum", "rnn", "lstm", "gru"})
 #: A range of at most so many lengths more than one is tried out.
 _SPAN = 64
-
-Attempt = Callable[[tuple[Change, ...]], Failure | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +91,6 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
 
 #: The fix, and further changes that must pass for its text to be true.
 _Size = tuple[Fix, tuple[tuple[Change, ...], ...]]
-
-
-def predicted(failure: Failure) -> Attempt | None:
-    """Return a run by arithmetic alone, which costs almost nothing; None if it does not fail the same way.
-
-    Args:
-        failure: the failed call.
-    """
-    layer, model = failure.layer, failure.model
-    layers = (*(other for other in model.layers if other.path != layer.path), layer)
-    calls = (*model.calls, Call(layer.path, failure.inputs, ("",)))
-    recorded = Recorded(replace(model, layers=layers, calls=calls), Frozen(), "", None, lambda *_: "")
-    try:
-        walked = Walked(recorded)
-        if not walked.reproduce() or walked.failure.layer.path != layer.path:
-            return None
-    except (ShapeInspectError, ValueError, TypeError, KeyError, IndexError, ArithmeticError):
-        return None
-    return walked.attempt
 
 
 def _images(failure: Failure) -> Iterator[_Image]:
