@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while changes of a failed script run, and what is left at an early end."""
+"""What a person at a terminal sees while changes of a failed script are run, and what an early end leaves."""
 
 from __future__ import annotations
 

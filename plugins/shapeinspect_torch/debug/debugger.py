@@ -258,11 +258,11 @@ class _Place:
 
     def outside(self) -> Rerun | None:
         """Explain what only real numbers tell, outside of every module."""
-        from shapeinspect_torch.debug.statements.optimizers import resumed
+        from shapeinspect_torch.debug.statements.optimizers import refused, resumed
         from shapeinspect_torch.debug.statements.outside import with_numbers
 
-        stepped = resumed(self.frames, self.site(), self.message, self.where, self.model)
-        return stepped or with_numbers(self.error, self.where)
+        given = (self.frames, self.site(), self.message, self.where, self.model)
+        return refused(*given) or resumed(*given) or with_numbers(self.error, self.where)
 
     def is_loss(self) -> bool:
         """Tell whether the outermost module is a loss and not a model."""

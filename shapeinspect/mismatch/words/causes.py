@@ -69,6 +69,8 @@ CAUSES: dict[str, str] = {
     "other-layer": "the weights are those of another layer",
     "other-model": "the array is what another model takes, whose output this one is to be fed",
     "other-settings": "the checkpoint is of a network built with other settings",
+    "reparametrized": "one side stores its weights in parts (weight_norm, spectral_norm), the other whole",
+    "optimizer-groups": "the stored state of the optimizer belongs to other groups of weights",
     "optimizer-state": "the resumed state of the optimizer belongs to weights of other shapes",
     "over-samples": "an operation goes over all samples where one for each sample is meant",
     "output-size": "the outputs and the targets have different spatial sizes",

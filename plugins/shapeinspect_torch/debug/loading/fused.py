@@ -24,6 +24,7 @@ class Fusion:
         made: the module's keys that it gives.
         used: the keys of the state_dict that it takes.
         why: what is known, a clause.
+        cause: what is wrong, a key of the core's causes.
     """
 
     entries: str
@@ -31,6 +32,7 @@ class Fusion:
     made: frozenset[str]
     used: frozenset[str]
     why: str
+    cause: str = "fused"
 
 
 def fusion(found: Match, have: Shapes, want: Shapes) -> Fusion | None:

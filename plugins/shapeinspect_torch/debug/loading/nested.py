@@ -12,6 +12,9 @@ _DEPTH = 3
 #: What the best of several is called, the likeliest first.
 _NAMES = ("model", "state_dict", "model_state_dict", "net", "network", "generator", "ema", "teacher")
 
+#: Under which names checkpoints keep the settings of a network.
+_SETTINGS = ("hyper_parameters", "hparams", "config", "cfg", "args", "model_args", "opt", "params")
+
 
 def inside(state: Mapping[Any, Any], want: Shapes) -> tuple[str, Shapes, Mapping[Any, Any], list[str]]:
     """Find the state_dict in a checkpoint.
@@ -60,6 +63,26 @@ def _common(have: Shapes, want: Shapes) -> int:
     full = sum(1 for key in have if key in want)
     by_ending = sum(1 for key, shape in have.items() if key.rpartition(".")[2] + str(shape) in endings)
     return 2 * full + by_ending
+
+
+def stated(changes: Mapping[tuple[str, ...], Any], *holders: object) -> tuple[str, ...]:
+    """Say where a checkpoint holds the settings with which its network was built, a clause each.
+
+    Args:
+        changes: the settings that the module has to be built with.
+        holders: what may hold them: the checkpoint, or the dictionary that it is an item of.
+    """
+    said: dict[str, None] = {}
+    for holder in holders:
+        if not isinstance(holder, Mapping):
+            continue
+        for name in _SETTINGS:
+            held = holder.get(name)
+            items = held if isinstance(held, Mapping) else getattr(held, "__dict__", {})
+            for path, value in changes.items():
+                if path[-1] in items and items[path[-1]] == value:
+                    said[f'["{name}"] of the checkpoint says {path[-1]} = {value!r}'] = None
+    return tuple(said)
 
 
 def other_content(state: object) -> str | None:

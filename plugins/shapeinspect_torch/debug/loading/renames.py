@@ -19,8 +19,12 @@ WRAPPERS = {
     "_checkpoint_wrapped_module.": "activation checkpointing",
     "base_model.model.": "peft",
 }
+#: The key that an average of weights counts its updates under, and what it is called.
+_AVERAGED, _AVERAGE = "n_averaged", "AveragedModel: n_averaged counts its updates"
 #: At most so many parts of names are exchanged.
 _MOST = 5
+#: How the parts of a weight end that ``weight_norm`` and ``spectral_norm`` store; none is the weight itself.
+PARTS = ("_g", "_v", "_u", "_orig", ".original", ".original0", ".original1")
 #: Longer prefixes than this many parts are not looked for.
 _PARTS = 6
 
@@ -135,7 +139,7 @@ def _removals(have: Shapes, want: Shapes) -> Iterable[Renaming]:
     )
     for prefix, count in prefixes.most_common(60):
         others = [key for key in have if not key.startswith(prefix)]
-        word = WRAPPERS.get(prefix)
+        word = _AVERAGE if prefix == "module." and _AVERAGED in have else WRAPPERS.get(prefix)
         origin = f" ({word})" if word else ""
         whole = f'all {len(have)} keys of the checkpoint begin with "{prefix}"{origin}, the model\'s do not'
         if not others:
@@ -272,7 +276,7 @@ def _exchanges(
     for old in unexpected:
         for new in by_shape.get(have[old], ())[:40]:
             pair = _difference(old, new)
-            if pair is not None:
+            if pair is not None and old.endswith(PARTS) == new.endswith(PARTS):
                 votes[pair] += 1
     return [pair for pair, _ in votes.most_common(80)]
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from shapeinspect.plugin_api.facts import KeyedLoad, Repair
 from shapeinspect.plugin_api.user_code.constructions import Construction
+from shapeinspect.rules.rule import show
 from shapeinspect_torch.debug.loading import apart, values
 from shapeinspect_torch.debug.loading.built import built, rebuilt
-from shapeinspect_torch.debug.loading.fused import fusion
+from shapeinspect_torch.debug.loading.flattened import flattened
+from shapeinspect_torch.debug.loading.fused import Fusion, fusion
 from shapeinspect_torch.debug.loading.keys import Match, Shapes, match, others_of, shapes_of, shapes_of_module
-from shapeinspect_torch.debug.loading.nested import inside, other_content
+from shapeinspect_torch.debug.loading.nested import inside, other_content, stated
+from shapeinspect_torch.debug.loading.normed import normed
 from shapeinspect_torch.debug.loading.plan import Outcome, Plan, Statement, named, run
 from shapeinspect_torch.debug.loading.renames import Renaming, renaming
 
@@ -26,6 +29,10 @@ _ADAPTABLE = ("position-table", "vocabulary", "channels")
 _LEFT_OUT = "what is loaded: whole keys are left out"
 #: Causes with which only a part of the checkpoint has a place in the module.
 _IN_PART = frozenset({"renamed-in-part", "other-depth"})
+#: A condition of more characters is written otherwise, if it can be.
+_LENGTH = 100
+#: So many keys are written with both of their shapes.
+_SHOWN = 2
 #: The axes of a convolution's weight over pictures.
 _KERNEL = 4
 #: What adapters of low rank are called.
@@ -127,9 +134,10 @@ def survey(
     cause, notes = _cause(sides, [key for key in left if key not in derived], turns, statement, head)
     if derived:
         notes += (f"{named(derived)}: computed when the model is built, so the stored one is left out",)
+    notes += () if head else _shapes_of(left, sides)
     if settings is not None:
-        notes += settings.why
-    why = (*sides.why, *(turn.why for turn in turns), *notes)
+        notes += (*settings.why, *stated(settings.changes, state, statement.holder))
+    why = tuple(dict.fromkeys((*sides.why, *(turn.why for turn in turns), *notes)))
     plans = _plans(sides, turns, left, cause, statement)
     tried: list[tuple[Repair, str]] = []
     for rank, plan in plans:
@@ -150,6 +158,16 @@ def survey(
     unexpected = (*fact.unexpected, *(others_of(state, want) if isinstance(state, Mapping) else ()))
     fact = replace(fact, repairs=tuple(repair for repair, _ in tried), stored=stored, unexpected=unexpected)
     return Surveyed(fact, tuple(text for _, text in tried))
+
+
+def _shapes_of(keys: Sequence[str], sides: _Sides) -> tuple[str, ...]:
+    """Write both shapes of keys that the user's own call does not compare, since it finds them nowhere."""
+    keys = [] if sides.base.state("s") == "s" else keys
+    said = [
+        f"{key}: {show(sides.have[key])} in the checkpoint, {show(sides.want[key])} in the model"
+        for key in keys[:_SHOWN]
+    ]
+    return (*said, f"and {len(keys) - _SHOWN} more") if len(keys) > _SHOWN else tuple(said)
 
 
 def _mistaken(module: Any, statement: Statement, fact: KeyedLoad, want: Shapes) -> Surveyed:
@@ -187,6 +205,8 @@ def _sides(state: Any, want: Shapes, buffers: frozenset[str], renamed: bool = Tr
     else:
         return None
     names = renaming(have, want) if renamed else Renaming()
+    if renamed and not match(names.shapes(have), want).loaded:
+        names = flattened(have, want) or names
     shapes = names.shapes(have)
     old = {names.apply(key): key for key in have if names.keep(key)}
     return _Sides(shapes, want, old, names, path, (*why, *names.why), buffers, entries, arrays)
@@ -240,14 +260,14 @@ def _cause(
 def _cause_of_keys(sides: _Sides) -> tuple[str, tuple[str, ...]]:
     """Say what is wrong where every key of both sides has one shape."""
     found = sides.match
-    joined = fusion(found, sides.have, sides.want) if sides.renaming.key == "k" else None
+    joined = _computed(found, sides) if sides.renaming.key == "k" else None
     if joined is not None:
-        return "fused", (joined.why,)
+        return joined.cause, (joined.why,)
     if sides.inside:
         return "not-a-checkpoint" if sides.inside == ".state_dict()" else "nested-checkpoint", ()
     lengths = apart.blocks({sides.old[key]: shape for key, shape in sides.have.items()}, sides.want)
     if sides.renamed_in_part:
-        return "renamed-in-part", tuple(lengths.values())
+        return "renamed-in-part", (*lengths.values(), *_unpaired(sides))
     if sides.renaming.key != "k":
         return "keys-prefixed" if sides.renaming.prefix else "keys-renamed", ()
     if found.missing and all(key in sides.buffers for key in found.missing):
@@ -255,6 +275,21 @@ def _cause_of_keys(sides: _Sides) -> tuple[str, tuple[str, ...]]:
     if lengths and all(apart.is_in(key, lengths) for key in (*found.missing, *found.unexpected)):
         return "other-depth", tuple(lengths.values())
     return "keys-missing" if found.missing else "keys-unexpected", ()
+
+
+def _computed(found: Match, sides: _Sides) -> Fusion | None:
+    """Return how entries that the module wants follow from others that are stored."""
+    return fusion(found, sides.have, sides.want) or normed(found, sides.have, sides.want)
+
+
+def _unpaired(sides: _Sides) -> tuple[str, ...]:
+    """Say which keys have no partner by their names and shapes."""
+    found = sides.match
+    missing = [key for key in found.missing if key not in sides.buffers]
+    unexpected = [sides.old[key] for key in found.unexpected]
+    said = [f"{named(missing)} of the model"] if missing else []
+    said += [f"{named(unexpected)} of the checkpoint"] if unexpected else []
+    return (f"not paired: {' and '.join(said)}",) if said else ()
 
 
 def _adapted(found: Match) -> tuple[str, ...]:
@@ -292,11 +327,11 @@ def _plans(
     if adapters:
         kept.append('"lora_" not in k' if all("lora_" in sides.old[key] for key in adapters) else "")
     if left:
-        kept.append(_negated(values.condition([sides.old[key] for key in left], everything)))
+        kept.append(_others_than(left, sides, alone=not conditions))
     partial = bool(found.missing or left or not statement.strict)
     partial = partial or bool([key for key in found.unexpected if key not in adapters])
     partial = partial or bool(sides.others and not sides.renaming.kept)
-    joined = fusion(found, sides.have, sides.want) if sides.renaming.key == "k" else None
+    joined = _computed(found, sides) if sides.renaming.key == "k" else None
     if joined is not None:
         kept.append(joined.kept)
         open_keys = {*found.missing, *found.unexpected} - joined.made - joined.used
@@ -321,6 +356,20 @@ def _plans(
     return plans
 
 
+def _others_than(left: list[str], sides: _Sides, alone: bool) -> str:
+    """Write the condition that leaves out keys of other shapes: their names, or where these are many, the shapes.
+
+    Args:
+        left: the keys, as the module calls them.
+        sides: both sides.
+        alone: whether no other key has another shape.
+    """
+    condition = _negated(values.condition([sides.old[key] for key in left], list(sides.old.values())))
+    if len(condition) <= _LENGTH or not alone:
+        return condition
+    return f"<MODEL>.state_dict().get({sides.renaming.key}, v).shape == v.shape"
+
+
 def _negated(condition: str) -> str:
     return condition.replace(" == ", " != ") if " == " in condition else (
         condition.replace("k in ", "k not in ") if condition.startswith("k in ") else f"not {condition}"
@@ -336,7 +385,7 @@ def _worth(outcome: Outcome, sides: _Sides) -> bool:
 
 def _other_settings(construction: Construction | None, sides: _Sides, module: Any) -> apart.Settings | None:
     """Return the settings with which the module would fit by key; None where none are found."""
-    if construction is None or sides.match.fits or sides.base.state("s") != "s":
+    if construction is None or sides.match.fits or sides.inside == ".state_dict()":
         return None
     changes, problems = rebuilt(construction, sides.have, sides.want, module)
     return apart.Settings(construction, changes, sides.have, sides.want) if changes and not problems else None
@@ -360,6 +409,8 @@ def _built(
     code = construction.code(changes)
     if code is None:
         return None
+    if sides.base.state("s") != "s":
+        code = f"{code}, {statement.code(sides.base)}"
     new = built(lambda: construction.build(changes), sides.want)
     outcome = None if new is None else run(statement, sides.base, new, state)
     if outcome is None:
