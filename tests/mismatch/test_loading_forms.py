@@ -186,10 +186,8 @@ def test_many_keys_of_other_shapes_are_left_out_by_their_shapes() -> None:
     class Deep(nn.Module):
         def __init__(self, width: int) -> None:
             super().__init__()
-            self.stem = nn.Linear(6, 10)
-            blocks = [nn.Linear(10, width), nn.Linear(width, 10), nn.LayerNorm(10)]
-            self.stages = nn.ModuleDict({name: nn.Sequential(*blocks) for name in ("early", "late")})
-            self.after = nn.ModuleDict({name: nn.Linear(10, 10) for name in ("a", "b", "c", "d", "e", "f")})
+            widths = dict.fromkeys("abcdefghij", 12) | dict.fromkeys("acehj", width)
+            self.heads = nn.ModuleDict({name: nn.Linear(10, size) for name, size in widths.items()})
 
     source, model = Deep(14), Deep(15)
     state = {f"module.{key}": value for key, value in source.state_dict().items()}
@@ -200,8 +198,8 @@ def test_many_keys_of_other_shapes_are_left_out_by_their_shapes() -> None:
         'model.state_dict().get(k.removeprefix("module."), v).shape == v.shape}, strict=False)'
     )
     exec(text, {"model": model, "state": state, "torch": torch})
-    assert torch.equal(model.after["f"].weight, source.after["f"].weight)
-    assert model.stages["early"][0].weight.shape == (15, 10)
+    assert torch.equal(model.heads["f"].weight, source.heads["f"].weight)
+    assert model.heads["a"].weight.shape == (15, 10)
 
 
 OPTIMIZER = """

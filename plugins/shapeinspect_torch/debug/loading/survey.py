@@ -357,7 +357,7 @@ def _plans(
 
 
 def _others_than(left: list[str], sides: _Sides, alone: bool) -> str:
-    """Write the condition that leaves out keys of other shapes: their names, or where these are many, the shapes.
+    """Write the condition that leaves out keys of other shapes: their names, or the shapes of many.
 
     Args:
         left: the keys, as the module calls them.
