@@ -106,6 +106,37 @@ def test_a_length_is_left_open_in_the_export(run: Run, tmp_path: Path, axes: str
     assert "fixes axis 1 of x at the length of its example" in one.why
 
 
+GATED = """
+import numpy as np
+import onnxruntime
+import torch
+
+class Gated(torch.nn.Module):
+    def forward(self, sound, gate):
+        return sound * gate.unsqueeze(-1)
+
+example = torch.zeros(1, 5, 6), torch.zeros(1, 5)
+torch.onnx.export(Gated(), example, "{path}", input_names=["sound", "gate"], dynamo=False,
+                  dynamic_axes={axes})
+session = onnxruntime.InferenceSession("{path}", providers=["CPUExecutionProvider"])
+feed = {"sound": np.ones((3, 11, 6), "float32"), "gate": np.ones((3, 11), "float32")}
+y = session.run(None, feed)
+assert y[0].shape == (3, 11, 6)
+"""
+
+
+def test_an_axis_that_is_open_in_another_input_is_open_by_the_same_name(run: Run, tmp_path: Path) -> None:
+    axes = '{"sound": {0: "n", 1: "ticks"}, "gate": {0: "n"}}'
+    text, _, suggestions = failed(run, GATED, tmp_path, axes=axes)
+    line, one = first_that_runs(run, text, suggestions)
+    assert line == 'dynamic_axes={"sound": {0: "n", 1: "ticks"}, "gate": {0: "n", 1: "ticks"}})'
+    assert one.why.endswith(
+        "torch.onnx.export fixes axis 1 of gate at the length of its example; "
+        'axis 1 of sound ("ticks") is left open'
+    )
+    assert not one.alters
+
+
 @pytest.mark.parametrize(
     ("source", "fix"),
     [

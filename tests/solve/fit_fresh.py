@@ -150,7 +150,7 @@ def fresh_turned_sum(_: Path) -> Subject:
         y = net.conv(x)
         return y + y.transpose(2, 3)
 
-    return subject(Code(forward, conv=nn.Conv2d(3, 4, (3, 5), (1, 2))), (1, 3, 9, 19))
+    return subject(Code(forward, conv=nn.Conv2d(3, 4, (3, 5), (1, 2))), (1, 3, 10, 19))
 
 
 @case(("N", 1, "H", "W"), N=[1, 2], H=SIDES, W=SIDES)

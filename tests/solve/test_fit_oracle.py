@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import fit_exports
+import fit_fresh
 import fit_keras
 import fit_onnx
 import fit_torch
@@ -22,13 +23,16 @@ from fit_judge import CASES, Case
 
 import shapeinspect
 
-FAMILIES = {"torch": fit_torch, "onnx": fit_onnx, "keras": fit_keras, "exports": fit_exports}
+FAMILIES = {
+    "torch": fit_torch, "onnx": fit_onnx, "keras": fit_keras, "exports": fit_exports, "fresh": fit_fresh,
+}  # fmt: skip
 #: Of these, so much is computed by code that only the sizes that are run are known.
 OPEN = {"patch_square_positions", "patch_positions_by_grid", "shifted_windows_and_merging", "windows_padded"}
 #: The networks of the daily run, of every kind one.
 SOME = ("crnn_flatten", "batch_of_eight_frames", "unet_pads", "bert_positions", "batch_of_one_baked")
 SOME += ("onnx_declared_sizes", "onnx_frames_of_four", "onnx_split_in_three", "lite_baked_batch")
 SOME += ("keras_reshape_of_frames", "export_windows", "export_chunks", "export_heads")
+SOME += ("fresh_export_bakes_int_of_shape", "fresh_export_past_and_new", "fresh_rounded_quarter")
 
 
 @pytest.fixture(autouse=True)

@@ -158,7 +158,23 @@ class Fed:
         for place, new in enumerate(resized(program, sizes)):
             found = suggestion(program, new, (0.7 if of_batch else 0.1) + 0.02 * place, self._cause(wrong))
             yield replace(found, alters=alters_colors(sizes))
-        yield from reexported(program, axes, ranks, (), 0.2 if of_batch else 0.9)
+        alike = {
+            (name, axis): found
+            for name, positions in axes.items()
+            for axis in positions
+            if (found := self._open_beside(inputs, name, axis)) is not None
+        }
+        yield from reexported(program, axes, ranks, (), 0.2 if of_batch else 0.9, alike)
+
+    def _open_beside(self, inputs: Sequence[Input], name: str, axis: int) -> tuple[str, str] | None:
+        """Return another input whose axis at a place is open and was fed the same length, and its name."""
+        length = self.feed[name].shape[axis]
+        for one in inputs:
+            declared, has = one.shape or (), tuple(getattr(self.feed.get(one.name), "shape", ()))
+            there = one.name != name and axis < min(len(declared), len(has)) and has[axis] == length
+            if there and isinstance(declared[axis], str):
+                return one.name, declared[axis]
+        return None
 
     def _arranged(self, program: Program, wrong: Sequence[Input]) -> Iterator[Suggestion]:
         """Suggest other axes and other sizes together, for one array that has neither."""
