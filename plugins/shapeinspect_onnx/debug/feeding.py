@@ -159,10 +159,10 @@ class Fed:
             found = suggestion(program, new, (0.7 if of_batch else 0.1) + 0.02 * place, self._cause(wrong))
             yield replace(found, alters=alters_colors(sizes))
         alike = {
-            (name, axis): found
+            (name, axis): beside
             for name, positions in axes.items()
             for axis in positions
-            if (found := self._open_beside(inputs, name, axis)) is not None
+            if (beside := self._open_beside(inputs, name, axis)) is not None
         }
         yield from reexported(program, axes, ranks, (), 0.2 if of_batch else 0.9, alike)
 
