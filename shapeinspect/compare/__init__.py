@@ -82,7 +82,7 @@ def _pairs(matching: Matching, a: ModelSide, b: ModelSide, options: Options) -> 
     for unit in counted(matching.a, "layers" if options.values else "comparing layers"):
         if unit.index in matching.partner_a:
             partner = matching.b[matching.partner_a[unit.index]]
-            settings = _settings(unit, partner, a, b, functions_a, functions_b)
+            settings = _settings(unit, partner, a, b, (functions_a, functions_b), matching)
             pairs.append(_pair(matching, unit, partner, a, b, settings, options))
         elif matching.class_a[unit.index] in open_classes:
             candidates = [matching.b[index] for index in open_classes[matching.class_a[unit.index]][1]]
@@ -139,15 +139,35 @@ def _settings(
     b: Unit,
     side_a: ModelSide,
     side_b: ModelSide,
-    functions_a: Mapping[str, Layer],
-    functions_b: Mapping[str, Layer],
+    functions: tuple[Mapping[str, Layer], Mapping[str, Layer]],
+    matching: Matching,
 ) -> tuple[SettingPair, ...]:
     """Compare the settings of two layers and of the activations behind them."""
     own = differing(
         side_a.layer(a.layer), side_b.layer(b.layer), _IN_SHAPES if a.slots or b.slots else frozenset()
     )
-    activations = behind(functions_a.get(a.layer.path), functions_b.get(b.layer.path), side_a, side_b)
-    return (*own, *activations)
+    first, second = (side.get(unit.layer.path) for side, unit in zip(functions, (a, b), strict=True))
+    if _behind_next(a, (first, second), functions, matching):
+        return own
+    return (*own, *behind(first, second, side_a, side_b))
+
+
+def _behind_next(
+    a: Unit,
+    found: tuple[Layer | None, Layer | None],
+    functions: tuple[Mapping[str, Layer], Mapping[str, Layer]],
+    matching: Matching,
+) -> bool:
+    """Tell whether the same activations stand behind the next pair, such as a batch norm."""
+    if not any(layer is not None and layer.type for layer in found):
+        return False
+    for index in a.sinks:
+        if isinstance(index, int) and index in matching.partner_a:
+            pair = matching.a[index], matching.b[matching.partner_a[index]]
+            after = [side.get(unit.layer.path) for side, unit in zip(functions, pair, strict=True)]
+            if all(one is other for one, other in zip(after, found, strict=True)):
+                return True
+    return False
 
 
 def _pair(

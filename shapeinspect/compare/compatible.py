@@ -41,12 +41,26 @@ def fits(a: Unit, b: Unit) -> bool:
         a: a layer.
         b: another one.
     """
-    if not same_kind(a, b):
+    if not same_kind(a, b) or not _same_vectors(a, b):
         return False
     shared = [(slot, b.slots[slot.name]) for slot in a.main if slot.name in b.slots]
     if not shared:
         return len(a.main) == 1 and len(b.main) == 1 and equal_lengths(a.main[0], b.main[0])
     return len(a.main) == len(b.main) and all(equal_lengths(slot_a, slot_b) for slot_a, slot_b in shared)
+
+
+def _same_vectors(a: Unit, b: Unit) -> bool:
+    """Tell whether what two layers have beside one kernel, such as a bias, has the same lengths.
+
+    It decides only where a file numbers the weights: of a kernel that is not known to be transposed, the bias
+    alone says which axis are the outputs.
+    """
+    if not (_numbered(a.layer) or _numbered(b.layer)) or len(a.main) != 1 or len(b.main) != 1:
+        return True
+    left, right = (
+        sorted(slot.size for name, slot in unit.slots.items() if slot is not unit.main[0]) for unit in (a, b)
+    )
+    return len(left) != len(right) or left == right
 
 
 def equal_lengths(a: Slot, b: Slot) -> bool:

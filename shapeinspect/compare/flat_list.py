@@ -9,7 +9,7 @@ from dataclasses import replace
 from shapeinspect.compare.granularity.slots import is_counter, is_new, units_of
 from shapeinspect.dims import Shape, whole
 from shapeinspect.ir import Frozen, Layer, Layout, Model, Note, Weight
-from shapeinspect.layout.target import SourceSlot, plan
+from shapeinspect.layout.target import SourceSlot, TargetWeight, plan, rows_of
 from shapeinspect.plugin_api.native import NativeTable
 
 #: ``w0``, ``arr_12``, ``7``: what such arrays are called.
@@ -41,7 +41,7 @@ def cut(
         if table.listed
         if table.framework != other.framework
         for unstacked in (False, True)
-        if (entries := list(_foreign(other, table, unstacked=unstacked)))
+        if (entries := list(_foreign(other, table, arrays, unstacked=unstacked)))
     ]
     rated = [(_rate(arrays, entries), framework, entries) for framework, entries in orders]
     rate, framework, entries = max(rated, key=lambda one: one[0])
@@ -95,8 +95,11 @@ def _own(model: Model) -> Iterator[_Entry]:
                 yield layer, weight.role, weight.layout, weight.shape
 
 
-def _foreign(model: Model, table: NativeTable, *, unstacked: bool) -> Iterator[_Entry]:
+def _foreign(
+    model: Model, table: NativeTable, arrays: Sequence[Weight], *, unstacked: bool
+) -> Iterator[_Entry]:
     """Yield what another framework stores for the layers, its recurrent stacks as one layer or several."""
+    at = 0
     for unit in units_of(model, unstacked=unstacked):
         slots = {
             name: SourceSlot(slot.piece.pattern, lengths, dict(slot.weight.layout.sizes))
@@ -105,9 +108,19 @@ def _foreign(model: Model, table: NativeTable, *, unstacked: bool) -> Iterator[_
             and slot.weight.layout is not None
             and (lengths := whole(slot.shape)) is not None
         }
-        targets = plan(table, unit.layer, slots) if len(slots) == len(unit.slots) else ""
-        for target in () if isinstance(targets, str) else targets:
+        if len(slots) != len(unit.slots):
+            continue
+        options = [plan(table, unit.layer, slots, row) for row in rows_of(table, unit.layer, slots)]
+        # A depthwise kernel is stored by a type of its own, or as one of as many groups.
+        planned = [targets for targets in options if not isinstance(targets, str)]
+        targets = next((one for one in planned if _has_lengths(one, arrays[at:])), (planned or [()])[0])
+        at += len(targets)
+        for target in targets:
             yield unit.layer, target.role, target.layout, target.shape
+
+
+def _has_lengths(targets: Sequence[TargetWeight], arrays: Sequence[Weight]) -> bool:
+    return [target.shape for target in targets] == [array.shape for array in arrays[: len(targets)]]
 
 
 def _rate(arrays: Sequence[Weight], entries: Sequence[_Entry]) -> float:

@@ -19,10 +19,23 @@ Comparer = Callable[[str, LayerSide, LayerSide], SettingPair | None]
 
 
 def _exact(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
-    value_a, value_b = a.setting(name), b.setting(name)
+    value_a, value_b = _of_one_rank(a.setting(name), b.setting(name), 1)
     if value_a is None or value_b is None or _plain(value_a) == _plain(value_b):
         return None
     return SettingPair(name, _text(value_a), _text(value_b))
+
+
+def _of_one_rank(a: Any, b: Any, neutral: Any) -> tuple[Any, Any]:
+    """Leave out the first axes that only one of two settings has, where they do nothing there.
+
+    TensorFlow Lite writes a layer of one axis as one of two.
+    """
+    if not isinstance(a, tuple) or not isinstance(b, tuple) or not a or not b or len(a) == len(b):
+        return a, b
+    longer, count = max(a, b, key=len), min(len(a), len(b))
+    if any(entry != neutral for entry in longer[:-count]):
+        return a, b
+    return a[-count:], b[-count:]
 
 
 def _plain(value: Any) -> Any:
@@ -190,10 +203,20 @@ def _padding(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     if pairs_a is None or pairs_b is None:
         why = '"same" pads asymmetrically at some input sizes, and the size is not known'
         return SettingPair(name, _padding_text(value_a), _padding_text(value_b), why)
+    pairs_a, pairs_b = _of_one_rank(tuple(pairs_a), tuple(pairs_b), (0, 0))
     if pairs_a == pairs_b:
         return None
     why = _asymmetry(value_a, value_b, pairs_a, pairs_b)
     return SettingPair(name, _pads(pairs_a), _pads(pairs_b), why, (_own(pairs_a, b), _own(pairs_b, a)))
+
+
+def _counted(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    """Compare whether a mean counts the padding, unless there is none."""
+    padded = [padding_pairs(side.setting("padding"), side, side.space) for side in (a, b)]
+    rounded_up = a.setting("ceil_mode") or b.setting("ceil_mode")
+    if not rounded_up and all(pairs is not None and not any(map(any, pairs)) for pairs in padded):
+        return None
+    return _exact(name, a, b)
 
 
 def _own(pairs: _Pairs, side: LayerSide) -> _Pairs | None:
@@ -360,7 +383,7 @@ SETTINGS: dict[str, Comparer] = {
     "output_size": _exact,
     "kernel_size": _exact,
     "ceil_mode": _exact,
-    "count_include_pad": _exact,
+    "count_include_pad": _counted,
     "divisor_override": _option,
     "norm_type": _option,
     "max_norm": _option,

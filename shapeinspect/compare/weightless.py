@@ -88,10 +88,33 @@ def compare_weightless(a: ModelSide, b: ModelSide, pairs: Iterable[tuple[str, st
                 if kind in _MORE and not settings:
                     continue
                 compared.append(LayerPair(path_a, path_b, kind, status, "structure", (), settings))
+        compared += _other_pools(a, b, paths_a, paths_b)
     if a.model.adapter == b.model.adapter:
         compared += _of_one_name(a, b, partner.keys() | {pair.a for pair in compared})
         compared += _of_one_place(a, b, partner, {pair.a for pair in compared})
     return tuple(compared)
+
+
+#: What a pool computes of a window.
+_POOLED = {
+    **dict.fromkeys(("max_pool", "adaptive_max_pool", "global_max_pool"), "maximum"),
+    **dict.fromkeys(("avg_pool", "adaptive_avg_pool", "global_avg_pool"), "mean"),
+}
+
+
+def _other_pools(
+    a: ModelSide, b: ModelSide, paths_a: Sequence[str], paths_b: Sequence[str]
+) -> Iterator[LayerPair]:
+    """Yield the pools behind the same layer of which one side takes the maximum, the other one the mean."""
+    left = [path for path in paths_a if a.layers[path].kind in _POOLED]
+    right = [path for path in paths_b if b.layers[path].kind in _POOLED]
+    pooled = [[_POOLED[side.layers[path].kind] for path in paths] for side, paths in ((a, left), (b, right))]
+    if len(left) != len(right) or Counter(pooled[0]) == Counter(pooled[1]):
+        return
+    for path_a, path_b, one, other in zip(left, right, *pooled, strict=True):
+        if one != other:
+            kinds = SettingPair("kind", a.layers[path_a].kind, b.layers[path_b].kind)
+            yield LayerPair(path_a, path_b, a.layers[path_a].kind, "differs", "structure", (), (kinds,))
 
 
 def _of_one_name(a: ModelSide, b: ModelSide, known: Set[str | None]) -> Iterator[LayerPair]:
@@ -189,7 +212,8 @@ def functions(model: Model) -> dict[str, Layer]:
         if layer is None or not layer.weights or not call.outputs:
             continue
         if layer.attributes.get("activation"):  # it is a setting of the layer itself
-            settings = Frozen(function=layer.attributes["activation"])
+            inside = layer.attributes.get("activation_settings") or {}
+            settings = Frozen({**inside, "function": layer.attributes["activation"]})
             activations[layer.path] = Layer(layer.path, "activation", "", attributes=settings)
         elif (activation := _activation(call.outputs[0], layers, readers, set(model.outputs))) is not None:
             activations[layer.path] = activation

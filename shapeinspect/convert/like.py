@@ -113,8 +113,12 @@ def plan_like(
         if partner is not None and any(weight.name in plan.left for weight in _weights(matching.b[partner])):
             reason = f'it is for "{matching.b[partner].layer.path}", of which something is not written'
         for weight in _weights(unit):
-            if weight.name not in used and weight.name not in folds.used:
-                plan.unused[weight.name] = reason
+            if weight.name in used or weight.name in folds.used:
+                continue
+            if partner is None and unit.layer.kind == "elementwise" and weight.size == 1:
+                plan.notes.append(f'"{weight.name}" is one number of A\'s graph: it is taken for a constant')
+                continue
+            plan.unused[weight.name] = reason
     plan.notes += [*matching.notes, *folds.notes(matching.b)]
     return plan
 

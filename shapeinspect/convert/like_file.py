@@ -196,6 +196,7 @@ def _settings(a: Model, b: Model, tables: Tables) -> list[Setting]:
             for path, eps in known.items()
             if isinstance(eps, float)
         ]
+    types = {layer.path: layer.type for layer in b.layers}
     return [
         Setting(
             str(pair.b),
@@ -203,6 +204,7 @@ def _settings(a: Model, b: Model, tables: Tables) -> list[Setting]:
             setting.name,
             setting.values[0],
             f"{setting.name} is {setting.a} in the source, {setting.b} here",
+            types.get(str(pair.b), ""),
         )
         for pair in pairs
         for setting in pair.settings

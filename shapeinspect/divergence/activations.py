@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,35 @@ def _numpy(function: Callable[[Any, Array], Any]) -> Callable[[Array], Array]:
     return applied
 
 
+def _gelu(x: Array) -> Array:
+    import numpy as np
+
+    erf = np.asarray(np.frompyfunc(math.erf, 1, 1)(x.astype("float64") / math.sqrt(2)), "float64")
+    result: Array = x * (1 + erf) / 2
+    return result
+
+
+def _selu(x: Array) -> Array:
+    import numpy as np
+
+    result: Array = 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+    return result
+
+
+def _hard_sigmoid(x: Array) -> Array:
+    import numpy as np
+
+    result: Array = np.clip(x / 6 + 0.5, 0, 1)
+    return result
+
+
+def _softplus(x: Array) -> Array:
+    import numpy as np
+
+    result: Array = np.logaddexp(x, 0)
+    return result
+
+
 #: The activations that a layer may have inside, without further settings.
 #: Source: https://keras.io/api/layers/activations
 FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
@@ -51,24 +81,52 @@ FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
     "softmax": _softmax,
     "silu": lambda x: x * _sigmoid(x),
     "swish": lambda x: x * _sigmoid(x),
-    "softplus": _numpy(lambda np, x: np.logaddexp(x, 0)),
+    "softplus": _softplus,
+    "gelu": _gelu,
+    "selu": _selu,
+    "leaky_relu": _numpy(lambda np, x: np.where(x > 0, x, 0.2 * x)),
+    "hard_sigmoid": _hard_sigmoid,
+    "hard_silu": lambda x: x * _hard_sigmoid(x),
+    "hard_swish": lambda x: x * _hard_sigmoid(x),
+    "hard_tanh": _numpy(lambda np, x: np.clip(x, -1, 1)),
+    "tanh_shrink": _numpy(lambda np, x: x - np.tanh(x)),
+    "mish": _numpy(lambda np, x: x * np.tanh(_softplus(x))),
+    "softsign": _numpy(lambda np, x: x / (1 + np.abs(x))),
+    "log_softmax": _numpy(lambda np, x: np.log(_softmax(x))),
+    "log_sigmoid": lambda x: -_softplus(-x),
+    "celu": _numpy(lambda np, x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
     "elu": _numpy(lambda np, x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
     "exponential": _numpy(lambda np, x: np.exp(x)),
 }
 
 
-def with_activation(x: Array, name: str) -> Array | None:
+#: The same for those that have one setting, which stands for the usual value where the layer states another.
+_SET: Mapping[str, tuple[str, Callable[[Array, float], Array]]] = {
+    "leaky_relu": ("negative_slope", lambda x, slope: _numpy(lambda np, x: np.where(x > 0, x, slope * x))(x)),
+    "elu": ("alpha", lambda x, alpha: _numpy(lambda np, x: np.where(x > 0, x, alpha * np.expm1(x)))(x)),
+}
+
+
+def with_activation(x: Array, name: str, settings: Mapping[str, Any] | None = None) -> Array | None:
     """Apply an activation that the other side has inside its layer; None if it is not one of the known.
 
     Args:
         x: what the layer returned, in any order of axes but with the channels last for a softmax.
         name: the activation.
+        settings: its settings, where the layer states any.
 
     Example:
         >>> import numpy as np
         >>> with_activation(np.array([-1.0, 9.0]), "relu6")
         array([0., 6.])
+        >>> with_activation(np.array([-1.0, 9.0]), "leaky_relu", {"negative_slope": 0.5})
+        array([-0.5,  9. ])
     """
+    for key, value in (settings or {}).items():
+        setting, applied = _SET.get(name, ("", None))
+        if key != setting or applied is None:
+            return None
+        return applied(x, float(value))
     function = FUNCTIONS.get(name)
     return None if function is None else function(x)
 

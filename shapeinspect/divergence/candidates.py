@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shapeinspect.compare.result import LayerPair, SettingPair
 from shapeinspect.compare.settings import differing
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.ir import Layer
+from shapeinspect.ir import Frozen, Layer
 
 #: Settings that change nothing at inference.
 _IN_TRAINING = frozenset({"momentum", "p", "rate", "dropout", "recurrent_dropout"})
@@ -91,6 +91,10 @@ def of_calls(
     if a.kind != b.kind:
         if first and second and first != second:
             yield _of_setting(a.path, b.path, "activation", SettingPair("function", first, second))
+        elif first and second:
+            left, right = sides[0].layer(_as_activation(a)), sides[1].layer(_as_activation(b))
+            for setting in differing(left, right):
+                yield _of_setting(a.path, b.path, "activation", setting)
         yield from guessed(a, b)
         return
     known = set()
@@ -104,6 +108,14 @@ def of_calls(
 
 def _function(layer: Layer) -> str:
     return str(layer.attributes.get("function" if layer.kind == "activation" else "activation") or "")
+
+
+def _as_activation(layer: Layer) -> Layer:
+    """Return the activation inside of a layer as a layer, and one that is a layer as it is."""
+    if layer.kind == "activation":
+        return layer
+    inside = layer.attributes.get("activation_settings") or {}
+    return replace(layer, kind="activation", attributes=Frozen({**inside, "function": _function(layer)}))
 
 
 def _of_setting(a: str, b: str, kind: str, setting: SettingPair) -> Candidate:

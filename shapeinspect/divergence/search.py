@@ -138,7 +138,10 @@ class Search:
         return above if path == last else path
 
     def _compared(self, names: tuple[str, str, str], x: Array, y: Array, axes: Any) -> Step:
-        x, y, why = self._activated(names, x, y)
+        activated = self._activated(names, x, y)
+        if isinstance(activated, str):
+            return Step(*names, "unseen", why=activated)
+        x, y, why = activated
         orders = aligned(x, y, *axes)
         shape = tuple(int(length) for length in x.shape)
         letters = tuple(axes[0]) if axes[0] and len(axes[0]) == x.ndim else ()
@@ -157,23 +160,33 @@ class Search:
         verdict: Verdict = "same" if apart <= self._rtol * max(_largest(left), _largest(right)) else "parts"
         return Step(*names, verdict, shape, letters, apart, max(_largest(left), _largest(right)), why)
 
-    def _activated(self, names: tuple[str, str, str], x: Array, y: Array) -> tuple[Array, Array, str]:
-        """Apply the activation that only one of two layers has inside to what the other one returns."""
+    def _activated(self, names: tuple[str, str, str], x: Array, y: Array) -> tuple[Array, Array, str] | str:
+        """Apply the activation that only one of two layers has inside to what the other one returns.
+
+        Returns:
+            both arrays and what was done; a clause where it is not known what the activation does.
+        """
         path_a, path_b, kind = names
         if kind not in ("conv", "linear", "conv_transpose", "separable_conv"):
             return x, y, ""
-        inside = [
-            changed.get(path, layers[path].attributes.get("activation")) if path in layers else None
-            for changed, layers, path in zip(self._functions, self._layers, (path_a, path_b), strict=True)
-        ]
-        first, second = (str(name) if name not in (None, "linear") else "" for name in inside)
+        first, second = (self._inside(at, path) for at, path in enumerate((path_a, path_b)))
         if bool(first) == bool(second):
             return x, y, ""
-        if first:
-            applied = with_activation(y, first)
-            return (x, y, "") if applied is None else (x, applied, f"with the {first} that A has inside")
-        applied = with_activation(x, second)
-        return (x, y, "") if applied is None else (applied, y, f"with the {second} that B has inside")
+        letter, (name, settings) = ("A", first) if first else ("B", second or ("", {}))
+        applied = with_activation(y if first else x, name, settings)
+        if applied is None:
+            return f"what the {name} inside of {letter} computes is not known here"
+        why = f"with the {name} that {letter} has inside"
+        return (x, applied, why) if first else (applied, y, why)
+
+    def _inside(self, side: int, path: str) -> tuple[str, Mapping[str, Any]] | None:
+        """Return the activation inside of a layer, with its settings; None if there is none."""
+        layer, changed = self._layers[side].get(path), self._functions[side].get(path)
+        settings = layer.attributes if layer is not None else {}
+        name = settings.get("activation") if changed is None and layer is not None else changed
+        if name in (None, "linear"):
+            return None
+        return str(name), settings.get("activation_settings") or {} if changed is None else {}
 
     def _outputs(self, a: Recording, b: Recording) -> Iterator[Step]:
         names_a, names_b = self._sides[0].model.outputs, self._sides[1].model.outputs

@@ -47,18 +47,21 @@ class SourceSlot:
     sizes: Mapping[str, int]
 
 
-def plan(table: NativeTable, layer: Layer, slots: Mapping[str, SourceSlot]) -> tuple[TargetWeight, ...] | str:
+def plan(
+    table: NativeTable, layer: Layer, slots: Mapping[str, SourceSlot], row: NativeRow | None = None
+) -> tuple[TargetWeight, ...] | str:
     """Return what a framework's layer would store.
 
     Args:
         table: the framework's table.
         layer: the source's layer.
         slots: its slots.
+        row: its native type there; by default the first one of its kind.
 
     Returns:
         the weights, each with the slots that it is composed of; or a clause that says why there are none.
     """
-    row = table.find(layer.kind, {"bidirectional": _both(slots), **layer.attributes})
+    row = row or next(iter(rows_of(table, layer, slots)), None)
     if row is None:
         return f"{table.framework} has no layer of kind {layer.kind}"
     for name, value, why in row.only:
@@ -78,6 +81,17 @@ def plan(table: NativeTable, layer: Layer, slots: Mapping[str, SourceSlot]) -> t
     if unused:
         return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no weight for {', '.join(unused)}"
     return tuple(weights)
+
+
+def rows_of(table: NativeTable, layer: Layer, slots: Mapping[str, SourceSlot]) -> tuple[NativeRow, ...]:
+    """Return the native types that a framework has for a layer, the most common one first.
+
+    Args:
+        table: the framework's table.
+        layer: the source's layer.
+        slots: its slots.
+    """
+    return table.find_all(layer.kind, {"bidirectional": _both(slots), **layer.attributes})
 
 
 def uncovered(layouts: Iterable[Layout], shapes: Mapping[str, Sequence[object]]) -> list[str]:
@@ -145,6 +159,8 @@ def _weight(
     role, rank = wanted
     counted = {"g": "groups", "m": "depth_multiplier"}
     sizes = {axis: int(layer.attributes.get(name) or 1) for axis, name in counted.items()}
+    if "depth_multiplier" not in layer.attributes and layer.kind == "conv":
+        sizes["m"] = int(layer.attributes.get("out_channels") or 1) // sizes["g"] or 1
     sizes.update(_heads(layer))
     kernel = _kernel(slots)
     ranks = _ranks(rank, kernel, slots)

@@ -22,6 +22,7 @@ class Setting:
         name: the setting, in the terms of the common vocabulary.
         value: what it has to be, by the model's own framework's convention; None where that is not known.
         text: how it differs, as a sentence.
+        type: the layer's native type.
     """
 
     layer: str
@@ -29,6 +30,7 @@ class Setting:
     name: str
     value: Any
     text: str
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +187,15 @@ def literal(value: object) -> str | None:
     return repr(value) if value is None or type(value) in (bool, int, float, str) else None
 
 
-def open_setting(setting: Setting) -> str:
+def open_setting(setting: Setting, where: str = "where the layer is made") -> str:
     """Return the comment about a setting that no assignment changes.
 
     Args:
         setting: what differs.
+        where: the place in the model's code that states it.
 
     Example:
         >>> open_setting(Setting("conv1", "conv", "padding", None, "padding is 0+1 in the source, 1 here"))
         '# "conv1": padding is 0+1 in the source, 1 here: to be changed where the layer is made.'
     """
-    return (
-        f'# "{printable(setting.layer)}": {printable(setting.text)}: to be changed where the layer is made.'
-    )
+    return f'# "{printable(setting.layer)}": {printable(setting.text)}: to be changed {printable(where)}.'

@@ -110,6 +110,7 @@ INDEX_TEXT: Final = Attribute("index", "str", "unknown", "the index expression, 
 #: Attributes that a layer of any kind may have.
 OF_ANY_KIND: Final = (
     Attribute("activation", "str", "none", "the function that is fused into the layer"),
+    Attribute("activation_settings", "mapping", "none", "its settings, as a layer `activation` has them"),
     Attribute(
         "quantization",
         "mapping",

@@ -168,11 +168,24 @@ _RECURRENT = frozenset({"rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell
 _INSIDE = {"cell_function": "activation", "gate_function": "recurrent_activation"}
 
 
+#: The settings that belong to a function inside of a layer.
+_STATED = ("negative_slope", "alpha", "max_val", "threshold")
+#: The settings of a function that is named by a word: not the defaults of the layer of that name.
+#: Source: keras/src/activations/activations.py, 3.15.
+_BY_WORD: Mapping[str, Mapping[str, Any]] = {
+    "leaky_relu": {"negative_slope": 0.2}, "elu": {"alpha": 1.0}, "celu": {"alpha": 1.0},
+}  # fmt: skip
+
+
 def _functions(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Name the functions that are fused into a layer, except for linear ones."""
     if kind in _FUSED:
         name = _function(settings.get("activation"))
-        return {} if name in (None, "linear") else {"activation": name}
+        if name in (None, "linear"):
+            return {}
+        _, inside = _activation(settings)
+        stated = {key: inside[key] for key in _STATED if inside.get(key)}
+        return {"activation": name, **({"activation_settings": Frozen(stated)} if stated else {})}
     if kind in _RECURRENT:
         result = {name: _function(settings.get(key, "")) for name, key in _INSIDE.items()}
         return {name: function for name, function in result.items() if function}
@@ -211,12 +224,13 @@ def _activation(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         if isinstance(function.get("config"), Mapping) and function.get("class_name") in _LAYERS:
             return describe(str(function["class_name"]), function["config"])
         inner = function.get("config")
-        function = inner if isinstance(inner, str) else function.get("class_name")
+        named = function.get("class_name")
+        function = inner if isinstance(inner, str) else "lambda" if named in (None, "__lambda__") else named
     if function in ("softmax", "log_softmax"):
         return "softmax", {"axis": -1, "log": function == "log_softmax"}
     if function in (None, "linear"):
         return "identity", {}
-    return "activation", {"function": str(function)}
+    return "activation", {"function": str(function), **_BY_WORD.get(str(function), {})}
 
 
 def _merged(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

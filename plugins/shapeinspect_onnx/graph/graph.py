@@ -383,6 +383,12 @@ def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
     return f"{names[-1]}_{slot - len(names) + 1}" if names else f"input_{slot}"
 
 
+def _prelu(dims: tuple[int, ...]) -> str:
+    """Name the variant by where the channels stand: first, or second; empty where several axes vary."""
+    varying = [axis for axis, dim in enumerate(dims) if dim != 1]
+    return {(): "PRelu", (0,): "PRelu", (1,): "PRelu(batched)"}.get(tuple(varying), "")
+
+
 def _layout(
     node: Any,
     constant: ConstantTensor,
@@ -411,8 +417,8 @@ def _layout(
         native += "(groups)"
     if len(set(view.get("qkv_hidden_sizes") or ())) > 1:  # the three are concatenated with unequal widths
         return None
-    if native == "PRelu" and any(dim != 1 for dim in constant.dims[1:]):
-        return None
+    if native == "PRelu":
+        native = _prelu(dims)
     if role == "C" and len(constant.dims) == 2 and constant.dims[0] != 1:
         return None
     return LAYOUTS.bind(native, role, len(dims), sizes)

@@ -164,6 +164,10 @@ LAYOUTS = Table(
             for role, native, slot in (("weights", "expert o i", "weight"), ("bias", "expert o", "bias"))
         ),
         *(Row("PRelu", "slope", f"C{ones}", "C", slot="weight") for ones in ("", " 1", " 1 1", " 1 1 1")),
+        *(
+            Row("PRelu(batched)", "slope", f"1 C{ones}", "C", slot="weight")
+            for ones in ("", " 1", " 1 1", " 1 1 1")
+        ),
         Row(_PACKED, "weights", "i (qkv o)", "qkv o i", Frozen(qkv=3),
             slot="{qkv}.weight", splits=_QKV),
         Row(_PACKED_BIASES, "bias", "(qkv o)", "qkv o", Frozen(qkv=3), slot="{qkv}.bias", splits=_QKV),

@@ -63,7 +63,9 @@ class StateDictScript(LoadingScript):
 def _lines(setting: Setting) -> Iterator[str]:
     module = f"model.get_submodule({setting.layer!r})"
     value = literal(setting.value)
-    if setting.name in READ_AT_CALLS and setting.value is not None and value is not None:
+    if "." in setting.type:  # a function, such as F.avg_pool2d
+        yield open_setting(setting, f"where {setting.type} is called")
+    elif setting.name in READ_AT_CALLS and setting.value is not None and value is not None:
         yield f"{module}.{setting.name} = {value}"
     elif setting.name == "padding" and setting.kind in _CONV | _POOLS and pairs(setting.value):
         yield from _padding(module, setting)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from shapeinspect.compare.names import aliases
@@ -14,8 +15,22 @@ _NAMES = {
     "q": ("q", "q_proj", "query", "query_proj", "to_q", "wq", "q_lin", "linear_q"),
     "k": ("k", "k_proj", "key", "key_proj", "to_k", "wk", "k_lin", "linear_k"),
     "v": ("v", "v_proj", "value", "value_proj", "to_v", "wv", "v_lin", "linear_v"),
-    "out": ("o", "out", "out_proj", "o_proj", "output", "proj", "wo", "out_lin", "linear_out", "to_out"),
+    "out": (
+        "o",
+        "out",
+        "out_proj",
+        "o_proj",
+        "output",
+        "proj",
+        "wo",
+        "out_lin",
+        "linear_out",
+        "to_out",
+        "attention_output",
+    ),
 }
+#: What TensorFlow appends to a name that is taken: "query_1".
+_COUNTED = re.compile(r"_\d+$")
 _PARTS = {name: slot for slot, names in _NAMES.items() for name in names}
 
 
@@ -46,9 +61,8 @@ def group_projections(
     """
     siblings: dict[tuple[str, ...], dict[str, Layer]] = defaultdict(dict)
     for layer in layers:
-        # Without what only repeats its type: "/attention/query/MatMul".
-        parts = next(iter(aliases(layer)), ())
-        slot = _PARTS.get(parts[-1]) if parts else None
+        parts = _named(layer)
+        slot = _slot(parts[-1]) if parts else None
         if layer.kind == "linear" and len(parts) > 1 and slot is not None:
             siblings[parts[:-1]].setdefault(slot, layer)
     first: dict[str, Layer] = {}
@@ -61,29 +75,72 @@ def group_projections(
         weights = tuple(
             _renamed(weight, slot) for slot in _NAMES if slot in by_slot for weight in by_slot[slot].weights
         )
-        path = members[0].path[: members[0].path.rindex(next(iter(aliases(members[0])))[-1])].rstrip("./")
+        path = members[0].path[: members[0].path.rindex(_named(members[0])[-1])].rstrip("./")
         first[members[0].path] = Layer(path, "attention", "", parts, weights=weights)
         grouped.update(member.path for member in members)
         members_of[path] = tuple(member.path for member in members)
+    unnamed: list[Layer] = []
+    found: list[tuple[list[Layer], Layer]] = []
     for attention in attentions:
         below = [layer for layer in layers if _is_below(layer, attention) and layer.path not in grouped]
+        if not below:
+            unnamed.append(attention)
+        found.append((below, attention))
+    found += _in_containers([layer for layer in layers if layer.path not in grouped], unnamed)
+    for below, attention in found:
         weights = _of_exporter(below, attention)
         if weights:
             path = below[0].path[: -len(below[0].parts[-1])].rstrip("./")
             first[below[0].path] = Layer(path, "attention", "", below[0].parts[:-1], weights=weights)
             grouped.update(layer.path for layer in below)
             members_of[path] = tuple(layer.path for layer in below)
+    inside = {layer.parts[:-1] for layer in layers if layer.path in grouped and len(layer.parts) > 1}
     joined = [
-        first.get(layer.path, layer)
+        first.get(layer.path, _without_factor(layer, inside))
         for layer in layers
         if layer.path in first or (layer.path not in grouped and layer.path not in members_of)
     ]
     return joined, members_of
 
 
+def _without_factor(layer: Layer, containers: Set[tuple[str, ...]]) -> Layer:
+    """Leave out the one number by which an attention multiplies its products: it is no weight."""
+    factor = layer.kind == "elementwise" and all(weight.size == 1 for weight in layer.weights)
+    return replace(layer, weights=()) if factor and layer.parts[:-1] in containers else layer
+
+
+def _named(layer: Layer) -> tuple[str, ...]:
+    """Return a layer's name without what only repeats its type or is an op: "/attention/query_1/MatMul1"."""
+    parts = next(iter(aliases(layer)), ())
+    while len(parts) > 1 and _slot(parts[-1]) is None and parts[-1][:1].isupper():
+        parts = parts[:-1]
+    return parts
+
+
+def _slot(part: str) -> str | None:
+    return _PARTS.get(part) or _PARTS.get(_COUNTED.sub("", part))
+
+
 def _renamed(weight: Weight, slot: str) -> Weight:
     layout = weight.layout
     return weight if layout is None else replace(weight, layout=replace(layout, slot=f"{slot}.{layout.slot}"))
+
+
+def _in_containers(layers: Sequence[Layer], attentions: Sequence[Layer]) -> list[tuple[list[Layer], Layer]]:
+    """Return the containers that are attentions by what they hold, where no name says so.
+
+    They hold a softmax and the products of an attention, and there are as many as attentions are wanted.
+    """
+    by_container: dict[tuple[str, ...], list[Layer]] = defaultdict(list)
+    for layer in layers if attentions else ():
+        by_container[layer.parts[:-1]].append(layer)
+    found: list[list[Layer]] = []
+    for parts, members in by_container.items():
+        linear = [layer for layer in members if layer.kind == "linear"]
+        weighs = any(layer.kind == "softmax" for layer in members)
+        if parts and weighs and any(_of_exporter(linear, attention) for attention in attentions):
+            found.append(linear)
+    return list(zip(found, attentions, strict=True)) if len(found) == len(attentions) else []
 
 
 def _is_below(layer: Layer, attention: Layer) -> bool:
@@ -98,7 +155,10 @@ def _words(layer: Layer) -> list[str]:
 
 def _of_exporter(below: Sequence[Layer], attention: Layer) -> tuple[Weight, ...]:
     """Return the weights of an attention whose products stand one after another; none if they are others."""
+    heads, size = (attention.attributes.get(name) for name in ("num_heads", "head_dim"))
     width = attention.attributes.get("embed_dim")
+    if width is None and isinstance(heads, int) and isinstance(size, int):
+        width = heads * size
     rows = [layer.attributes.get("out_features") for layer in below]
     if not isinstance(width, int):
         return ()

@@ -13,8 +13,10 @@ from shapeinspect.compare.names import tokens
 from shapeinspect.ir import Layer, Weight
 from shapeinspect.layout.canonical import slots
 
-_FORWARD = frozenset(("forward", "forwards", "fwd", "fw"))
-_BACKWARD = frozenset(("backward", "backwards", "bwd", "bw", "reverse", "reversed", "rev"))
+_FORWARD = frozenset(("forward", "forwards", "fwd", "fw", "ltr"))
+_BACKWARD = frozenset(("backward", "backwards", "bwd", "bw", "reverse", "reversed", "rev", "rtl"))
+#: One letter tells a direction only where the other layer has the other letter.
+_LETTERS = frozenset("fb")
 _FIRST, _REVERSE = re.compile(r"\.l0(?!\.reverse)"), ".l0.reverse"
 _MAIN = ("weight_ih.l0", "weight_hh.l0")
 
@@ -105,8 +107,12 @@ def _shapes(layer: Layer) -> Hashable:
 def _by_names(layers: Sequence[Layer]) -> tuple[list[tuple[Layer, Layer]], list[Layer]]:
     """Pair layers whose names differ in the direction alone; the others are the second result."""
     by_rest: dict[Hashable, list[tuple[bool, Layer]]] = defaultdict(list)
-    for layer in layers:
-        words = {word for part in layer.parts for word in tokens((part,))}
+    words_of = [{word for part in layer.parts for word in tokens((part,))} for layer in layers]
+    lettered = [frozenset(words - _LETTERS) for words in words_of if words & _LETTERS]
+    for layer, words in zip(layers, words_of, strict=True):
+        if words & _LETTERS and lettered.count(frozenset(words - _LETTERS)) == 2:
+            by_rest[frozenset(words - _LETTERS)].append(("b" in words, layer))
+            continue
         by_rest[frozenset(words - _FORWARD - _BACKWARD)].append((bool(words & _BACKWARD), layer))
     pairs: list[tuple[Layer, Layer]] = []
     left: list[Layer] = []

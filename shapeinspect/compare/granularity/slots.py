@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Layout, Model, Weight, companions
 from shapeinspect.layout.canonical import Piece, pieces
+from shapeinspect.layout.normalize import common_shape
 from shapeinspect.progress import counted
 
 #: How many of the latest layers are kept as the sources of a value: enough for every branch of a join, and
@@ -221,17 +223,42 @@ def _with_biases(model: Model) -> list[Layer]:
         layer = layers.get(call.layer)
         if layer is None or layer.kind not in _BIASED or len(layer.weights) != 1 or not call.outputs:
             continue
-        after = readers.get(call.outputs[0], [])
-        adding = layers.get(after[0].layer) if len(after) == 1 else None
-        if adding is None or adding.attributes.get("op") != "add" or len(adding.weights) != 1:
+        adding = _adding(layer, call.outputs[0], layers, readers)
+        layout = _BIASES.get(len(adding.weights[0].shape)) if adding is not None else None
+        if adding is None or layout is None:
             continue
-        vector, features = adding.weights[0], layer.attributes.get(_BIASED[layer.kind])
-        if vector.shape == (features,) and len(_named(after[0])) == 1:
-            layout = Layout("o", "o", slot="bias")
-            bias = replace(vector, layout=layout, common_shape=vector.shape)
-            merged[layer.path] = replace(layer, weights=(*layer.weights, bias))
-            merged[adding.path] = replace(adding, weights=())
+        vector = replace(adding.weights[0], layout=layout)
+        vector = replace(vector, common_shape=common_shape(layout, vector.shape))
+        merged[layer.path] = replace(layer, weights=(*layer.weights, vector))
+        merged[adding.path] = replace(adding, weights=())
     return [merged.get(layer.path, layer) for layer in model.layers]
+
+
+#: How a bias stands by the number of its axes: that of a projection may be cut into heads.
+_BIASES = {1: Layout("o", "o", slot="bias"), 2: Layout("head d", "(head d)", slot="bias")}
+#: Only a reshape may stand before the sum: it leaves the order of the features alone.
+_MOST_RESHAPES = 2
+
+
+def _adding(
+    layer: Layer, name: str, layers: Mapping[str, Layer], readers: Mapping[str, Sequence[Call]]
+) -> Layer | None:
+    """Return the layer that adds a number to each feature that a layer returns; None if none does."""
+    features = layer.attributes.get(_BIASED[layer.kind])
+    for _ in range(_MOST_RESHAPES):
+        after = readers.get(name, [])
+        reader = layers.get(after[0].layer) if len(after) == 1 else None
+        if reader is None:
+            return None
+        if reader.attributes.get("op") == "add" and len(reader.weights) == 1:
+            shape = reader.weights[0].shape
+            lengths = [length for length in shape if isinstance(length, int)]
+            fits = len(lengths) == len(shape) and math.prod(lengths) == features
+            return reader if fits and len(_named(after[0])) == 1 else None
+        if reader.kind != "reshape" or layer.kind != "linear" or not after[0].outputs:
+            return None
+        name = after[0].outputs[0]
+    return None
 
 
 def _without_companions(layers: list[Layer]) -> list[Layer]:
