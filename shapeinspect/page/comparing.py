@@ -18,7 +18,7 @@ STATUSES = {
     "only_b": "only in B",
     "ambiguous": "not decided",
 }
-_COLUMNS = ("in A", "in B", "", "what")
+_COLUMNS = ("in A", "in B", "status", "what")
 _SIDES = ("A", "B")
 #: Between the two models, in pixels, and where a box's list holds its width.
 _GAP, _WIDTH = 56, 6
@@ -45,7 +45,7 @@ def diff_page(comparison: Comparison) -> str:
         "title": title,
         "facts": [
             ["format", _formats(comparison)],
-            ["verdict", verdict(comparison)],
+            ["", verdict(comparison)],
         ],
         "notes": [*note_texts(comparison.notes), *dict.fromkeys((*first.limits(), *second.limits()))],
         "statuses": STATUSES,

@@ -431,11 +431,12 @@ def document(
         f"<title>{_escaped(title)} · shapeinspect</title>"
         f"<style>{style}</style></head>\n<body>"
         f"{_part('page.html')}"
-        f'<section id="table"><h2>All layers</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>{_notes(data['notes'])}</section>\n"
         f"{_data(data)}\n"
         f'<script type="text/plain" id="pictures">{pictures}</script>\n'
-        f"<script>{code}</script></body></html>\n"
+        f"<script>{code}</script>\n"  # ahead of the table, which takes longer to lay out than the picture
+        '<section id="table" aria-labelledby="listed"><h2 id="listed">All layers</h2>'
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>{_notes(data['notes'])}</section></body></html>\n"
     )
 
 

@@ -9,6 +9,10 @@ const held = el("data"), D = JSON.parse(held.type === "text/plain" ? await infla
 const T = D.texts;
 const stage = el("stage"), canvas = el("picture"), ctx = canvas.getContext("2d"), map = el("map"), card = el("card");
 
+const SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
+const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace";
+const NAME = "600 13px " + SANS, SMALL = "11px " + MONO;
+
 /* ---- the boxes --------------------------------------------------------------------------------------- */
 
 const FIELDS = ["title", "path", "kind", "family", "lines", "labels", "w", "h", "card", "place", "kids",
@@ -35,7 +39,7 @@ root.open = true;
 /* The layer that refused its input, where the page says why a call failed. */
 const failed = D.failed === undefined ? null : all.findLast((box) => box.path === T[D.failed] || box.members.includes(T[D.failed])) || null;
 if (failed) {
-  failed.family = "wrong"; document.documentElement.dataset.failed = "yes";
+  failed.family = "wrong";
   const via = new Set(D.wrong.via.map((i) => T[i]));
   for (const box of all) if (via.has(box.path) && !box.kids.length) for (let b = box; b; b = b.parent) b.via = true;
 }
@@ -94,6 +98,15 @@ function stretched(columns, kids, first) {
   };
 }
 
+const caption = (box) => box.title + (box.members.length > 1 ? "  ×" + box.members.length : "");
+/* How wide an open box has to be for what stands at its top. */
+function captioned(box) {
+  ctx.font = NAME;
+  const own = ctx.measureText(caption(box)).width;
+  ctx.font = SMALL;
+  return box.caption ??= Math.min(56 + own + ctx.measureText(box.lines[0] || "").width + 2, 560);
+}
+
 /* Lay a box out: its current size, and the places of what is inside, relative to it. */
 function layout(box) {
   if (!box.open || !box.kids.length) { box.cw = box.w; box.ch = box.h; box.anchor = box.w / 2; box.inner = null; return; }
@@ -132,7 +145,7 @@ function layout(box) {
     kid.ry = D.pairs && !box.parent ? kid.lift || 0 : tops[rank] + (heights[rank] - kid.ch) / 2;
   });
   if (D.pairs && !box.parent) y = Math.max(...box.kids.map((kid) => (kid.lift || 0) + kid.ch));
-  box.cw = Math.max(to(width) - minX + 2 * PAD, box.parent ? Math.min(box.w, 400) : 0);
+  box.cw = Math.max(to(width) - minX + 2 * PAD, box.parent ? captioned(box) : 0);
   const extra = (box.cw - (to(width) - minX + 2 * PAD)) / 2;
   if (extra > 0) for (const kid of box.kids) kid.rx += extra;
   box.ch = y + (box.parent ? PAD - 4 : 0);
@@ -238,14 +251,12 @@ function legend() {
     node.append(make("span", "", mode === "data" ? D.column : NUMBERS[mode] + (mode === "macs" && D.usual ? ` if every open length were ${D.usual}` : ""), " ", amount(scale.low), bar, amount(scale.high) + (mode === "field" ? " or all" : "")));
   }
   node.hidden = !node.childNodes.length;
+  node.tabIndex = node.scrollWidth > node.clientWidth ? 0 : -1;
 }
 
 /* ---- drawing ------------------------------------------------------------------------------------------ */
 
 let mates = new Set(), zoom = 1, panX = 0, panY = 0, wide = 0, high = 0, ratio = 1, asked = false, selected = null, hits = [], mapStale = true, drawn = 0;
-const SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
-const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace";
-const NAME = "600 13px " + SANS, SMALL = "11px " + MONO;
 const cut = new Map();
 function fitted(text, font, room) {
   const key = font + room + text;
@@ -408,8 +419,7 @@ function opened(box) {
   if (zoom < .25) return;
   chevron(x + 14, y + 16, true);
   ctx.textBaseline = "middle"; ctx.textAlign = "left";
-  const badge = box.members.length > 1 ? "  ×" + box.members.length : "", room = cw - 44;
-  const title = fitted(box.title + badge, NAME, room);
+  const room = cw - 44, title = fitted(caption(box), NAME, room);
   ctx.font = NAME; ctx.fillStyle = css.ink; ctx.fillText(title, x + 27, y + 16);
   const end = ctx.measureText(title).width + 12, rest = room - end;
   if (rest > 60 && zoom >= .42 && box.lines.length) { const shown = fitted(box.lines[0], SMALL, rest); ctx.font = SMALL; ctx.fillStyle = css.soft; ctx.fillText(shown, x + 27 + end, y + 16.5); }
@@ -481,7 +491,7 @@ function fit() {
 }
 const trunk = () => { const kid = root.kids[0]; return kid ? Math.max(wide / 2 / zoom, Math.min(root.cw - wide / 2 / zoom, kid.x + kid.cw / 2)) : 0; };
 function begin() {
-  zoom = limit(Math.max(Math.min((wide - 40) / root.cw, (high - 40) / root.ch, 1), Math.min(.8, (wide - 24) / root.cw), .3));
+  zoom = limit(Math.max(Math.min((wide - 40) / root.cw, (high - 40) / root.ch, 1), Math.min(.92, (wide - 24) / root.cw), D.pairs ? .3 : .75));
   panX = root.cw * zoom < wide ? (wide - root.cw * zoom) / 2 : wide / 2 - trunk() * zoom;
   panY = Math.max(16, (high - root.ch * zoom) / 2);
   later();
@@ -618,7 +628,7 @@ function told() { // why the call failed
   const {head, rows, operands} = D.wrong, line = (lengths) => lengths.flatMap(([text, wrong]) => [make(wrong ? "b" : "span", wrong ? "clash" : "", text), " "]);
   const row = (label, ...what) => make("tr", "", make("th", "", label), make("td", "", ...what));
   return make("div", "told", make("p", "", make("b", "", head)), make("table", "", make("tbody", "",
-    ...operands.map(([maker, lengths], i) => row(i ? "" : "operands", make("span", "shape", ...line(lengths)), make("span", "quiet", "from " + maker))),
+    row("operands", ...operands.map(([maker, lengths]) => make("p", "", make("span", "shape", ...line(lengths)), make("span", "quiet", "from " + maker)))),
     ...rows.map(([label, texts]) => row(label, ...texts.map((text) => make("p", label === "fix" && !text.startsWith("(") ? "fix" : "", text)))))),
     button("Copy", "Copy the whole explanation", (event) => copy(D.told, event.currentTarget)));
 }
@@ -664,12 +674,14 @@ async function picture(number, into) {
   const read = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
   if (read.localName !== "svg") return;
   const drawn = drawing(read);
-  drawn.style.minWidth = Math.min(560, Number(drawn.getAttribute("width")) || 0) + "px"; // smaller nobody can read it
-  into.replaceChildren(heading("Picture"), make("div", "drawing", drawn));
+  drawn.style.minWidth = Math.min(540, Number(drawn.getAttribute("width")) || 0) + "px"; // smaller nobody can read it
+  const frame = make("div", "drawing", drawn);
+  frame.tabIndex = 0; // it may be wider than the card
+  into.replaceChildren(heading("Picture"), frame);
 }
 function fill(box) {
   const data = box.card >= 0 ? D.cards[box.card] : {}, text = (name) => data[name] === undefined ? "" : T[data[name]], list = (name) => (data[name] || []);
-  const link = button("Copy link", "Copy a link to this layer", () => copy(location.href, link));
+  const link = button("Copy link", "Copy link to this layer", () => copy(location.href, link));
   const bar = make("div", "bar", button("‹", "The layer before", () => step(-1)), button("›", "The next layer", () => step(1)),
     box.kids.length && box.parent ? button(box.open ? "Close block" : "Open block", "Open or close the block", () => { toggle(box); fill(box); }) : null, link);
   const leave = button("✕", "Close the card (Escape)", () => { choose(null); stage.focus(); });
@@ -961,12 +973,12 @@ addEventListener("afterprint", () => {
 });
 
 function start() {
-  el("app").hidden = false;
   el("title").textContent = D.pairs ? D.title.split(" · ").map((name) => name.split(/[\\/]/).pop()).join(" · ") : D.title.split(/[\\/]/).filter(Boolean).pop() || D.title; el("title").title = D.title;
   el("facts").append(...D.facts.flatMap(([name, value], i) => [i ? " · " : "", make("b", "", value), name && !name.startsWith("f") ? " " + name : ""]).filter(Boolean));
-  const ways = [["kind", "Color: kind"], ["params", "Color: parameters"], ["macs", "Color: MACs"], ["bytes", "Color: bytes"], ["dtype", "Color: dtype"], ["field", "Color: receptive field"]];
-  if (D.pairs) ways.unshift(["status", "Color: difference"]);
-  if (D.column) ways.push(["data", "Color: " + D.column]);
+  el("facts").title = el("facts").textContent;
+  const ways = [["kind", "kind"], ...Object.entries(NUMBERS), ["dtype", "dtype"]];
+  if (D.pairs) ways.unshift(["status", "difference"]);
+  if (D.column) ways.push(["data", D.column]);
   el("color").append(...ways.map(([value, text]) => { const option = make("option", "", text); option.value = value; return option; }));
   el("noted").hidden = !D.notes.length;
   el("noted").textContent = D.notes.length === 1 ? "1 note" : D.notes.length + " notes";
@@ -990,4 +1002,4 @@ const state = () => ({
   edges: [root, ...visible()].filter((box) => box.open && box.inner).flatMap((box) => lines(box).map(({points, s, t}) => ({block: box.number, s: s >= 0 ? box.kids[s].number : -1, t: t >= 0 ? box.kids[t].number : -1, x0: box.x + points[0], y0: box.y + points[1], x1: box.x + points[points.length - 3], y1: box.y + points[points.length - 1]}))),
 });
 window.shapeinspect = Object.freeze({state, draw: () => { const begun = performance.now(); draw(); return performance.now() - begun; }});
-})();
+})().catch((error) => { document.getElementById("app").hidden = true; throw error; });

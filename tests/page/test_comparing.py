@@ -93,4 +93,4 @@ def test_a_layer_is_selected_together_with_its_partner_at_the_same_height(opened
     card = shown.page.locator("#card").inner_text()
     assert "≠ differs" in card
     assert "kh5 kw5 in B" in card
-    assert shown.page.get_by_role("columnheader").all_inner_texts() == ["in A", "in B", "", "what"]
+    assert shown.page.get_by_role("columnheader").all_inner_texts() == ["in A", "in B", "status", "what"]
