@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -64,9 +65,8 @@ def on_page_markdown(_markdown: str, *, page: Any, **_: Any) -> str:
 
 def on_post_build(*, config: Any) -> None:
     """Refuse a site that would load anything from elsewhere, or that names a folder of this machine."""
-    own = re.compile(
-        "|".join(map(re.escape, (str(include.ROOT), tempfile.gettempdir() + "/tmp", sys.prefix)))
-    )
+    places = (str(include.ROOT), f"{tempfile.gettempdir()}{os.sep}tmp", sys.prefix)
+    own = re.compile("|".join(map(re.escape, places)))
     for path in Path(config.site_dir).rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         loaded = _LOADED.search(text)

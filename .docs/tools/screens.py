@@ -202,7 +202,7 @@ def _source() -> str:
         folders = ("shapeinspect", "plugins", ".docs/models", "tests/data", "tests/explain")
         for folder in folders:
             for path in sorted((ROOT / folder).rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts:
+                if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md":
                     digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
         _digests["source"] = digest.hexdigest()
     return _digests["source"]
@@ -238,6 +238,7 @@ def _environment() -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
+        "PYTEST_ADDOPTS": "-W ignore -p no:cacheprovider",
     }
 
 
@@ -257,6 +258,8 @@ def _page(worker: subprocess.Popen[str], name: str, text: str, models: Path) -> 
             raise ScreenError(f"no answer for the page that begins: {text[:80]}")
         results = json.loads(answer.read_text("utf-8"))
         for step, result in zip(found, results, strict=True):
+            if step.kind == "python" and "Traceback (most recent call last)" in result["out"]:
+                raise ScreenError(f"an example failed:\n{result['out']}")
             if result["exit"] not in step.exits:
                 expected = " or ".join(map(str, step.exits))
                 raise ScreenError(
@@ -278,7 +281,7 @@ def with_screens(text: str, results: list[dict[str, object]], folder: str = "") 
         results: what each step wrote.
         folder: where the site has the files that the steps made, as the page reaches it.
     """
-    written = iter(results)
+    written = iter({**each, "out": _placeless(str(each["out"]))} for each in results)
 
     def put(block: re.Match[str]) -> str:
         own = [(step, next(written)) for step in _steps(block["head"], block["body"])]
@@ -290,6 +293,17 @@ def with_screens(text: str, results: list[dict[str, object]], folder: str = "") 
         return f'<div class="screen" markdown="0"><pre tabindex="0">{screens}</pre></div>'
 
     return _MADE.sub(rf"{folder}/\1", _BLOCK.sub(put, text))
+
+
+#: Folders of the machine that builds: those of packages, of this project and of the page's own.
+_PLACES = re.compile(
+    rf"[^\s\"']*/(?=site-packages/)|{re.escape(str(ROOT))}/|{re.escape(tempfile.gettempdir())}/\w+/work/"
+)
+
+
+def _placeless(out: str) -> str:
+    """Return what a command wrote with paths that hold for any machine."""
+    return _PLACES.sub("", out)
 
 
 def _screen(step: Step, out: str) -> str:
