@@ -44,7 +44,7 @@ def _root(
     if version:
         from shapeinspect import __version__
 
-        output.write([((f"shapeinspect {__version__}", ""),)])
+        output.write_text((f"shapeinspect {__version__}",))
         raise typer.Exit
 
 
@@ -70,7 +70,7 @@ def app(words: Sequence[str] = ()) -> typer.Typer:
     )
     built.callback(invoke_without_command=True)(_root)
     requested = words[:1] if words and words[0] in COMMANDS else ()
-    for name in requested or COMMANDS:
+    for name in requested or (COMMANDS if words[:1] != ["--version"] else ()):
         module = import_module(f"shapeinspect.commands.{name}")
         # A page that is put together at run time costs the overview nothing.
         page = module.help_text() if requested and hasattr(module, "help_text") else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
-from shapeinspect.errors import UnknownLayerError
+from shapeinspect.errors import UnknownLayerError, UsageError
 from shapeinspect.ir import Layer, Model
 from shapeinspect.text import many, printable
 
@@ -136,6 +136,32 @@ def matching(model: Model, pattern: str) -> Found:
         return found
     glob = translate(_spelled(pattern)).removesuffix(r"\Z").removesuffix(r"\z")
     return Found(_search(model.layers, _Pattern(glob)).layers, together=True)
+
+
+def chosen(model: Model, pattern: str) -> tuple[Layer, ...]:
+    """Return the layers that a filter leaves; one that leaves none is refused: no layers read like a finding.
+
+    Args:
+        model: the model.
+        pattern: a glob, or a name, as for :func:`matching`.
+
+    Raises:
+        UsageError: if no layer matches; it lists close names.
+
+    Example:
+        >>> [layer.path for layer in chosen(Model("m", "f", "f", "a", (Layer("c1", "conv", "Conv"),)), "c*")]
+        ['c1']
+    """
+    layers = matching(model, pattern).layers
+    if layers:
+        return layers
+    close = " or ".join(f'"{name}"' for name in similar(model, pattern.strip("*?")))
+    raise UsageError(
+        f'no layer matches the filter "{pattern}"',
+        expected=f"a pattern of names of the {many(len(model.layers), 'layer')}, such as 'encoder.*'",
+        where=model.source,
+        hint=f"did you mean {close}?" if close else None,
+    )
 
 
 def similar(model: Model, text: str) -> list[str]:

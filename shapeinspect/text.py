@@ -61,6 +61,20 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\x0a")
 
 
+def ascii_json(text: str) -> str:
+    r"""Return JSON in ASCII as it may be written: ``json`` leaves one sign as it is that acts on a terminal.
+
+    Args:
+        text: what ``json`` writes, with ``ensure_ascii``.
+
+    Example:
+        >>> import json
+        >>> ascii_json(json.dumps("a\x7f\u2028"))
+        '"a\\u007f\\u2028"'
+    """
+    return text.replace("\x7f", "\\u007f")
+
+
 def many(count: int, noun: str) -> str:
     """Write a count with its noun.
 

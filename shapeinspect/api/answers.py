@@ -130,11 +130,10 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
         >>> explanation[0].calls[0].outputs[0].axes[1].formula.substituted
         '300 − 5 + 1'
     """
-    kind = _kind(source) if layer is None else None
-    if kind is not None:
-        name = None if kind == source else LayerName.of(source, registry.channels_last_named(source))
-        model = single_layer(kind, _shapes(input), settings, name)
-        return Explanation(source, explain_model(model, kind), single=True)
+    if layer is None and isinstance(source, str) and not os.path.lexists(source):
+        calculated = explain_kind(source, input, settings)
+        if calculated is not None:
+            return calculated
     if settings:
         raise UsageError(
             f"settings apply to a kind of layer, not to a model: {', '.join(settings)}",
@@ -151,15 +150,40 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
     return Explanation(model.source, explain_model(model, report[layer].path), single=True)
 
 
-def _kind(source: Any) -> str | None:
+def explain_kind(
+    name: str,
+    input: Any = None,  # noqa: A002  # the field's word for it
+    settings: Mapping[str, Any] | None = None,
+) -> Explanation | None:
+    """Explain a layer without a model; None where a name is that of no kind of layer.
+
+    Args:
+        name: a kind, such as ``conv``, or what a framework calls one: ``Conv2d``.
+        input: its input, as for :func:`explain`.
+        settings: its attributes in the field's standard terms.
+
+    Raises:
+        UsageError: if the kind has no such attribute, or the input does not fit it.
+
+    Example:
+        >>> explain_kind("Dense", (17, 5), {"out_features": 3})[0].kind
+        'linear'
+    """
+    kind = _kind(name)
+    if kind is None:
+        return None
+    spelled = None if kind == name else LayerName.of(name, registry.channels_last_named(name))
+    model = single_layer(kind, _shapes(input), dict(settings or {}), spelled)
+    return Explanation(name, explain_model(model, kind), single=True)
+
+
+def _kind(name: str) -> str | None:
     """Return the kind that a text names, by its own name or by a framework's; None for anything else."""
-    if not isinstance(source, str) or os.path.lexists(source):
+    if is_kind(name):
+        return name
+    if not name.replace(".", "").isidentifier():
         return None
-    if is_kind(source):
-        return source
-    if not source.replace(".", "").isidentifier():
-        return None
-    return next((kind for kind in registry.kinds_named(source) if is_kind(kind)), None)
+    return next((kind for kind in registry.kinds_named(name) if is_kind(kind)), None)
 
 
 def _shapes(given: Any) -> list[tuple[Any, ...]]:

@@ -169,7 +169,11 @@ def _safe(names: Iterable[str]) -> list[str]:
 
 
 def _typed_model() -> str | None:
-    """Return the model among the words: behind an option without its value typer does not look for one."""
+    """Return the model among the words: behind an option without its value typer does not look for one.
+
+    The words come from where the shells' scripts put them: what completes may have an argument ``args`` for
+    them, but typer hands an empty list to it.
+    """
     text = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
     try:
         words = shlex.split(text)

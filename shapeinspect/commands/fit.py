@@ -16,7 +16,6 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
-from shapeinspect.commands.refused import explained
 from shapeinspect.errors import ModelCodeError
 from shapeinspect.render import screen
 
@@ -44,6 +43,7 @@ def run(
     except ModelCodeError as error:
         if not given or format == "json":
             raise
+        from shapeinspect.commands.refused import explained
         from shapeinspect.render.table import View
 
         lines = explained(error, source, given, lambda: View(width=limit))

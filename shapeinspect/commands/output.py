@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
-from shapeinspect.text import visible
+from shapeinspect.text import ascii_json, visible
 
 if TYPE_CHECKING:
     from shapeinspect.render.grid import Line
@@ -97,7 +97,7 @@ def write_json(data: object) -> None:
     """
     import json
 
-    write_text((json.dumps(data, indent=1, allow_nan=False),))
+    write_text((ascii_json(json.dumps(data, indent=1, allow_nan=False)),))
 
 
 def write_text(pieces: Iterable[str]) -> None:
@@ -158,13 +158,15 @@ def write(lines: Iterable[Line]) -> None:
     Raises:
         UsageError: if the output is closed or takes no more.
     """
-    from shapeinspect.commands.pager import pager, show
-
     lines = list(lines)
-    words = pager(_rows(lines)) if screen.is_terminal() else None
-    if words is None or not show(words, lambda stream: _write(lines, stream)):
-        with _writing():
-            _write(lines, sys.stdout)
+    if screen.is_terminal():
+        from shapeinspect.commands.pager import pager, show
+
+        words = pager(_rows(lines))
+        if words is not None and show(words, lambda stream: _write(lines, stream)):
+            return
+    with _writing():
+        _write(lines, sys.stdout)
 
 
 def _write(lines: Sequence[Line], stream: IO[str]) -> None:

@@ -11,24 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from typing import IO
 
 from shapeinspect.render import screen
 
-#: Whether ``--no-pager`` was not given.
-_wanted: ContextVar[bool] = ContextVar("pager", default=True)
 #: What less does where its user has not said: it ends if all fits, passes colors, and leaves the text.
 _LESS = "FRX"
-
-
-def choose_pager(wanted: bool) -> None:
-    """Keep to what the user asked for.
-
-    Args:
-        wanted: whether a pager may be used.
-    """
-    _wanted.set(wanted)
 
 
 def pager(rows: int) -> list[str] | None:
@@ -40,7 +28,7 @@ def pager(rows: int) -> list[str] | None:
         rows: how many rows of the terminal the text takes.
     """
     height = screen.height()
-    if not _wanted.get() or not screen.is_terminal() or height is None or rows < height:
+    if not screen.pager_is_wanted() or not screen.is_terminal() or height is None or rows < height:
         return None
     if os.environ.get("CI") or os.environ.get("TERM") == "dumb":
         return None

@@ -10,7 +10,6 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from shapeinspect.commands.completion import choices
-from shapeinspect.commands.pager import choose_pager
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
 
@@ -18,7 +17,7 @@ _Color = Annotated[
     str,
     typer.Option(
         metavar="WHEN",
-        autocompletion=choices("always", "auto", "never"),
+        autocompletion=choices(*get_args(screen.Color)),
         help="always, never, or auto: on a terminal, unless NO_COLOR, FORCE_COLOR or CLICOLOR_FORCE says "
         "otherwise.",
     ),
@@ -47,7 +46,7 @@ def with_screen_options(run: Callable[..., None]) -> Callable[..., None]:
         if color not in known:
             raise UsageError(f"invalid value {color!r} for '--color'", expected=f"one of: {', '.join(known)}")
         screen.choose_color(cast("screen.Color", color))
-        choose_pager(not no_pager)
+        screen.choose_pager(not no_pager)
         run(**given)
 
     # Not typing.get_type_hints: before Python 3.11 it wraps what has the default None in an Optional.

@@ -9,7 +9,6 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.completion import choices, layers, sorts
 from shapeinspect.commands.completion import columns as columns_of
-from shapeinspect.commands.next_steps import next_steps
 from shapeinspect.commands.options import (
     Inputs,
     Model,
@@ -20,10 +19,8 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
-from shapeinspect.commands.refused import explained
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.render import screen
-from shapeinspect.text import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,6 +98,10 @@ def run(
     """Print every layer of a model: what goes in, what comes out, its weights in both layouts."""
     del traceback  # main() has read it
     check_format(format, *_FORMATS)
+    if filter is not None and format == "html":
+        raise UsageError(
+            "--filter leaves no network to draw", hint="the page has a search that takes the pattern"
+        )
     from shapeinspect.api.report import inspect
     from shapeinspect.render.table import View, table
 
@@ -121,29 +122,22 @@ def run(
     except ModelCodeError as error:
         if not given or format != "table":
             raise
+        from shapeinspect.commands.refused import explained
+
         output.write(explained(error, source, given, lambda: view))
         raise typer.Exit(1) from None
     if filter is not None:
-        _refuse_none(report.model, filter)
-    if format == "table":
+        from shapeinspect.layer_names import chosen
+
+        chosen(report.model, filter)
+    if format == "table" and screen.is_terminal():
+        from shapeinspect.commands.next_steps import next_steps
+
         output.write([*table(report.model, view), *next_steps(report.model, model, inputs, view.width)])
+    elif format == "table":
+        output.write(table(report.model, view))
     else:
         output.write_text(_form(report.model, view, format))
-
-
-def _refuse_none(model: ir.Model, pattern: str) -> None:
-    """Refuse a filter that leaves nothing: an empty table reads like a finding."""
-    from shapeinspect.layer_names import matching, similar
-
-    if matching(model, pattern).layers:
-        return
-    close = " or ".join(f'"{name}"' for name in similar(model, pattern.strip("*?")))
-    raise UsageError(
-        f'no layer matches --filter "{pattern}"',
-        expected=f"a pattern of names of the {many(len(model.layers), 'layer')}, such as 'encoder.*'",
-        where=model.source,
-        hint=f"did you mean {close}?" if close else None,
-    )
 
 
 #: What ``--format`` takes.
@@ -155,7 +149,7 @@ def _form(model: ir.Model, view: View, form: str) -> Iterable[str]:
     if form == "json":
         from shapeinspect.render.data import to_json
 
-        return to_json(model, view.order)
+        return to_json(model, view.order, view.filter)
     if form == "html":
         from shapeinspect.page.document import page
 
@@ -163,7 +157,7 @@ def _form(model: ir.Model, view: View, form: str) -> Iterable[str]:
     if form == "csv":
         from shapeinspect.render.forms.records import csv_lines
 
-        return output.joined(csv_lines(model))
+        return output.joined(csv_lines(model, view.filter))
     if form == "markdown":
         from shapeinspect.render.forms.markdown import markdown
 

@@ -10,14 +10,16 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown
 from shapeinspect.ir import Axes, Call, Layer, Model, Packing, Quantization, Value, Weight
+from shapeinspect.layer_names import matching
 from shapeinspect.layout import transform
 from shapeinspect.render.cells import pattern_axes
-from shapeinspect.render.totals import of_model, weigh
+from shapeinspect.render.totals import Totals, of_layers, of_model, weigh
+from shapeinspect.text import ascii_json
 
 SCHEMA = 2
 
 
-def to_dict(model: Model) -> dict[str, Any]:
+def to_dict(model: Model, pattern: str | None = None) -> dict[str, Any]:
     """Return a model as dicts, lists, strings and numbers.
 
     A dimension is an int, a string (a symbol or an expression) or None (unknown). The names of values connect
@@ -25,15 +27,17 @@ def to_dict(model: Model) -> dict[str, Any]:
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
+        pattern: only layers that this glob names, with their sums beside those of the whole; None for all.
 
     Example:
         >>> to_dict(Model("m.onnx", "onnx", "onnx", "onnx"))["schema"]
         2
     """
-    return {**_before(model), "layers": list(_layers(model)), **_after(model)}
+    among = _among(model, pattern)
+    return {**_before(model), "layers": list(_layers(model, among)), **_after(model, pattern, among)}
 
 
-def to_json(model: Model, order: str = "tree") -> Iterator[str]:
+def to_json(model: Model, order: str = "tree", pattern: str | None = None) -> Iterator[str]:
     r"""Write what :func:`to_dict` returns as JSON, piece by piece, with one layer a line.
 
     Neither the whole text nor all the data is ever in memory.
@@ -41,6 +45,7 @@ def to_json(model: Model, order: str = "tree") -> Iterator[str]:
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
         order: ``tree`` for the layers in the model's order, ``calls`` for that of their first calls.
+        pattern: only layers that this glob names; None for all.
 
     Example:
         >>> text = "".join(to_json(Model("m.onnx", "onnx", "onnx", "onnx")))
@@ -48,17 +53,22 @@ def to_json(model: Model, order: str = "tree") -> Iterator[str]:
         True
     """
     # Without indentation json uses its C encoder; the data of a layer has no cycles.
-    encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
+    encoder = json.JSONEncoder(allow_nan=False, check_circular=False)
+
+    def encode(value: Any) -> str:
+        return ascii_json(encoder.encode(value))
+
     yield "{\n"
     for name, value in _before(model).items():
         yield f" {encode(name)}: {encode(value)},\n"
     yield ' "layers": ['
     comma = ""
-    for layer in _layers(_ordered(model) if order == "calls" else model):
+    among = _among(model, pattern)
+    for layer in _layers(_ordered(model) if order == "calls" else model, among):
         yield f"{comma}\n  {encode(layer)}"
         comma = ","
     yield "\n ]"
-    for name, value in _after(model).items():
+    for name, value in _after(model, pattern, among).items():
         yield f",\n {encode(name)}: {encode(value)}"
     yield "\n}"
 
@@ -85,30 +95,46 @@ def _ordered(model: Model) -> Model:
     return replace(model, layers=tuple(sorted(model.layers, key=lambda layer: first.get(layer.path, last))))
 
 
-def _layers(model: Model) -> Iterator[dict[str, Any]]:
+def _among(model: Model, pattern: str | None) -> tuple[Layer, ...] | None:
+    """Return the layers that a filter leaves; None where there is none."""
+    return None if pattern is None else matching(model, pattern).layers
+
+
+def _layers(model: Model, among: Sequence[Layer] | None) -> Iterator[dict[str, Any]]:
     calls: dict[str, list[tuple[int, Call]]] = {}
     for index, call in enumerate(model.calls):
         calls.setdefault(call.layer, []).append((index, call))
     first: dict[str, str] = {}
+    paths = None if among is None else {layer.path for layer in among}
     for layer in model.layers:
-        yield _layer(model, layer, calls.get(layer.path, []), first)
+        described = _layer(model, layer, calls.get(layer.path, []), first)
+        if paths is None or layer.path in paths:
+            yield described
 
 
-def _after(model: Model) -> dict[str, Any]:
-    totals = of_model(model)
+def _after(model: Model, pattern: str | None, among: Sequence[Layer] | None) -> dict[str, Any]:
+    part: dict[str, Any] = {}
+    if among is not None:
+        totals = _totals(of_layers(among, model))
+        part = {"filter": {"pattern": pattern, "layers": len(among), "totals": totals}}
     return {
-        "totals": {
-            "params": totals.params,
-            "trainable": totals.trainable,
-            "buffers": totals.buffers,
-            "bytes": totals.bytes,
-            "bytes_by_dtype": dict(totals.bytes_by_dtype),
-            "macs": _dim(totals.macs),
-            "params_unknown": totals.unknown,
-            "bytes_unknown": totals.bytes_unknown,
-            "macs_unknown": list(totals.macs_unknown),
-        },
+        "totals": _totals(of_model(model)),
+        **part,
         "notes": [{"text": note.text, "about": note.about} for note in model.notes],
+    }
+
+
+def _totals(totals: Totals) -> dict[str, Any]:
+    return {
+        "params": totals.params,
+        "trainable": totals.trainable,
+        "buffers": totals.buffers,
+        "bytes": totals.bytes,
+        "bytes_by_dtype": dict(totals.bytes_by_dtype),
+        "macs": _dim(totals.macs),
+        "params_unknown": totals.unknown,
+        "bytes_unknown": totals.bytes_unknown,
+        "macs_unknown": list(totals.macs_unknown),
     }
 
 

@@ -16,6 +16,8 @@ _OF_A_PIPE = 200
 Color: TypeAlias = Literal["auto", "always", "never"]
 
 _asked: ContextVar[Color] = ContextVar("color", default="auto")
+#: Whether ``--no-pager`` was not given.
+_pager: ContextVar[bool] = ContextVar("pager", default=True)
 
 
 def width(pipe: int = _OF_A_PIPE) -> int:
@@ -82,6 +84,25 @@ def choose_color(choice: Color) -> None:
         choice: ``auto`` leaves it to the environment.
     """
     _asked.set(choice)
+
+
+def choose_pager(wanted: bool) -> None:
+    """Let a pager show what is longer than the screen, or not, as a user chose.
+
+    Args:
+        wanted: whether a pager may be used.
+    """
+    _pager.set(wanted)
+
+
+def pager_is_wanted() -> bool:
+    """Tell whether a pager may be used: unless the user asked for none.
+
+    Example:
+        >>> pager_is_wanted()
+        True
+    """
+    return _pager.get()
 
 
 def colored() -> bool:

@@ -139,6 +139,8 @@ class Source:
         signature: the signature that was asked for, of a model that has several; empty for its default.
         named_by: the directory, the name in it and the label of the file that named this one; None for one
             that the user named.
+        root: the directory outside of which nothing is read, not even a model cache's blobs; without links.
+            None where the user may name every file.
 
     Example:
         >>> Source("model", target=object()).is_live
@@ -157,6 +159,7 @@ class Source:
     findings: bool = False
     signature: str = ""
     named_by: tuple[Path, str, str] | None = None
+    root: Path | None = None
 
     @property
     def is_live(self) -> bool:
@@ -224,9 +227,11 @@ class Source:
 
     def _check_opened(self, number: int) -> None:
         """Refuse a file that another one named and that has been exchanged since its links were checked."""
-        if self.named_by is None or self.path is None:
+        if self.path is None or (self.named_by is None and self.root is None):
             return
-        _check_links(*self.named_by)
+        if self.named_by is not None:
+            _check_links(*self.named_by)
+        self.check_root(self.path)
         if not os.path.samestat(os.stat(self.path), os.fstat(number)):
             raise UnreadableFileError(self.label, "it was exchanged while it was opened")
 
@@ -253,7 +258,25 @@ class Source:
         check_inside(name, self.label)
         folder = self.path if self.is_directory else self.path.parent
         _check_links(folder, name, self.label)
-        return replace(from_path(folder / name), named_by=(folder, name, self.label))
+        self.check_root(folder / name)
+        return replace(from_path(folder / name), named_by=(folder, name, self.label), root=self.root)
+
+    def check_root(self, path: Path) -> None:
+        """Refuse a path that leads out of the directory that this source is confined to, if it is to one.
+
+        Args:
+            path: a path, with or without links.
+
+        Raises:
+            UnreadableFileError: if it leads outside.
+
+        Example:
+            >>> from_path("pyproject.toml").check_root(Path("/etc"))
+        """
+        if self.root is not None and not Path(os.path.realpath(path)).is_relative_to(self.root):
+            raise UnreadableFileError(
+                self.label, f"{path.name!r} leads out of the directory that may be read"
+            )
 
     def local(self, purpose: str) -> Path:
         """Return the path, for readers that need a file on this machine.

@@ -51,6 +51,19 @@ def test_a_pipe_needs_no_rich() -> None:
     assert _imported(code, (*FRAMEWORKS, "rich")) == []
 
 
+def test_the_version_is_printed_without_any_command() -> None:
+    code = "from shapeinspect.cli import main\ntry: main(['--version'])\nexcept SystemExit: pass"
+    names = ("show", "explain", "pager", "next_steps", "refused")
+    modules = tuple(f"shapeinspect.commands.{name}" for name in names)
+    assert _imported(code, (*modules, "shapeinspect.render.grid", "numpy", "rich")) == []
+
+
+def test_a_pipe_needs_no_pager_and_no_next_steps() -> None:
+    code = f"from shapeinspect.cli import main\ntry: main(['show', {str(LENET)!r}])\nexcept SystemExit: pass"
+    names = ("pager", "next_steps", "refused")
+    assert _imported(code, tuple(f"shapeinspect.commands.{name}" for name in names)) == []
+
+
 def test_a_command_is_read_without_the_others() -> None:
     code = f"from shapeinspect.cli import main\ntry: main(['show', {str(LENET)!r}])\nexcept SystemExit: pass"
     commands = tuple(f"shapeinspect.commands.{name}" for name in ("show", "explain", "fit", "check", "diff"))

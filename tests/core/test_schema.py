@@ -360,5 +360,7 @@ def test_the_versions_are_those_of_the_output(held: Held) -> None:
 
 def test_the_files_are_in_the_wheel(tmp_path: Path) -> None:
     [wheel] = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    packed = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".schema.json")]
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "shapeinspect/agents/SKILL.md" in names
+    packed = [name for name in names if name.endswith(".schema.json")]
     assert sorted(packed) == [f"shapeinspect/schema/{name}.schema.json" for name in schema.NAMES]

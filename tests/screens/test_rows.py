@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from collections.abc import Callable
 
+import jsonschema
 import pytest
 
+from shapeinspect import schema
 from shapeinspect.ir import Layer, Model, Weight
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.table import View, table
@@ -22,7 +27,7 @@ ALL = CONVS + 400 * 120 + 120 + 120 * 84 + 84 + 84 * 10 + 10
 def test_a_filter_that_matches_nothing_is_refused(run: Run, lenet: str) -> None:
     code, out, err = run("show", lenet, "--filter", "conw*")
     assert (code, out) == (2, "")
-    assert 'no layer matches --filter "conw*"' in err
+    assert 'no layer matches the filter "conw*"' in err
     assert 'did you mean "conv2" or "conv1"?' in err
 
 
@@ -38,6 +43,23 @@ def test_the_sums_of_a_part_stand_beside_those_of_the_whole(run: Run, lenet: str
     assert re.search(r"MACs +358 k of 417 k for each N", out)  # 28²·25·6 + 10²·25·6·16 of 416,520
     assert re.search(r"bytes +10.3 kB of 247 kB", out)
     assert " of " not in run("show", lenet)[1].rpartition("parameters")[2]
+
+
+def test_csv_and_json_have_the_layers_that_are_left(run: Run, lenet: str) -> None:
+    _, out, _ = run("show", lenet, "--filter", "conv*", "--format", "csv")
+    assert [row["path"] for row in csv.DictReader(io.StringIO(out))] == ["conv1", "conv2"]
+    data = json.loads(run("show", lenet, "--filter", "conv*", "--format", "json")[1])
+    assert [layer["path"] for layer in data["layers"]] == ["conv1", "conv2"]
+    assert (data["totals"]["params"], data["filter"]["totals"]["params"]) == (ALL, CONVS)
+    assert (data["filter"]["pattern"], data["filter"]["layers"]) == ("conv*", 2)
+    jsonschema.validate(data, schema.load("report"))
+    assert "filter" not in json.loads(run("show", lenet, "--format", "json")[1])
+
+
+def test_a_page_is_of_the_whole_network(run: Run, lenet: str) -> None:
+    code, out, err = run("show", lenet, "--filter", "conv*", "--format", "html")
+    assert (code, out) == (2, "")
+    assert "the page has a search that takes the pattern" in err
 
 
 def _tied() -> Model:

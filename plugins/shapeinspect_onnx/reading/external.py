@@ -20,7 +20,7 @@ def lacking(source: Source, location: str, needed: int) -> str | None:
     if source.path is None:
         return None
     try:
-        real = _inside(source.path.parent, location)
+        real = _inside(source, source.path.parent, location)
         size = needed if real is None else real.stat().st_size
     except FileNotFoundError:
         return f"{location} is missing"
@@ -29,11 +29,16 @@ def lacking(source: Source, location: str, needed: int) -> str | None:
     return None if size >= needed else f"{location} is cut off, it has {size:,} of {needed:,} bytes"
 
 
-def _inside(folder: Path, location: str) -> Path | None:
-    """Return where a data file is, or None if that is not in the model's directory or its cache's blobs."""
+def _inside(source: Source, folder: Path, location: str) -> Path | None:
+    """Return where a data file is, or None if that is not in the model's directory or its cache's blobs.
+
+    Nor is it where the source is confined to a directory, and this leads out of it.
+    """
     real = Path(os.path.realpath(folder / location, strict=True))
     home = Path(os.path.realpath(folder, strict=True))
     cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
+    if source.root is not None and not real.is_relative_to(source.root):
+        return None
     return real if any(real.is_relative_to(allowed) for allowed in (home, *cache)) else None
 
 
@@ -54,14 +59,14 @@ def read(source: Source, location: str, offset: int, length: int) -> bytes:
     """
     folder = Path(source.label).parent if source.path is None else source.path.parent
     try:
-        real = _inside(folder, location)
+        real = _inside(source, folder, location)
         if real is None or not real.is_file():
             raise UnreadableFileError(
                 source.label, f"the data file {location!r} is outside the model's directory"
             )
         with real.open("rb") as file:
             opened = os.fstat(file.fileno())
-            if _inside(folder, location) != real or not os.path.samestat(opened, real.stat()):
+            if _inside(source, folder, location) != real or not os.path.samestat(opened, real.stat()):
                 raise UnreadableFileError(source.label, f"the data file {location!r} was exchanged")
             missing = offset + length - opened.st_size
             if missing <= 0:

@@ -8,6 +8,7 @@ from typing import Any
 from shapeinspect.backward.following import Share, total
 from shapeinspect.dims import Dim, Expr, Unknown
 from shapeinspect.ir import Model, calls_by_layer
+from shapeinspect.layer_names import matching
 from shapeinspect.render import cells
 from shapeinspect.render.activations import activations
 from shapeinspect.render.letters import Letters
@@ -26,7 +27,7 @@ FIELDS = (
 _FORMULA = ("=", "+", "-", "@")
 
 
-def records(model: Model) -> Iterator[dict[str, Any]]:
+def records(model: Model, pattern: str | None = None) -> Iterator[dict[str, Any]]:
     """Yield a record a layer, in the model's order; containers without weights of their own have none.
 
     ``input`` and ``output`` are shapes with letters, those of several calls separated by semicolons;
@@ -38,6 +39,7 @@ def records(model: Model) -> Iterator[dict[str, Any]]:
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
+        pattern: only layers that this glob names; None for all.
 
     Example:
         >>> from shapeinspect.ir import Layer, Weight
@@ -48,7 +50,8 @@ def records(model: Model) -> Iterator[dict[str, Any]]:
     calls = calls_by_layer(model.calls)
     sheet = Sheet(model, Letters(model))
     whole = sheet.totals
-    for layer in model.layers:
+    chosen = model.layers if pattern is None else matching(model, pattern).layers
+    for layer in chosen:
         contains = layer.kind == "module"
         if contains and not layer.weights:
             continue
@@ -90,13 +93,14 @@ def _plain(amount: Dim | None) -> int | str | None:
     return str(amount) if isinstance(amount, Expr) else int(amount)
 
 
-def csv_lines(model: Model) -> Iterator[str]:
+def csv_lines(model: Model, pattern: str | None = None) -> Iterator[str]:
     r"""Write a record a line, below a line with the names of the fields.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
+        pattern: only layers that this glob names; None for all.
 
     Example:
         >>> from shapeinspect.ir import Layer
@@ -104,7 +108,7 @@ def csv_lines(model: Model) -> Iterator[str]:
         ['path,kind,ty', "'=fc,relu,Re"]
     """
     yield _line(FIELDS)
-    for record in records(model):
+    for record in records(model, pattern):
         yield _line(_safe(record[name]) for name in FIELDS)
 
 

@@ -1,0 +1,1 @@
+"""What the tools of ``shapeinspect mcp`` answer, and where they may look."""
