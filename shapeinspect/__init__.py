@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shapeinspect.api.answers import Explanation, explain
+    from shapeinspect.api.callbacks import callback
     from shapeinspect.api.debugging import debug
     from shapeinspect.api.diff import Difference, diff
     from shapeinspect.api.diverging import Divergence, diverge
@@ -45,6 +46,7 @@ __all__ = [
     "UsageError",
     "Written",
     "__version__",
+    "callback",
     "debug",
     "diff",
     "diverge",
@@ -63,6 +65,7 @@ _HOMES = {
     "LayerReport": "api.report",
     "Report": "api.report",
     "Written": "convert",
+    "callback": "api.callbacks",
     "debug": "api.debugging",
     "diff": "api.diff",
     "diverge": "api.diverging",

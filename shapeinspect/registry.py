@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import Fact, ShapeInspectError, UnreadableFileError, UsageError
 from shapeinspect.plugin_api.adapter import Adapter
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shapeinspect.plugin_api.native import NativeTable
     from shapeinspect.plugin_api.rerun import Debugger
     from shapeinspect.plugin_api.runner import Runner
+    from shapeinspect.plugin_api.training import Training
 
 GROUP = "shapeinspect.adapters"
 _MAX_LOOKED_INTO = 32
@@ -362,6 +363,31 @@ def _named_by(framework: str, attribute: str) -> object:
     adapters = (row.adapter for row in installed() if row.adapter is not None)
     names = (getattr(adapter, attribute) for adapter in adapters if adapter.framework == framework)
     return _import(next(filter(None, names), None))
+
+
+def hosts() -> dict[str, str]:
+    """Return the training frameworks that there are callbacks for, each with what makes one.
+
+    Example:
+        >>> sorted(hosts())
+        ['keras', 'lightning', 'transformers']
+    """
+    adapters = [row.adapter for row in installed() if row.adapter is not None]
+    return {name: maker for adapter in adapters for name, maker in adapter.hosts.items()}
+
+
+def host(name: str) -> Callable[[Training], Any] | None:
+    """Return what makes a callback for a training framework; None if no adapter names it.
+
+    Args:
+        name: its name.
+
+    Example:
+        >>> host("jax") is None
+        True
+    """
+    maker: Any = _import(hosts().get(name))
+    return maker  # type: ignore[no-any-return]  # what an adapter names
 
 
 def runner(source: Source) -> Runner | None:

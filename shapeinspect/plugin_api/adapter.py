@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.regions import Place, Region
@@ -46,6 +47,9 @@ class Adapter(ABC):
     #: Its ``shapeinspect.plugin_api.rerun.Debugger`` as ``package.module:NAME``, imported only when a call
     #: has failed; None where it has none.
     debugger: str | None = None
+    #: The training frameworks for its models, each with what makes a callback of a
+    #: ``shapeinspect.plugin_api.training.Training``, as ``package.module:function``.
+    hosts: Mapping[str, str] = MappingProxyType({})
     #: Whether it reads a graph by the shapes of the inputs, as code that computes with sizes needs.
     follows_inputs: bool = False
     #: Whether it takes ``source.example`` and ``source.inputs`` together: numbers in other shapes.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from shapeinspect.errors import MissingDependencyError
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
@@ -22,6 +24,7 @@ class KerasLive(Adapter):
     requires = "keras"
     runner = "shapeinspect_keras.tracing.runner:RUNNER"
     debugger = "shapeinspect_keras.debug.debugger:DEBUGGER"
+    hosts = MappingProxyType({"keras": "shapeinspect_keras.callback:make"})
 
     def match(self, source: Source) -> int:
         """Return whether the object's class, or one that it inherits from, is Keras's.

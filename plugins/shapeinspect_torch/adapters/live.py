@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
@@ -26,6 +27,12 @@ class TorchLiveAdapter(Adapter):
     runner = "shapeinspect_torch.tracing.runner:RUNNER"
     debugger = "shapeinspect_torch.debug.debugger:DEBUGGER"
     insists = False
+    hosts = MappingProxyType(
+        {
+            "lightning": "shapeinspect_torch.hosts.lightning:make",
+            "transformers": "shapeinspect_torch.hosts.transformers:make",
+        }
+    )
 
     def match(self, source: Source) -> int:
         """Tell by the names of the object's classes; nothing is imported."""

@@ -158,7 +158,28 @@ def _runs_as_torch_wrote_it(module: Any) -> bool:
         return True
     kind = _native_class(module)
     fused = any(base.__name__ == "Sequential" for base in kind.__mro__)
-    return not fused and "forward" not in module.__dict__ and type(module).forward is kind.forward
+    patched = "forward" in module.__dict__ and not _is_hooked(module, kind)
+    return not fused and not patched and type(module).forward is kind.forward
+
+
+def _is_hooked(module: Any, kind: Any) -> bool:
+    """Tell whether accelerate has put a hook around a forward that is torch's own: one that moves tensors."""
+    before = module.__dict__.get("_old_forward")
+    return "_hf_hook" in module.__dict__ and getattr(before, "__func__", None) is kind.forward
+
+
+def prepared(module: Any) -> tuple[str, ...]:
+    """Return what accelerate has done to a model, in a sentence each.
+
+    Args:
+        module: the model, without wrappers.
+    """
+    found = []
+    if any("_hf_hook" in each.__dict__ for each in module.modules()):
+        found.append("shown without the hooks that accelerate has put around its layers")
+    if "_original_forward" in module.__dict__:
+        found.append("accelerate runs it in mixed precision: the dtypes are those of that run")
+    return tuple(found)
 
 
 def _plain_attributes(module: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from shapeinspect_torch.tracing.dispatch_mode import NeedsNumbersError
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
+from shapeinspect_torch.tracing.module_tree import Node, prepared, unwrap, walk
 from shapeinspect_torch.tracing.pytree import tensors
 from shapeinspect_torch.tracing.real_run import LimitError, unwritten
 from shapeinspect_torch.tracing.recorder import PACKAGES, NeedsIntegersError, Recorder
@@ -49,6 +49,7 @@ def read_module(source: Source) -> Model:
     if hasattr(model, "_c"):
         read = read_script(source, model)
         return replace(read, notes=(*notes, *read.notes))
+    notes += [Note(text) for text in prepared(model)]
     nodes = walk(model)
     if source.example is None and not source.inputs and _needs_input(model):
         notes.append(Note(_ask_for_input(nodes)))
