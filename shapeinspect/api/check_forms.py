@@ -15,8 +15,9 @@ from shapeinspect.render.forms.markdown import escape as escape_markdown
 from shapeinspect.sources.remote import is_url
 from shapeinspect.text import many, one_line, visible
 
-#: What every rule of SARIF says of itself.
+#: What a rule of SARIF says of itself.
 _RULE = "A check of shapes by shapeinspect"
+_RULES = {"difference": "What differs between two models, by shapeinspect"}
 
 
 def together(checked: Sequence[Checked]) -> str:
@@ -54,18 +55,19 @@ def github(checked: Sequence[Checked]) -> Iterator[str]:
         yield f"::error file={_property(answer.source)},title={title}::{_message(visible(finding.text))}"
 
 
-def notice(source: str, text: str) -> str:
+def notice(source: str, text: str, kind: str = "notice") -> str:
     """Return a line that GitHub shows as a notice on a file.
 
     Args:
         source: the file.
         text: what is told of it.
+        kind: ``notice``, or ``error``.
 
     Example:
         >>> notice("b.onnx", "conv2: out 64→128")
         '::notice file=b.onnx,title=shapeinspect diff::conv2: out 64→128'
     """
-    return f"::notice file={_property(source)},title=shapeinspect diff::{_message(visible(text))}"
+    return f"::{kind} file={_property(source)},title=shapeinspect diff::{_message(visible(text))}"
 
 
 def _message(text: str) -> str:
@@ -92,7 +94,7 @@ def sarif(checked: Sequence[Checked]) -> Iterator[str]:
     results: list[dict[str, Any]] = [
         {
             "ruleId": finding.rule,
-            "level": "error",
+            "level": finding.level,
             "message": {"text": visible(finding.text)},
             "locations": [
                 {
@@ -106,7 +108,9 @@ def sarif(checked: Sequence[Checked]) -> Iterator[str]:
     driver = {
         "name": "shapeinspect",
         "version": __version__,
-        "rules": [{"id": rule, "shortDescription": {"text": f"{_RULE}: {rule}"}} for rule in rules],
+        "rules": [
+            {"id": rule, "shortDescription": {"text": _RULES.get(rule, f"{_RULE}: {rule}")}} for rule in rules
+        ],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     whole = {
@@ -145,7 +149,7 @@ def junit(checked: Sequence[Checked]) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield f'<testsuite name="shapeinspect" tests="{len(checked)}" failures="{failures}" errors="{errors}">'
     for answer in checked:
-        head = f' <testcase classname="shapeinspect" name={quoteattr(one_line(answer.source))}'
+        head = f' <testcase classname="shapeinspect" name={quoteattr(one_line(answer.name or answer.source))}'
         if not answer.findings:
             yield f"{head}/>"
             continue

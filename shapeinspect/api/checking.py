@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from shapeinspect.api.debugging import Fit, fits
 from shapeinspect.api.report import analyze
@@ -26,12 +26,14 @@ class Finding:
         title: it in one sentence.
         text: the whole explanation.
         layer: the layer that it is about, or None.
+        level: ``error`` for what is wrong, ``note`` for what is only told.
     """
 
     rule: str
     title: str
     text: str
     layer: str | None = None
+    level: Literal["error", "note"] = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Checked:
         data: the same as plain data.
         exit_code: 0 of a model that passes, 1 of one that does not; else that of the error that ended it.
         diagnosis: why the shapes do not fit; None where they do or are not known to.
+        name: what the answer is about, where that is more than the source; else empty.
     """
 
     source: str
@@ -53,6 +56,7 @@ class Checked:
     data: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 0
     diagnosis: Diagnosis | None = None
+    name: str = ""
 
 
 def check_model(source: Source, given: Any, asked: Spec | None) -> Checked:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
+import jsonschema
 import numpy as np
 import pytest
+
+from shapeinspect import schema
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -75,6 +80,72 @@ def test_a_layer_that_is_gone_is_said_to_be(run: Run, tmp_path: Path) -> None:
     out = run("diff", *words, "--format", "markdown")[1]
     assert "- head: removed, −448 parameters" in out
     assert out.splitlines()[-1] == "parameters 3,328 → 2,880 (−448)"
+
+
+def test_a_report_of_tests_has_a_case_a_pair(run: Run, pair: tuple[str, str], tmp_path: Path) -> None:
+    broken = tmp_path / "cut.onnx"
+    broken.write_bytes(Path(pair[0]).read_bytes()[:90])
+    code, out, _ = run("diff", *pair, pair[0], pair[0], pair[0], str(broken), "--format", "junit")
+    assert code == 3, "a file that cannot be read"
+    suite = ElementTree.fromstring(out)
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    differs, same, unread = suite
+    assert differs.get("name") == f"{pair[0]} → {pair[1]}"
+    (failure,) = differs
+    assert "conv2: out 64→128" in (failure.get("message") or "")
+    assert not list(same)
+    assert "cannot read" in (unread[0].get("message") or "")
+
+
+def test_code_scanning_gets_a_note_a_layer(run: Run, pair: tuple[str, str]) -> None:
+    code, out, _ = run("diff", *pair, "--format", "sarif")
+    assert code == 1
+    (scan,) = json.loads(out)["runs"]
+    results = {result["locations"][0]["logicalLocations"][0]["name"]: result for result in scan["results"]}
+    assert set(results) == {"conv2", "head"}
+    assert {result["level"] for result in results.values()} == {"note"}
+    assert "out 64→128" in results["conv2"]["message"]["text"]
+    assert results["head"]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("b.onnx")
+    assert run("diff", pair[0], pair[0], "--format", "sarif")[0] == 0
+
+
+def test_several_pairs_are_compared_each_by_itself(run: Run, pair: tuple[str, str]) -> None:
+    words = (*pair, pair[0], pair[0])
+    code, out, _ = run("diff", *words)
+    assert code == 1
+    assert out.rstrip().endswith("1 of 2 pairs is the same")
+    code, out, _ = run("diff", *words, "--format", "json")
+    data = json.loads(out)
+    jsonschema.validate(data, schema.load("diff"))
+    assert [answer["same"] for answer in data["pairs"]] == [False, True]
+    alone = json.loads(run("diff", *pair, "--format", "json")[1])
+    jsonschema.validate(alone, schema.load("diff"))
+    assert alone == data["pairs"][0]
+    comments = run("diff", *words, "--format", "markdown")[1]
+    assert comments.count("**shapeinspect diff**") == 2
+
+
+def test_a_pair_that_cannot_be_read_ends_no_other(run: Run, pair: tuple[str, str], tmp_path: Path) -> None:
+    broken = tmp_path / "cut.onnx"
+    broken.write_bytes(b"no model")
+    words = (pair[0], str(broken), pair[0], pair[0])
+    for form in ("table", "json", "markdown", "github"):
+        code, out, _ = run("diff", *words, "--format", form)
+        assert code == 3
+        assert "cut.onnx" in out
+    data = json.loads(run("diff", *words, "--format", "json")[1])
+    jsonschema.validate(data, schema.load("diff"))
+    assert (data["pairs"][0]["b"], data["pairs"][1]["same"]) == (str(broken), True)
+    code, out, err = run("diff", *words[:2])
+    assert (code, out) == (3, "")
+    assert "cut.onnx" in err
+
+
+def test_an_odd_number_of_models_is_refused(run: Run, pair: tuple[str, str]) -> None:
+    code, out, err = run("diff", *pair, pair[0])
+    assert (code, out) == (2, "")
+    assert "compared in pairs" in err
+    assert "3 models" in err
 
 
 def test_equal_models_need_no_list(run: Run, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ _MOST = 50
 _CHANNELS = frozenset({"in_channels", "out_channels", "in_features", "out_features"})
 
 
-def changes(comparison: Comparison) -> Iterator[str]:
-    """Yield a sentence for each layer that is not the same: ``conv2: out 64→128, +1.2 M parameters``.
+def changes(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """Yield each layer that is not the same, with a sentence: ``conv2: out 64→128, +1.2 M parameters``.
 
     Args:
         comparison: the comparison.
@@ -32,12 +32,12 @@ def changes(comparison: Comparison) -> Iterator[str]:
         if pair.status == "same":
             continue
         a, b = left.get(pair.a or ""), right.get(pair.b or "")
-        name = one_line(pair.b or pair.a or "")
+        path = pair.b or pair.a or ""
         facts = [*_presence(pair), *_settings(pair, a, b), *_parameters(a, b)]
         if pair.a and pair.b:
             facts += _output(shapes[0].get(pair.a), shapes[1].get(pair.b))
             facts += ["other values"] if not facts and comparison.valued else []
-        yield f"{name}: {', '.join(facts) or 'stored in another way'}"
+        yield path, f"{one_line(path)}: {', '.join(facts) or 'stored in another way'}"
 
 
 def _layers(model: Model) -> Mapping[str, Layer]:
@@ -102,7 +102,7 @@ def comment(comparison: Comparison) -> Iterator[str]:
     yield f"**shapeinspect diff** {escape(a.source)} → {escape(b.source)}: {verdict(comparison)}"
     yield ""
     sums = of_model(a), of_model(b)
-    listed = list(changes(comparison))
+    listed = [text for _, text in changes(comparison)]
     yield from (f"- {escape(text)}" for text in listed[:_MOST])
     if len(listed) > _MOST:
         yield f"- and {len(listed) - _MOST:,} more"
