@@ -241,6 +241,18 @@ class Weight:
     quantization: Quantization | None = None
     key: str | None = field(default=None, compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without what reads the numbers: their file may not be there."""
+        return Weight, tuple(
+            None if each.name == "values" else getattr(self, each.name) for each in fields(self)
+        )
+
+    def __copy__(self) -> Weight:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Weight:
+        return self
+
     @property
     def stored_shape(self) -> Shape:
         """Its lengths as the source stores it, packed."""

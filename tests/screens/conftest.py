@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from terminals import ROWS, in_a_terminal
+
 LENET = Path(__file__).parents[1] / "data" / "lenet.onnx"
-COLUMNS, ROWS = 80, 24
-#: What would change what a terminal shows, on the machine that the suite runs on.
-_CHANGING = (
-    "NO_COLOR",
-    "FORCE_COLOR",
-    "CLICOLOR",
-    "CLICOLOR_FORCE",
-    "CI",
-    "PAGER",
-    "LESS",
-    "COLUMNS",
-    "LINES",
-)
 
 #: The exit code of a command, and what the terminal got.
 Shown = tuple[int, str]
@@ -45,26 +30,8 @@ def terminal(tmp_path: Path) -> Callable[..., Shown]:
     def run(
         words: Sequence[str], *, rows: int = ROWS, standard_input: bytes | None = None, **more: str
     ) -> Shown:
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, COLUMNS, 0, 0))
-        kept = {name: value for name, value in os.environ.items() if name not in _CHANGING}
-        environment = {**kept, "TERM": "xterm", "TMPDIR": str(tmp_path), "PAGER": "", **more}
-        given = theirs if standard_input is None else subprocess.PIPE
-        process = subprocess.Popen(
-            words, stdin=given, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-        )
-        os.close(theirs)
-        if process.stdin is not None and standard_input is not None:
-            process.stdin.write(standard_input)
-            process.stdin.close()
-        shown = b""
-        try:
-            while piece := os.read(ours, 65536):
-                shown += piece
-        except OSError:  # how Linux says that the other end is closed
-            pass
-        os.close(ours)
-        return process.wait(), shown.decode().replace("\r\n", "\n")
+        environment = {"TMPDIR": str(tmp_path), "PAGER": "", **more}
+        return in_a_terminal(words, rows=rows, standard_input=standard_input, environment=environment)[:2]
 
     return run
 
