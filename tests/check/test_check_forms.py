@@ -192,6 +192,48 @@ def test_the_hook_takes_the_files_that_hold_graphs_and_checks_them(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_the_configuration_of_the_readme_checks_what_is_committed(tmp_path: Path) -> None:
+    """The lines of the README, with this folder's last commit in the place of the address."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = re.search(r"^    (- repo: .*\n)((?:    .*\n)+)", text, re.MULTILINE)
+    assert lines is not None
+    entry = "".join(f"  {line}\n" for line in f"{lines[1]}{lines[2]}".replace("\n    ", "\n").splitlines())
+    revision = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    entry = re.sub(r"repo: \S+", f"repo: {ROOT}", entry).replace("rev: main", f"rev: {revision}")
+    repository, tool = tmp_path / "user", tmp_path / "tool"
+    repository.mkdir()
+    (repository / ".pre-commit-config.yaml").write_text(f"repos:\n{entry}")
+    subprocess.run([sys.executable, "-m", "venv", str(tool)], check=True)
+    subprocess.run([str(tool / "bin" / "pip"), "install", "-q", "pre-commit"], check=True)
+    (repository / "net.onnx").write_bytes((ROOT / LENET).read_bytes())
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    env = {
+        **os.environ,
+        "PRE_COMMIT_HOME": str(tmp_path / "home"),
+        "PATH": f"{tool / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+
+    def git(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["git", *author, *words], cwd=repository, env=env, capture_output=True, text=True, check=False
+        )
+
+    assert git("init", "-q").returncode == 0
+    subprocess.run([str(tool / "bin" / "pre-commit"), "install"], cwd=repository, env=env, check=True)
+    assert git("add", ".").returncode == 0
+    done = git("commit", "-m", "a model that fits")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "shapes of models" in done.stderr + done.stdout
+    (repository / "cut.onnx").write_bytes((ROOT / LENET).read_bytes()[:90])
+    assert git("add", ".").returncode == 0
+    done = git("commit", "-m", "a model that is cut off")
+    assert done.returncode == 1
+    assert "cut.onnx" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
 def test_the_hook_runs_in_a_real_repository(tmp_path: Path) -> None:
     """``pre-commit`` installs the package from this folder and runs it on what is committed."""
     repository = tmp_path / "user"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from shapeinspect.binary import child_limits
 from shapeinspect.cli import main
-from shapeinspect.errors import UnreadableFileError
+from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.new_file import write_text
 from shapeinspect.sources import source
 
@@ -214,3 +215,49 @@ def test_a_replaced_file_keeps_its_mode(tmp_path: Path, mode: int) -> None:
     target.chmod(mode)
     normalize(str(LENET), target)
     assert stat.S_IMODE(target.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not say what is open")
+@pytest.mark.parametrize("name", ["m.safetensors", "m.weights.h5"])
+def test_a_file_is_neither_open_nor_mapped_when_it_is_replaced(
+    files: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses to replace a file that is, also where this process has read its weights from it."""
+    from shapeinspect.convert import normalize
+
+    target = tmp_path / name
+    shutil.copy(files / name, target)
+    replaced: list[str] = []
+    replace = os.replace
+
+    def watched(partial: str, path: str) -> None:
+        numbers = os.listdir("/proc/self/fd")
+        held = [os.path.realpath(f"/proc/self/fd/{number}") for number in numbers]
+        mapped = Path("/proc/self/maps").read_text()
+        assert str(target) not in held
+        assert str(target) not in mapped
+        replaced.append(str(path))
+        replace(partial, path)
+
+    monkeypatch.setattr(os, "replace", watched)
+    normalize(str(target), target, keep_unknown=True)
+    assert replaced == [str(target)]
+
+
+def test_a_target_that_another_program_holds_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shapeinspect.convert import normalize
+
+    target = tmp_path / "out.safetensors"
+    target.write_bytes(b"before")
+
+    def refused(partial: str, path: str) -> None:
+        raise PermissionError(errno.EACCES, "The process cannot access the file", path)
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(UsageError, match="cannot write") as error:
+        normalize(str(LENET), target)
+    assert error.value.got == "The process cannot access the file"
+    assert target.read_bytes() == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.safetensors"]

@@ -51,6 +51,20 @@ def test_a_snapshot_is_written_once_and_then_compared(pytester: pytest.Pytester)
     pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
 
 
+def test_a_snapshot_that_git_has_given_the_line_ends_of_windows_is_the_same(
+    pytester: pytest.Pytester,
+) -> None:
+    torch_project(pytester)
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    there = kept.read_bytes()
+    assert b"\r" not in there
+    kept.write_bytes(there.replace(b"\n", b"\r\n"))
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    kept.write_bytes(kept.read_bytes().replace(b"i3", b"i5"))
+    pytester.runpytest_inprocess("-q").assert_outcomes(failed=1)
+
+
 def test_a_difference_names_layer_and_axis_and_is_rewritten_on_request(pytester: pytest.Pytester) -> None:
     torch_project(pytester, out=12)
     kept = pytester.path / "__shapes__" / "test_net" / "net.txt"

@@ -106,6 +106,20 @@ def test_wrappers_are_taken_off(read: Any) -> None:
     assert "0.module.0.weight" in _shapes(found)
 
 
+def test_a_wrapped_model_is_debugged_and_explained_as_it_was() -> None:
+    inner = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten(), nn.Linear(6, 7))
+    fitting = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten(), nn.Linear(315, 7))
+    x = torch.randn(2, 3, 9, 11)
+    for wrap in (nn.DataParallel, lambda model: torch.compile(model, backend="eager")):
+        with pytest.raises(RuntimeError) as caught:
+            shapeinspect.debug(wrap(inner), x)
+        notes = "\n".join(caught.value.__notes__)
+        assert 'layer "2" (linear)' in notes
+        assert "in_features=315" in notes
+        explained = shapeinspect.explain(wrap(fitting), "2", x)
+        assert explained.to_text() == shapeinspect.explain(fitting, "2", x).to_text()
+
+
 class Branched(nn.Module):
     """Its code holds what a run of one input would not show."""
 
