@@ -77,5 +77,7 @@ def read(source: Source, location: str, offset: int, length: int) -> bytes:
         reason = f"the data file {location!r}: {error.strerror or error}"
         raise UnreadableFileError(source.label, reason) from None
     if missing:
-        raise UnreadableFileError(source.label, f"the data file {location!r} ends {missing:,} bytes too early")
+        raise UnreadableFileError(
+            source.label, f"the data file {location!r} ends {missing:,} bytes too early"
+        )
     return data
