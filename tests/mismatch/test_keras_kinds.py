@@ -240,6 +240,46 @@ table.build((None, 7))
 table.set_weights([np.zeros((len(words) + 1, 5), "float32")])
 """
 
+#: One table is given to a model of two inputs.
+COLUMNS = """
+import keras
+import numpy as np
+from keras import layers
+
+person, place = keras.Input((7,)), keras.Input((4,))
+model = keras.Model([person, place], layers.Dense(2)(layers.Concatenate()([person, place])))
+table = np.zeros((23, 11))
+model.predict(table, verbose=0)
+"""
+#: A loss of one value for each sample is multiplied with the weights of the classes.
+CLASS_WEIGHTS = """
+import keras
+import numpy as np
+from keras import layers
+
+rare = np.array([0.5, 1.0, 3.0, 6.0], "float32")
+
+
+def weighed(expected, found):
+    return rare * keras.losses.sparse_categorical_crossentropy(expected, found)
+
+
+model = keras.Sequential([keras.Input((6,)), layers.Dense(4, activation="softmax")])
+model.compile("sgd", weighed)
+model.fit(np.zeros((30, 6)), np.arange(30) % 4, batch_size=10, verbose=0)
+"""
+#: Gray pictures are given to a network for colors.
+GRAY = """
+import numpy as np
+from keras import Input, Sequential
+from keras.layers import Conv2D, GlobalMaxPooling2D
+
+network = Sequential([Input((14, 12, 3)), Conv2D(5, 3), GlobalMaxPooling2D()])
+model = Sequential([Input((14, 12, 1)), network])
+scans = np.zeros((6, 14, 12, 1))
+model.predict(scans, verbose=0)
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "written", "told"),
@@ -283,6 +323,12 @@ table.set_weights([np.zeros((len(words) + 1, 5), "float32")])
         ),
         (ROWS, 'loss="categorical_crossentropy"', "a number for each of 4 classes, by `to_categorical("),
         (PADDED_TABLE, '{"size": len(words) + 1}', "8 is `len(words)` at line 6, and 9 is `len(words) + 1`"),
+        (COLUMNS, "model.predict([table[:, :7], table[:, 7:]]", "has 2 inputs: 7 + 4 = 11 columns"),
+        (
+            CLASS_WEIGHTS,
+            'keras.ops.take(rare, keras.ops.cast(expected, "int32"))',
+            "(4,), has a weight for",
+        ),
         (ONE_BY_ONE, "yield trace[None], np.array([float(trace.mean())])", "one sample without a batch axis"),
     ],
 )
@@ -299,6 +345,34 @@ def test_the_rule_is_told_and_the_first_edit_mends_the_script(
     assert told in first.why
     assert written in edited
     run(edited)
+
+
+def test_gray_pictures_get_three_channels(run: Callable[[str], None]) -> None:
+    with pytest.raises(ValueError, match="expected") as caught:
+        run(GRAY)
+    found = survey(caught.value)
+    assert found is not None
+    first = next(one for one in found.candidates()[:3] if one.cause == "color")
+    edited = found.program.edited(first.replacements).text
+    assert "Sequential([Input((14, 12, 3)), network])" in edited
+    assert "model.predict(np.repeat(scans, 3, -1)" in edited
+    run(edited)
+
+
+def test_a_table_for_two_inputs_is_explained(run: Callable[[str], None]) -> None:
+    with pytest.raises(ValueError, match="expects 2") as caught:
+        run(COLUMNS)
+    found = explain_error(caught.value)
+    assert found is not None
+    assert found.cause == "several-inputs"
+
+
+def test_a_layer_does_not_get_as_many_units_as_there_are_samples(run: Callable[[str], None]) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # NumPy or TensorFlow refuses it
+        run(CLASS_WEIGHTS)
+    found = explain_error(caught.value)
+    assert found is not None
+    assert [fix.text for fix in found.fixes if "Dense(10" in fix.text or "units=10" in fix.text] == []
 
 
 #: The mask of the words has two axes behind them.

@@ -154,7 +154,7 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
 
     def passes(changes: Sequence[Change]) -> bool:
         axis = next((item.axis for item in changes if isinstance(item, Unstacked)), None)
-        if axis is None or x.shape[axis] != len(names):
+        if axis is None or not -len(x.shape) <= axis < len(x.shape) or x.shape[axis] != len(names):
             return False
         if any(len(item.shape) != len(x.shape) - 1 for item in model.inputs):
             return False  # on symbols Keras takes another number of axes, on arrays it does not

@@ -100,7 +100,8 @@ def elementwise(recorded: Recorded, site: Site) -> Explained | None:
         line = f"one weight for each of the {one if len(a) > len(b) else other} classes"
     if cause == "broadcast" and len(a) != len(b) and differ[0] == 1:
         cause = "length"
-    edits = [] if cause == "class-weights" else _units(site, differ[0], one, other)
+    rows = len(a) == len(b) == 1  # the samples, and no outputs of a layer
+    edits = [] if cause == "class-weights" or rows else _units(site, differ[0], one, other)
     samples = {shape[0] for shape in (a, b)}  # a length that becomes the number of samples fits by chance
     if cause == "length" and samples.isdisjoint((one, other)):
         edits += _numbers(site, one, other)

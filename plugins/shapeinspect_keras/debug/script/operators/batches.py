@@ -21,6 +21,8 @@ _BATCH = "32"
 #: How many samples a run takes at a time by default, and the runs that take one batch.
 #: Source: ``keras.Model.fit``, ``evaluate``, ``predict``: ``batch_size`` defaults to 32.
 _DEFAULT, _AT_ONCE = 32, frozenset({"train_on_batch", "test_on_batch", "predict_on_batch"})
+#: How a script names the data sets of TensorFlow, which have batches of their own.
+_DATA_SETS = re.compile(r"\bDataset\b|\bdataset_from|\btfds\b|_dataset\b")
 #: Functions whose data sets give batches.
 #: Source: ``keras.utils.image_dataset_from_directory`` and its brothers: ``batch_size`` defaults to 32.
 _MAKE_BATCHES = (
@@ -67,7 +69,7 @@ def unbatched(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    if "Dataset" not in scene.program.text:
+    if not _DATA_SETS.search(scene.program.text):
         return
     pair = told(scene)
     if pair is None or not _fits(pair[0][1:], pair[1]):

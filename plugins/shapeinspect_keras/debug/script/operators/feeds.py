@@ -11,7 +11,7 @@ from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import RUNS
 
-_INPUTS = re.compile(r"expects (\d+) input\(?s?\)?, but (?:it )?received (\d+) input")
+_INPUTS = re.compile(r"expects (\d+) (?:named )?input\(?s?\)?[^.]*?, but (?:it )?received (\d+) input")
 _STRUCTURE = re.compile(r"structure of `?inputs`? doesn't match|different structures")
 _YIELDED = re.compile(
     r"yielded an element of shape (\([\d, ]*\)) where an element of shape (\([^)]*\)) was expected"
@@ -48,11 +48,30 @@ def inputs(scene: Scene) -> Iterator[Candidate]:
             parts = [f"{text}[{':, ' * axis}{index}]" for index in range(wanted)]
             why = f"`{scene.text(node)}` at {scene.at(node)} is one array of {show(shape)}, not {wanted}"
             yield Candidate((Replacement(node, f"[{', '.join(parts)}]"),), prior, "several-inputs", why)
+        yield from _columns(scene, outer, outer.args[0]) if given == 1 else ()
         if isinstance(node, ast.List) and wanted <= 1 and len(node.elts) > 1:
             why = f"`{scene.text(node)}` at {scene.at(node)} are {len(node.elts)} arrays, and one is taken"
             join, imported = scene.function("numpy", "concatenate")
             edits = (Replacement(node, f"{join}({text}, axis=-1)"), *imported)
             yield Candidate(edits, prior, "one-input", why)
+
+
+def _columns(scene: Scene, run: ast.Call, node: ast.expr) -> Iterator[Candidate]:
+    """Give each input of a model its columns of one table."""
+    owner, shape = getattr(run.func, "value", None), scene.shape(node)
+    model = None if owner is None else scene.seen.layers.get(scene.numbers.get(owner, -1))
+    shapes = [tuple(item.shape) for item in getattr(model, "inputs", None) or ()]
+    widths = [one[1] for one in shapes if len(one) == 2 and one[1] is not None]
+    if not shape or len(shape) != 2 or len(widths) != len(shapes) or sum(widths) != shape[1]:
+        return
+    text, parts, start = scene.program.source(node), [], 0
+    for width in widths:
+        end = start + width
+        parts.append(f"{text}[:, {start or ''}:{end if end < sum(widths) else ''}]")
+        start = end
+    why = f"`{scene.text(node)}` at {scene.at(node)} is one array of {show(shape)}, and the model has "
+    why += f"{len(widths)} inputs: {' + '.join(map(str, widths))} = {shape[1]} columns"
+    yield Candidate((Replacement(node, f"[{', '.join(parts)}]"),), 0.4, "several-inputs", why, fact=True)
 
 
 def signatures(scene: Scene) -> Iterator[Candidate]:

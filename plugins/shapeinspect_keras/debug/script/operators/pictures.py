@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
-from shapeinspect_keras.debug.script.candidate import Candidate, Scene
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.operators.batches import told
 from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.statements.names import RUNS
 from shapeinspect_keras.debug.statements.site import argument, calls_in
 
 #: Functions that read the channels of the file where they are not told how many.
@@ -72,4 +73,31 @@ def _read(scene: Scene, call: ast.Call, given: ast.expr | None) -> int | None:
     return next((count for count, name in _MODES.items() if name == mode), None)
 
 
-OPERATORS = (channels,)
+def colored(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that give gray pictures the three channels that a network for colors takes.
+
+    Args:
+        scene: the failed run.
+    """
+    runs = [(call, argument(call, 0, "x")) for call in calls_in(scene.program.tree, *RUNS)]
+    gray = [node for _, node in runs if node is not None and (scene.shape(node) or (0,))[-1] == 1]
+    failing = [call for call, _ in runs if scene.reach.of(call) == 0]
+    declared = [
+        shape.elts[-1]
+        for call in calls_in(scene.program.tree, "Input")
+        if isinstance(shape := argument(call, 0, "shape"), ast.Tuple) and len(shape.elts) == 3
+        if scene.value(shape.elts[-1]) == 1
+    ]
+    if not gray or not failing or not declared or (1, 3) not in scene.clues.pairs:
+        return
+    repeat, imported = scene.function("numpy", "repeat")
+    edits = [Replacement(node, f"{repeat}({scene.program.source(node)}, 3, -1)") for node in gray]
+    edits += [Replacement(item, "3") for item in declared]
+    why = (
+        f"`{scene.text(gray[0])}` at {scene.at(gray[0])} is gray, {show(scene.shape(gray[0]) or ())}, and a "
+    )
+    why += "layer takes three channels: the gray values are repeated for each"
+    yield Candidate((*edits, *imported), 0.5, "color", why)
+
+
+OPERATORS = (channels, colored)

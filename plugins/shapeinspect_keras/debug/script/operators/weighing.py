@@ -132,4 +132,46 @@ def _is_of_rows(scene: Scene) -> bool:
     return bool(texts & _CLASSES) and not any("sparse" in text for text in texts if isinstance(text, str))
 
 
-OPERATORS = (samples, classes)
+def in_losses(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a loss that multiplies its values with a weight for each class.
+
+    Args:
+        scene: the failed run.
+    """
+    statement = scene.program.covering(scene.reach.last)
+    function = None if statement is None else scene.program.scope(statement)
+    if statement is None or not isinstance(function, ast.FunctionDef) or len(function.args.args) < 2:
+        return
+    true, pred = (item.arg for item in function.args.args[-2:])
+    shapes = {
+        node.id: shape
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and (shape := scene.shape(node))
+    }
+    target, output = shapes.get(true, ()), shapes.get(pred, ())
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult) or len(output) != 2:
+            continue
+        for values, weights in ((node.left, node.right), (node.right, node.left)):
+            if scene.shape(weights) != output[1:] or scene.shape(values) != output[:1]:
+                continue
+            text = scene.program.source(weights)
+            if target == output:
+                total, imported = scene.function("keras", "sum")
+                new = f"{total}({text} * {true}, -1)"
+            else:
+                take, imported = scene.function("keras", "take")
+                cast, more = scene.function("keras", "cast")
+                indices = true if len(target) == 1 else f"{true}[:, 0]"
+                new, imported = f'{take}({text}, {cast}({indices}, "int32"))', (*imported, *more)
+            why = f"`{scene.text(weights)}` at {scene.at(node)}, {show(output[1:])}, has a weight for each "
+            why += (
+                f"class, and `{scene.text(values)}`, {show(output[:1])}, a value for each sample: it takes "
+            )
+            why += f"the weight of the class that `{true}` names"
+            edits = (Replacement(weights, new), *dict.fromkeys(imported))
+            yield Candidate(edits, 0.3, "class-weights", why, fact=True)
+            return
+
+
+OPERATORS = (samples, classes, in_losses)
