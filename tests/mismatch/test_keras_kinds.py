@@ -375,6 +375,30 @@ def test_a_layer_does_not_get_as_many_units_as_there_are_samples(run: Callable[[
     assert [fix.text for fix in found.fixes if "Dense(10" in fix.text or "units=10" in fix.text] == []
 
 
+#: The steps of the validation are others than those of the training.
+VALIDATION = """
+import keras
+import numpy as np
+from keras import layers
+
+x, y, x_held, y_held = np.zeros((50, 24, 2)), np.zeros((50, 3)), np.zeros((12, 30, 2)), np.zeros((12, 3))
+model = keras.Sequential([keras.Input((24, 2)), layers.Conv1D(8, 3), layers.Flatten(), layers.Dense(3)])
+model.compile("sgd", "mse")
+model.fit(x, y, validation_data=(x_held, y_held), verbose=0)
+"""
+
+
+def test_the_data_of_the_validation_are_named(run: Callable[[str], None]) -> None:
+    with pytest.raises(ValueError, match="224") as caught:
+        run(VALIDATION)
+    found = explain_error(caught.value)
+    assert found is not None
+    texts = [fix.text for fix in found.fixes]
+    assert "feed x_held[:, :24]" in texts
+    assert "feed x[:, :24]" not in texts
+    run(VALIDATION.replace("(x_held, y_held)", "(x_held[:, :24], y_held)"))
+
+
 #: The mask of the words has two axes behind them.
 MASK = """
 import keras

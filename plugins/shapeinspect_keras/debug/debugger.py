@@ -163,8 +163,10 @@ class KerasDebugger(Debugger):
         """Find a run on data, by its arguments or by the layer that Keras names."""
         from shapeinspect_keras.debug import refused_call as refusal
 
-        for x, y in data:
+        for place, (x, y) in enumerate(data):
             run = refusal.of_run(owner, x, y, raised)
+            if run is not None and place and isinstance(run.spell, Speller):
+                run = replace(run, spell=replace(run.spell, validation=True))
             if run is not None:
                 yield run
         named = refusal.of_words(owner, raised)

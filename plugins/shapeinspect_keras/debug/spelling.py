@@ -110,6 +110,7 @@ class Speller:
         called: what the user's statement calls each input, by its name.
         batch: the statement of a generator that gives a batch, and the expression of the inputs in it.
         declared: writes the user's declaration of an input's shape with another shape, where there is one.
+        validation: whether the inputs are those of the validation, which the same call is given.
     """
 
     data: bool
@@ -117,6 +118,7 @@ class Speller:
     called: Mapping[str, str] = field(default_factory=dict)
     batch: tuple[str, str] | None = None
     declared: Callable[[tuple[Any, ...], tuple[Any, ...]], str | None] | None = None
+    validation: bool = False
 
     def __call__(self, change: Wording, name: str) -> str:
         """Spell one change; see ``shapeinspect.plugin_api.rerun.Rerun.spell``."""

@@ -154,6 +154,8 @@ def in_users_words(
     for name, owner, args, kwargs in _handled(frames):
         if name != "__call__" and name not in names.RUNS:
             continue
+        if spell.validation:
+            return replace(spell, called=names.validated(site, name, args, kwargs, inputs))
         data = args[0] if args else kwargs.get("x")
         batch = names.yielded(site, data) if name in names.RUNS and not hasattr(data, "shape") else None
         called = names.called(site, name, owner, args, kwargs, inputs)

@@ -41,6 +41,27 @@ def called(site: Site, name: str, owner: Any, args: Sequence[Any], kwargs: Mappi
     return found
 
 
+def validated(
+    site: Site, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[str]
+) -> dict[str, str]:
+    """Return what the statement calls each input of a validation, where it says so.
+
+    Args:
+        site: the statement.
+        name: the method of the model that it calls.
+        args: the positional arguments of the call.
+        kwargs: the others.
+        inputs: the names of the model's inputs, and ``y`` for the targets.
+    """
+    call = _call(site, name, None, args)
+    node = None if call is None else argument(call, 7, "validation_data")
+    given = kwargs.get("validation_data") if len(args) < 8 else args[7]
+    if not isinstance(node, ast.Tuple | ast.List) or not isinstance(given, tuple | list) or len(given) < 2:
+        return {}
+    found = _named(site, node.elts[0], given[0], [item for item in inputs if item != "y"])
+    return found | ({"y": site.text(node.elts[1])} if "y" in inputs else {})
+
+
 def _named(site: Site, node: ast.expr, given: Any, inputs: Sequence[str]) -> dict[str, str]:
     if hasattr(given, "shape"):
         return {inputs[0]: _operand(site, node)} if len(inputs) == 1 else {}

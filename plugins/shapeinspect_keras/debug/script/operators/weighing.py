@@ -165,10 +165,8 @@ def in_losses(scene: Scene) -> Iterator[Candidate]:
                 indices = true if len(target) == 1 else f"{true}[:, 0]"
                 new, imported = f'{take}({text}, {cast}({indices}, "int32"))', (*imported, *more)
             why = f"`{scene.text(weights)}` at {scene.at(node)}, {show(output[1:])}, has a weight for each "
-            why += (
-                f"class, and `{scene.text(values)}`, {show(output[:1])}, a value for each sample: it takes "
-            )
-            why += f"the weight of the class that `{true}` names"
+            why += f"class, and `{scene.text(values)}`, {show(output[:1])}, a value for each sample: it "
+            why += f"takes the weight of the class that `{true}` names"
             edits = (Replacement(weights, new), *dict.fromkeys(imported))
             yield Candidate(edits, 0.3, "class-weights", why, fact=True)
             return
