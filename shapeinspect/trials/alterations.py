@@ -28,6 +28,8 @@ _MEASURED = re.compile(
     re.IGNORECASE,
 )
 _ENTRIES = re.compile(r"\blen\(([\w.]+)\)")
+#: Calls that join arrays along an axis.
+_JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 #: What a loss is called by.
 _LOSS = re.compile(r"loss|entropy|mse\b|_?crossentropy", re.IGNORECASE)
 
@@ -84,6 +86,9 @@ def noted(file: File, edits: Sequence[Edit], node: Any) -> str:
     names = _names(file, edits, node)
     if any("drop_last=True" in edit.new for edit in edits):
         return "what is read: the samples of an incomplete last batch are left out"
+    axis = {*names} & {"dim", "axis"} or any(re.search(r"\b(?:dim|axis)\s*=", edit.new) for edit in edits)
+    if axis and isinstance(node, ast.Call) and callee_of(node) in _JOINING:
+        return "along which axis arrays are joined"
     return "how many classes there are" if any("classes" in name.lower() for name in names) else ""
 
 

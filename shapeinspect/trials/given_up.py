@@ -37,15 +37,38 @@ def given_up(file: File, edits: Sequence[Edit], node: Any) -> str:
         return ""
     parts = (part for part in ast.walk(node) if isinstance(part, ast.expr))
     one = next((part for part in parts if _is(file, part, edits[0])), None)
-    if one is None:
-        return _samples(file, edits[0], node)
-    return (
-        _branch(file, one, edits[0].new)
-        or _mark(file, one, edits[0].new)
-        or _one(file, one, edits[0].new)
-        or _data(file, one)
-        or _samples(file, edits[0], node)
-    )
+    for part, new in _changed(one, edits[0].new) if one is not None else ():
+        said = (
+            _branch(file, part, new) or _mark(file, part, new) or _one(file, part, new) or _data(file, part)
+        )
+        if said:
+            return said
+    return _samples(file, edits[0], node)
+
+
+def _changed(node: ast.expr, new: str) -> list[tuple[ast.expr, str]]:
+    """Return the numbers and truth values that differ where an expression is written anew, else all of it."""
+    try:
+        other = ast.parse(new.strip(), mode="eval").body
+    except SyntaxError:
+        return [(node, new)]
+    pairs = [*zip(ast.walk(node), ast.walk(other), strict=False)]
+    alike = all(type(a) is type(b) for a, b in pairs) and ast.dump(_blank(node)) == ast.dump(_blank(other))
+    found = [
+        (a, str(b.value))
+        for a, b in pairs
+        if isinstance(a, ast.Constant) and isinstance(b, ast.Constant) and a.value != b.value
+    ]
+    return [*found] if alike and found else [(node, new)]
+
+
+def _blank(node: ast.expr) -> ast.expr:
+    """Return an expression with nothing in the place of its constants."""
+    blank: ast.expr = ast.parse(ast.unparse(node), mode="eval").body
+    for one in ast.walk(blank):
+        if isinstance(one, ast.Constant):
+            one.value = None
+    return blank
 
 
 def _is(file: File, node: ast.expr, edit: Edit) -> bool:
@@ -117,12 +140,13 @@ def _data(file: File, node: ast.expr) -> str:
         return "what is fed: one of the numbers in a list of data"
     for function, name in _parameters(file, node):
         if _counts_data(function, name):
-            return f"how much data {function.name} makes"
+            owner = file.parents.get(function)
+            return f"how much data {owner.name if isinstance(owner, ast.ClassDef) else function.name} makes"
     return ""
 
 
 def _parameters(file: File, node: ast.expr) -> Iterator[tuple[ast.FunctionDef, str]]:
-    """Yield the functions outside of classes that a number is given to, each with the parameter."""
+    """Yield the functions outside of networks that a number is given to, each with the parameter."""
     outer = file.parents.get(node)
     if isinstance(outer, ast.arguments):
         function = file.parents.get(outer)
@@ -135,10 +159,23 @@ def _parameters(file: File, node: ast.expr) -> Iterator[tuple[ast.FunctionDef, s
     for one in passed:
         place = file.parents.get(one)
         call = file.parents.get(place) if isinstance(place, ast.keyword) else place
-        function = file.functions.get(callee_of(call)) if isinstance(call, ast.Call) else None
-        if function is not None and not file.is_in_class(function):
+        function = _called(file, call) if isinstance(call, ast.Call) else None
+        if function is not None:
             names = [place.arg] if isinstance(place, ast.keyword) else file.parameters(one)
             yield from ((function, name) for name in names if name)
+
+
+def _called(file: File, call: ast.Call) -> ast.FunctionDef | None:
+    """Return the function that a call runs, or what makes a data set; None for a network and others."""
+    name = callee_of(call)
+    function = file.functions.get(name)
+    if function is not None:
+        return None if file.is_in_class(function) else function
+    for owner in file.tree.body:
+        if isinstance(owner, ast.ClassDef) and owner.name == name:
+            methods = {one.name: one for one in owner.body if isinstance(one, ast.FunctionDef)}
+            return methods.get("__init__") if "__getitem__" in methods else None
+    return None
 
 
 def _unpacked(file: File, row: ast.Tuple, place: int) -> Iterator[ast.AST]:

@@ -22,6 +22,8 @@ def left_unread(file: File, edits: Sequence[Edit], node: Any) -> str:
         edits: the parts that are replaced.
         node: the smallest expression or statement around them.
     """
+    if len(edits) == 1 and edits[0].new.replace(".", "").isidentifier() and "." in edits[0].new:
+        return _attribute(file, edits[0], node)
     if len(edits) != 1 or not edits[0].new.isidentifier():
         return ""
     replaced = next((one for one in ast.walk(node) if _is(file, one, edits[0])), None)
@@ -33,6 +35,17 @@ def left_unread(file: File, edits: Sequence[Edit], node: Any) -> str:
     names = [one for one in ast.walk(scope) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)]
     other = any(one.id == edits[0].new for one in names)
     return replaced.id if other and not _other_readers(file, scope, names, replaced) else ""
+
+
+def _attribute(file: File, edit: Edit, node: Any) -> str:
+    """Return the attribute that nothing reads any more since one that is read elsewhere replaces it."""
+    read = [one for one in file.parents if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Load)]
+    own = next((one for one in read if file.span(one) == (edit.first, edit.last)), None)
+    name = edit.new.rpartition(".")[2]
+    if own is None or not isinstance(own.value, ast.Name) or own.attr == name or own not in ast.walk(node):
+        return ""
+    others = [one.attr for one in read if one is not own]
+    return file.source(own) if name in others and own.attr not in others else ""
 
 
 def _is(file: File, node: Any, edit: Edit) -> bool:

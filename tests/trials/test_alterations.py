@@ -60,6 +60,26 @@ _ENTRIES_OF = "a length to the number of entries of names"
         ("def shop(n):\n    return torch.rand(n, 3)\nshop(57)", "57", "12", "how much data shop makes"),
         ("def head(n):\n    return nn.Linear(n, 3)\nhead(57)", "57", "12", ""),
         (
+            "def shop(n):\n    return torch.rand(n, 3)\nload(shop(57), size=8)",
+            "load(shop(57), size=8)",
+            "load(shop(12), size=8)",
+            "how much data shop makes",
+        ),
+        (
+            "class Clips:\n    def __init__(self, n):\n        self.x = torch.rand(n, 3)\n"
+            "    def __getitem__(self, i):\n        return self.x[i]\nClips(35)",
+            "35",
+            "36",
+            "how much data Clips makes",
+        ),
+        (
+            "def near(self, t):\n    return t.query(self.rows, self.k)",
+            "self.k",
+            "self.rows",
+            "what is computed: self.k is not read any more",
+        ),
+        ("def near(self, t):\n    return t.query(self.k, self.k)", "self.k", "self.rows", ""),
+        (
             "def ball(n, r):\n    return r * rng.normal(size=(n, 3))\n"
             "all = [ball(n, r) for n, r in ((210, 7), (120, 3))]",
             "120",
@@ -89,6 +109,19 @@ def test_what_a_change_alters(source: str, old: str, new: str | tuple[str, str],
     if isinstance(new, tuple) and isinstance(node, ast.Tuple):
         edits = tuple(file.edit(one, text) for one, text in zip(node.elts[:2], new, strict=True))
     assert altered(file, edits, node) == said
+
+
+@pytest.mark.parametrize(
+    ("source", "new", "said"),
+    [
+        ("torch.cat([a, b])", "torch.cat([a, b], dim=1)", "along which axis arrays are joined"),
+        ("torch.sum(a)", "torch.sum(a, dim=1)", ""),
+    ],
+)
+def test_another_axis_to_join_along_is_noted(source: str, new: str, said: str) -> None:
+    file = File.parsed("a.py", source)
+    call = file.tree.body[0].value
+    assert noted(file, [file.edit(call, new)], call) == said
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,10 @@ def told(second: SecondRun) -> Story:
     sure = [*labels.told(found, words)]
     sure += indices.told(found, second.trace, second.program.first.message)
     words.said()  # whatever they name is what the failed call was given
-    sure += [
-        *chosen(second.trace, [*found.numbers, *(one for pair in pairs for one in (pair.wanted, pair.had))])
-    ][:1]
+    sizes = [*found.numbers, *(one for pair in pairs for one in (pair.wanted, pair.had))]
+    sure += [*chosen(second.trace, sizes)][:1]
+    several = (multiplied(pair.wanted, pair.had, words.line) for pair in pairs if not pair.batch)
+    sure += [one for one in several if one][:1]
     sure += made(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
     said += sure
     ranks = [*changed_ranks(second.trace, found)]
@@ -198,9 +199,6 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
         yield remainder(*ways) or rule(*ways) or rounded(*ways)
         joined = [*_joined_samples(pair, words)]
         yield from joined
-        several = multiplied(*ways, words.line) if not joined else ""
-        if several:
-            yield several
         if joined:
             continue
         shared = words.shared(pair.wanted, pair.had)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Frozen
 from shapeinspect.mismatch.graph.rerun import Walked
+from shapeinspect.mismatch.sizes.clash import clashes
+from shapeinspect.mismatch.sizes.requirements import problem_of
 from shapeinspect.plugin_api.changes import Change, OnInput
 from shapeinspect.plugin_api.regions import Place
 from shapeinspect.plugin_api.rerun import Failure, Recorded
@@ -43,12 +46,11 @@ def may_change(failure: Failure, shapes: Sequence[tuple[int, ...]], places: Sequ
         places: the lengths that may be others.
 
     Returns:
-        False only where arithmetic shows that twice the length, one more and one less leave all as it is.
+        False only where arithmetic shows that twice the length, one more and one less leave all as it is: the
+        length that the layer's settings fix and the one that it gets, else the shapes of its inputs.
     """
-    attempt, names = predicted(failure), failure.model.inputs
-    given = [failure.model.values.get(name) for name in failure.inputs]
-    before = [None if value is None else value.shape for value in given]
-    if attempt is None or any(shape is None for shape in before):
+    attempt, names, before = predicted(failure), failure.model.inputs, _given(failure)
+    if attempt is None or None in before:
         return True
     for index, axis in places:
         shape = shapes[int(index)]
@@ -57,7 +59,20 @@ def may_change(failure: Failure, shapes: Sequence[tuple[int, ...]], places: Sequ
             ended = attempt((OnInput(names[int(index)], (("resize", other),)),))
             if ended is None or ended.layer.path != failure.layer.path:
                 return True
-            after = [ended.model.values.get(name) for name in ended.inputs]
-            if [None if value is None else value.shape for value in after] != before:
+            if _given(ended) != before:
                 return True
     return False
+
+
+def _given(failure: Failure) -> list[Any]:
+    """Return the lengths that do not fit and what is wanted of them, or the shapes of all inputs."""
+    problem = problem_of(failure)
+    shapes = problem.shapes
+    places = sorted(clashes(problem, failure.layer))
+    if places and all(shapes[number] is not None for number, _ in places):
+        wanted = problem.demand.wanted if problem.demand is not None else 0
+        return [wanted, *((number, axis, (shapes[number] or ())[axis]) for number, axis in places)]
+    normalized = failure.layer.attributes.get("normalized_shape")
+    if isinstance(normalized, tuple) and shapes and shapes[0] is not None:
+        return [shapes[0][-len(normalized) :]]
+    return [*shapes]
