@@ -113,6 +113,34 @@ _SCRIPTS = {
         """,
         ["no 6 is first", "6 is made by tensor, line 5"],
     ),
+    "the entry of a table that was read": (
+        """
+        NETS = {
+            "plain": {"channels": 5, "width": 12},
+            "edited": {"channels": 10, "width": 14},
+        }
+        def load(name="plain"):
+            return nn.Conv2d(NETS[name]["channels"], NETS[name]["width"], 3)
+        picture = torch.rand(1, 5, 9, 8)
+        load()(torch.cat([picture, picture], 1))
+        """,
+        [
+            '"channels" of NETS["plain"], line 5, is 5; that of NETS["edited"], line 6, is 10',
+        ],
+    ),
+    "neighbors that are not there": (
+        """
+        import numpy as np
+        class Search:
+            def __init__(self, rows):
+                self.count = len(rows)
+            def nearest(self, wanted):
+                return np.pad(np.arange(self.count), (0, wanted - self.count), constant_values=self.count)
+        points = np.zeros((23, 3))
+        points[Search(points).nearest(31)]
+        """,
+        ["23 is self.count, line 9"],
+    ),
     "widths of a file and of the command line": (
         """
         import argparse, json

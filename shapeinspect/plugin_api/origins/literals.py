@@ -189,7 +189,8 @@ class _Reading(ast.NodeTransformer):
                 at = next((at for at, value in enumerate(outer.values) if value is inner), None)
                 key = None if at is None else outer.keys[at]
                 name = str(key.value) if isinstance(key, ast.Constant) else ""
-                return ("item" if name else "part"), name, self._target(above), around
+                whose = f"{self._target(above)}{_keys_of(outer, above[place + 1 :])}"
+                return ("item" if name else "part"), name, whose, around
             elif isinstance(outer, _ASSIGNING):
                 return self._assigned(outer, inner is node, above, _place(inner, node))
             elif isinstance(outer, ast.Call) and _is_fallback(outer, inner):
@@ -261,6 +262,21 @@ def _place(row: ast.AST, node: ast.expr) -> int:
     """Return the place of a number in a row; -1 where it is none of its entries."""
     entries = row.elts if isinstance(row, ast.Tuple | ast.List) else []
     return next((at for at, one in enumerate(entries) if one is node), -1)
+
+
+def _keys_of(inner: ast.AST, above: Sequence[ast.AST]) -> str:
+    """Return the keys under which a dictionary stands in others that are written around it, as it is read."""
+    keys = ""
+    for outer in above:
+        if isinstance(outer, ast.Dict):
+            pairs = zip(outer.keys, outer.values, strict=True)
+            key = next((key for key, value in pairs if value is inner), None)
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                keys = f'["{key.value}"]{keys}'
+            inner = outer
+        elif not isinstance(outer, ast.expr):
+            break
+    return keys
 
 
 def _is_fallback(call: ast.Call, node: ast.AST) -> bool:

@@ -11,7 +11,7 @@ from shapeinspect_torch.debug.origins.following import Found
 
 #: What the losses of class numbers leave out by default.
 _IGNORED = -100
-_STATED = re.compile(r"index -?\d+ is out of bounds for dimension -?\d+ with size (\d+)")
+_STATED = re.compile(r"index (-?\d+) is out of bounds for (?:dimension|axis) -?\d+ with size (\d+)")
 #: Functions that count a negative index from the end.
 _FROM_END = frozenset({"__getitem__", "__setitem__", "index_put_", "index_put", "take"})
 #: Where among the tensors that a function reads its indices stand.
@@ -42,11 +42,23 @@ def told(found: Found, trace: Trace, message: str) -> Iterator[str]:
             return
 
 
+def stated(trace: Trace, message: str) -> Iterator[str]:
+    """Yield where an index comes from that a message names, of an array that is none of torch's.
+
+    Args:
+        trace: the script, as it failed.
+        message: the message.
+    """
+    said = _STATED.search(message)
+    if said:
+        yield from outside(trace, (int(said[1]),), int(said[2]), -int(said[2]))
+
+
 def _size(found: Found, message: str) -> int | None:
     """Return how many entries the table has; None for a call that looks nothing up."""
-    stated = _STATED.search(message)
-    if stated:
-        return int(stated[1])
+    said = _STATED.search(message)
+    if said:
+        return int(said[2])
     if found.function in ("embedding", "embedding_bag") and len(found.operands) > 1:
         return found.operands[1].shape[0] if found.operands[1].shape else None
     if found.function == "one_hot" and found.asked:

@@ -14,6 +14,7 @@ from shapeinspect.plugin_api.evidence.joins import lone_joins
 from shapeinspect.plugin_api.evidence.left_out import left_out
 from shapeinspect.plugin_api.evidence.lengths.rules import made
 from shapeinspect.plugin_api.evidence.mixed_samples import mixed_samples
+from shapeinspect.plugin_api.evidence.other_entries import of_other_entries
 from shapeinspect.plugin_api.evidence.unused import unused
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates, rescaled
 from shapeinspect.plugin_api.origins.factors import hop_of_rates, rule
@@ -96,7 +97,8 @@ def told(second: SecondRun) -> Story:
         said += [one.sentence for one in mixed[:1]]
     evidence = (*evidence, *mixed)
     if found is None:
-        known = (*made(second.trace, ()), *births(second.trace))
+        known = (*indices.stated(second.trace, second.program.first.message), *made(second.trace, ()))
+        known += (*births(second.trace),)
         said += known
         return Story(tuple(said[:_SENTENCES]), evidence=evidence, sure=known)
     pairs, literals = compared(found), [_named(one) for one in second.literals]
@@ -109,6 +111,7 @@ def told(second: SecondRun) -> Story:
     words.said()  # whatever they name is what the failed call was given
     sizes = [*found.numbers, *(one for pair in pairs for one in (pair.wanted, pair.had))]
     sure += [*chosen(second.trace, sizes)][:1]
+    sure += [*of_other_entries([(pair.wanted, pair.had) for pair in pairs], literals, words.line)][:1]
     several = (multiplied(pair.wanted, pair.had, words.line) for pair in pairs if not pair.batch)
     sure += [one for one in several if one][:1]
     sure += made(second.trace, [(pair.wanted.value, pair.had.value) for pair in pairs])
