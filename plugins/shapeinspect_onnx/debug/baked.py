@@ -15,6 +15,7 @@ from shapeinspect.plugin_api.programs.sizes import resized, suggestion
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_onnx.debug.exports import reexported
 from shapeinspect_onnx.debug.quiet import runs
+from shapeinspect_onnx.debug.real_shapes import plain_session
 
 if TYPE_CHECKING:
     from shapeinspect_onnx.debug.feeding import Fed
@@ -65,13 +66,14 @@ def of_graph(fed: Fed, stated: Sequence[int] = ()) -> Baked:
         return NOTHING
     told: list[str] = []
     sizes: list[tuple[int, int]] = []
+    sessions = [one for one in (fed.session, plain_session(fed.session)) if one is not None]
     lengths = _open_lengths(fed, inputs)
     every = [*lengths.items(), *_together(lengths)]
     for name, (length, places) in every:
         end = clock.alone() + _SECONDS / len(every)
         if sizes and name not in lengths:
             break  # one length alone is enough
-        taken, tried = _taken(fed, places, length, end, stated)
+        taken, tried = _taken(fed, sessions, places, length, end, stated)
         if taken:
             said = f"{name} = {', '.join(map(str, taken))}"
             told.append(
@@ -130,9 +132,17 @@ def _declared(name: str, places: list[tuple[str, int]]) -> str:
 
 
 def _taken(
-    fed: Fed, places: list[tuple[str, int]], length: int, end: float, stated: Sequence[int]
+    fed: Fed,
+    sessions: Sequence[Any],
+    places: list[tuple[str, int]],
+    length: int,
+    end: float,
+    stated: Sequence[int],
 ) -> tuple[list[int], int]:
-    """Return sizes with which the session runs, at most three, and how many were tried."""
+    """Return sizes with which all sessions run, at most three, and how many were tried.
+
+    What onnxruntime has joined may take sizes by accident that the nodes of the file refuse.
+    """
     taken: list[int] = []
     tried = 0
     for size in _sizes(length, stated):
@@ -142,7 +152,7 @@ def _taken(
         if feed is None or size > max(_LARGEST, length * _LONGER):
             continue
         tried += 1
-        if runs(fed.session, feed):
+        if all(runs(session, feed) for session in sessions):
             taken.append(size)
     return taken, tried
 

@@ -26,6 +26,7 @@ from shapeinspect.sources.source import Source, from_path
 from shapeinspect_onnx.debug.bound_feeds import bound, written_feed
 from shapeinspect_onnx.debug.edited_graph import checks, opens, takes
 from shapeinspect_onnx.debug.quiet import runs
+from shapeinspect_onnx.debug.real_shapes import model_of
 from shapeinspect_onnx.debug.spelling import spell
 
 #: The packages whose lines are not the user's.
@@ -151,19 +152,9 @@ def _graph_of(error: BaseException) -> Any:
         if isinstance(proto, ModelProto):
             return proto.graph
         if type(session).__name__ == "InferenceSession":
-            found = _model_of(session)
+            found = model_of(session)
             return None if found is None else found.graph
     return None
-
-
-def _model_of(session: Any) -> Any:
-    """Return the model that a session was made of; None where its file is gone."""
-    from onnx import ModelProto, load
-
-    path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
-    if content:
-        return ModelProto.FromString(content)
-    return load(path, load_external_data=False) if path and os.path.exists(path) else None
 
 
 #: The names under which onnx reports shapes that do not fit; a permutation's length is a type to it.
@@ -182,7 +173,7 @@ def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
 
 def _opens(session: Any, model: Model, changes: Sequence[Change]) -> bool | None:
     """Tell whether a session can be made of the graph with other settings; None where that is not known."""
-    proto = _model_of(session)
+    proto = model_of(session)
     return None if proto is None else opens(proto, model, changes)
 
 
@@ -213,7 +204,7 @@ def _run(
         told=found.told,
         cause="baked-code" if found.sizes and _fixes_length(message, recorded.model) else "",
     )
-    node = of_node(fed)  # for what no rule refuses
+    node = of_node(fed, model_of(session), found.told)  # for what no rule refuses
     return recorded if node is None else iter((recorded, node))
 
 
@@ -223,7 +214,7 @@ _FIXING = frozenset({"Reshape", "Expand", "Slice", "Split", "Tile", "Concat", "W
 
 def _fixes_length(message: str, model: Model) -> bool:
     """Tell whether the node that failed holds a length as a number, or combines a stored array."""
-    from shapeinspect_onnx.debug.nodes import NODE
+    from shapeinspect_onnx.debug.real_shapes import NODE
 
     node = NODE.search(message)
     layer = next((one for one in model.layers if node and one.path == node["name"]), None)
@@ -257,7 +248,7 @@ def _runs_changed(session: Any, feed: dict[str, Any], model: Model, changes: Seq
     """Run a session on zeros of other shapes, or a copy of its graph with other settings on what was fed."""
     if all(isinstance(change, OnInput) for change in changes):
         return runs_on_zeros(session, feed, changes)
-    proto = _model_of(session)
+    proto = model_of(session)
     return None if proto is None else takes(proto, model, feed, changes)
 
 

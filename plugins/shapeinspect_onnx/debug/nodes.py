@@ -16,11 +16,8 @@ from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.rules.rule import show
 from shapeinspect_onnx.debug.feeding import Fed, inputs_of
 from shapeinspect_onnx.debug.quiet import runs
+from shapeinspect_onnx.debug.real_shapes import NODE, Refused, refused
 
-#: What onnxruntime says of the node that failed.
-NODE = re.compile(
-    r"while running (?P<type>\w+) node\. Name:'(?P<name>[^']*)' Status Message: (?P<said>.*)", re.S
-)
 #: The kinds of the nodes that refuse most.
 _KINDS = {"Reshape": "reshape", "Expand": "expand", "Concat": "concat", "MatMul": "matmul", "Gemm": "gemm"}
 _KINDS |= dict.fromkeys(("Add", "Sub", "Mul", "Div", "Where"), "elementwise")
@@ -33,20 +30,29 @@ _STATED = re.compile(
 _BROADCAST = re.compile(r"(?P<a>\d+) by (?P<b>\d+)")
 
 
-def of_node(fed: Fed) -> Rerun | None:
+def of_node(fed: Fed, proto: Any = None, told: tuple[str, ...] = ()) -> Rerun | None:
     """Return the failure of a node, with what may still be fed; None where no node is named.
 
     Args:
         fed: the session and its feed.
+        proto: the session's model; None where its file is gone.
+        told: what is known of the sizes that the graph takes.
     """
     found = NODE.search(fed.message)
     if found is None:
         return None
     expected, got, cause = _read(found["said"])
+    name, kind = found["name"], found["type"]
+    real = None if proto is None or expected else refused(proto, fed.feed)
+    if real is not None:
+        expected, got, cause = _of_real(real)
+        name, kind = real.node.name, real.node.op_type
+        cause = "baked-code" if told and cause == "unknown" else cause
     inputs = inputs_of(fed.session)
     ways: list[tuple[Edit, list[dict[str, Any]]]] = [*_one_by_one(fed)]
-    fact = Explained(cause, (expected,) if expected else (), got, tuple(edit for edit, _ in ways))
-    layer = Layer(found["name"] or found["type"], _KINDS.get(found["type"], "unknown"), found["type"])
+    edits = tuple(edit for edit, _ in ways)
+    fact = Explained(cause, (expected,) if expected else (), got, edits, told)
+    layer = Layer(name or kind, _KINDS.get(kind, "unknown"), kind)
     failure = outside(layer, values_of(inputs, fed.feed), "onnx", fed.message, fed.where, fact, fed=True)
 
     def trial(edit: int) -> Claim | None:
@@ -54,6 +60,20 @@ def of_node(fed: Fed) -> Rerun | None:
         return Claim(what=fed.what) if passes else None
 
     return Rewriting(failure, trial)
+
+
+def _of_real(real: Refused) -> tuple[str, tuple[str, ...], str]:
+    """Return what a node takes, what it was given, and the cause, from the shapes that it was given."""
+    expected, said, cause = _read(real.said)
+    shapes = [*real.shapes.values()]
+    got = tuple(f"{name} of {show(shape)}" for name, shape in real.shapes.items()) or said
+    if expected or not shapes:
+        return expected, got, cause
+    if real.node.op_type == "MatMul" and len(shapes) == 2 and all(shapes):
+        inner = shapes[0][-1], shapes[1][max(len(shapes[1]) - 2, 0)]
+        if inner[0] != inner[1]:
+            return f"equal inner axes: {inner[0]} = {inner[1]} does not hold", got, "inner"
+    return "", got, "unknown"
 
 
 def _read(said: str) -> tuple[str, tuple[str, ...], str]:

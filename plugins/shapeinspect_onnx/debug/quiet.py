@@ -9,16 +9,19 @@ from typing import Any
 _NOTHING = 4
 
 
-def opened(content: bytes) -> Any:
+def opened(content: bytes, plain: bool = False) -> Any:
     """Return a session on the CPU; None where onnxruntime refuses the graph.
 
     Args:
         content: the serialized model.
+        plain: whether the nodes are run as they are, and none is joined with another one.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _NOTHING
+    if plain:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
@@ -32,12 +35,22 @@ def runs(session: Any, feed: Mapping[str, Any]) -> bool:
         session: the session.
         feed: an array for each input.
     """
+    return refusal(session, feed) is None
+
+
+def refusal(session: Any, feed: Mapping[str, Any]) -> str | None:
+    """Return what a session says to what it is fed; None where it takes it.
+
+    Args:
+        session: the session.
+        feed: an array for each input.
+    """
     import onnxruntime
 
     options = onnxruntime.RunOptions()
     options.log_severity_level = _NOTHING
     try:
         session.run(None, dict(feed), options)
-    except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
-        return False
-    return True
+    except Exception as error:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
+        return str(error)
+    return None

@@ -14,10 +14,10 @@ from shapeinspect.plugin_api.programs.dependence import held
 from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.story import Story
-from shapeinspect_onnx.debug.nodes import NODE
 from shapeinspect_onnx.debug.origins.following import Found, GraphFollower
 from shapeinspect_onnx.debug.origins.graph import Graph
 from shapeinspect_onnx.debug.origins.telling import Telling
+from shapeinspect_onnx.debug.real_shapes import NODE
 
 #: At most so many sentences.
 _SENTENCES = 4
