@@ -61,7 +61,7 @@ class OnnxDebugger(Debugger):
             if type(session).__name__ == "InferenceSession" and "iobinding" in local:
                 return bound(session, local["iobinding"], str(error), where, site)
             if type(session).__name__ == "InferenceSession" and "path_or_bytes" in local:
-                return _loading(session, str(error), where)
+                return _loading(session, error, where)
             proto = local.get("model")
             if type(proto).__name__ == "ModelProto" and "ShapeInference" in str(error):
                 source = Source("model", target=proto)
@@ -161,9 +161,15 @@ def _graph_of(error: BaseException) -> Any:
 _INFERENCE = ("ShapeInferenceError", "TypeInferenceError")
 
 
-def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
+def _loading(session: Any, error: BaseException, where: str | None) -> Rerun | Recorded | None:
     """Recover a session that could not be made."""
-    source = _of_session(session) if any(name in message for name in _INFERENCE) else None
+    message = str(error)
+    if not any(name in message for name in _INFERENCE):
+        from shapeinspect_onnx.debug.opsets import misdeclared
+
+        proto = model_of(session)
+        return None if proto is None else misdeclared(proto, program_of(error, _PACKAGES), message, where)
+    source = _of_session(session)
     if source is None:
         return None
     recorded = _recorded(source, {}, message, where, contract=True)

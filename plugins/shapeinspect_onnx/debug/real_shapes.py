@@ -39,12 +39,16 @@ def model_of(session: Any) -> Any:
     Args:
         session: the session.
     """
+    from google.protobuf.message import DecodeError
     from onnx import ModelProto, load
 
     path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
-    if content:
-        return ModelProto.FromString(content)
-    return load(path, load_external_data=False) if path and os.path.exists(path) else None
+    try:
+        if content:
+            return ModelProto.FromString(content)
+        return load(path, load_external_data=False) if path and os.path.exists(path) else None
+    except DecodeError:  # it is no model
+        return None
 
 
 def plain_session(session: Any) -> Any:

@@ -70,6 +70,8 @@ CAUSES: dict[str, str] = {
     "other-model": "the array is what another model takes, whose output this one is to be fed",
     "other-settings": "the checkpoint is of a network built with other settings",
     "reparametrized": "one side stores its weights in parts (weight_norm, spectral_norm), the other whole",
+    "opset": "a node has the form of another version of its operator than the model declares",
+    "model-version": "the model is of a newer version than what runs it reads",
     "optimizer-groups": "the stored state of the optimizer belongs to other groups of weights",
     "optimizer-state": "the resumed state of the optimizer belongs to weights of other shapes",
     "over-samples": "an operation goes over all samples where one for each sample is meant",
