@@ -6,6 +6,9 @@ knew nothing. Now no size contradicts.
 
 Of the twelve in `fit_exports` none contradicted when they were written; of three it knew next to nothing
 (238 of 272 sizes): targets of a Reshape that are divided, and numbers that a graph computes from no input.
+
+Of the twenty in `fit_fresh` none contradicted when they were written (9,044 sizes; of one network 278 were
+not known).
 """
 
 from __future__ import annotations

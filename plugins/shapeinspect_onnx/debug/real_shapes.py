@@ -39,7 +39,7 @@ def model_of(session: Any) -> Any:
     Args:
         session: the session.
     """
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types
     from onnx import ModelProto, load
 
     path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
