@@ -9,9 +9,11 @@ are in pairs also in ``src/llama-model.cpp``, ``llama_model_rope_type``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from shapeinspect.ir import Layer, Layout, Model
-from shapeinspect_gguf.fused import FUSED, layout
+from shapeinspect.plugin_api.name_table import Change
+from shapeinspect_gguf.fused import by_groups, by_heads
 from shapeinspect_gguf.names import TABLE
 
 
@@ -26,6 +28,12 @@ class Conversion:
         paired: whether the rows of q and k are turned from two halves a head into pairs: llama.cpp rotates
             neighbors there, where Hugging Face's classes rotate the first half with the second.
         added: what is added to every number of a norm's weight, because the classes add it when they run.
+        inputs_first: the linear layers that the checkpoints store with their inputs first.
+        fused: how the checkpoints have the rows of one weight for queries, keys and values: ``heads``, for
+            each head its query, key and value; ``groups``, for each head of keys its queries, key and value.
+        state_space: whether the layers of state spaces are those of Mamba, of which A itself is stored.
+        unknown: layers of which it is not known what is done to their numbers, and why.
+        open_rows: the same for the order of their rows.
     """
 
     architecture: str
@@ -33,6 +41,11 @@ class Conversion:
     types: str = ""
     paired: bool = False
     added: float = 0.0
+    inputs_first: str = ""
+    fused: Literal["", "heads", "groups"] = ""
+    state_space: bool = False
+    unknown: tuple[str, str] = ("", "")
+    open_rows: tuple[str, str] = ("", "")
 
 
 _CONVERSIONS = (
@@ -54,8 +67,11 @@ _CONVERSIONS = (
     Conversion("bailingmoe", paired=True),
     Conversion("internlm2", paired=True),
     Conversion("chameleon", "ChameleonForConditionalGeneration ChameleonForCausalLM", "chameleon",
-               paired=True),
-    Conversion("deci", "DeciLMForCausalLM", "deci nemotron-nas", paired=True),
+               paired=True,
+               unknown=("attn_q_norm attn_k_norm",
+                        "the converter stores the norm of the first head for all")),
+    Conversion("deci", "DeciLMForCausalLM", "deci nemotron-nas", paired=True,
+               open_rows=("attn_k", "the number of its heads differs from block to block")),
     Conversion("deepseek", "DeepseekForCausalLM", "deepseek", paired=True),
     Conversion("granite", "GraniteForCausalLM", "granite", paired=True),
     Conversion("granitemoe", "GraniteMoeForCausalLM GraniteMoeSharedForCausalLM",
@@ -86,10 +102,12 @@ _CONVERSIONS = (
     Conversion("starcoder2", "Starcoder2ForCausalLM", "starcoder2"),
     Conversion("seed_oss", "SeedOssForCausalLM", "seed_oss"),
     Conversion("orion", "OrionForCausalLM", "orion"),
-    Conversion("gpt2", "GPT2LMHeadModel", "gpt2"),
-    Conversion("bloom", "BloomForCausalLM BloomModel", "bloom"),
-    Conversion("gptneox", "GPTNeoXForCausalLM", "gpt_neox"),
-    Conversion("falcon", "FalconForCausalLM RWForCausalLM", "falcon"),
+    Conversion("gpt2", "GPT2LMHeadModel", "gpt2", inputs_first="attn_qkv attn_output ffn_up ffn_down"),
+    Conversion("bloom", "BloomForCausalLM BloomModel", "bloom", fused="heads"),
+    Conversion("gptneox", "GPTNeoXForCausalLM", "gpt_neox", fused="heads"),
+    Conversion("falcon", "FalconForCausalLM RWForCausalLM", "falcon", fused="groups"),
+    Conversion("mamba", "MambaForCausalLM MambaLMHeadModel FalconMambaForCausalLM", "mamba falcon_mamba",
+               state_space=True),
     Conversion("mpt", "MPTForCausalLM"),
 )  # fmt: skip
 
@@ -98,6 +116,9 @@ _BY_CLASS = {name: row for row in _CONVERSIONS for name in row.classes.split()}
 _BY_TYPE = {name: row for row in _CONVERSIONS for name in row.types.split()}
 #: The architectures whose rows of q and k are stored in pairs.
 PAIRED = frozenset(row.architecture for row in _CONVERSIONS if row.paired)
+
+#: How the checkpoints of an architecture have the rows of one weight for queries, keys and values.
+FUSED = {row.architecture: row.fused for row in _CONVERSIONS if row.fused}
 
 #: The names inside of a block whose rows are turned, and the settings that count their heads.
 _TURNED = {
@@ -108,10 +129,36 @@ _TURNED = {
 _PROJECTIONS = ("q_proj", "k_proj")
 
 
-#: The linear layers that GPT-2's checkpoints store with their inputs first.
-_INPUTS_FIRST = frozenset({"attn_qkv", "attn_output", "ffn_up", "ffn_down"})
+#: The axes of a kernel of one axis without its inputs.
+_KERNEL = 2
+
+
+def _minus_exp(array: Any) -> Any:
+    import numpy as np
+
+    return -np.exp(array)
+
+
+def _log_of_minus(array: Any) -> Any:
+    import numpy as np
+
+    return np.log(-array)
+
+
 _HEADS = ("config.num_attention_heads", "config.n_head")
 _KEY_HEADS = ("config.num_kv_heads", "config.n_head_kv")
+#: What the checkpoints of Mamba store otherwise: the logarithm of −A, and a kernel with its one input.
+#: Source: ``conversion/mamba.py`` of llama.cpp, ``modify_tensors``.
+_STATE_SPACE = {
+    "ssm_a": Change("as −exp of the checkpoint's", _minus_exp, _log_of_minus),
+    "ssm_conv1d": Change(
+        "without the axis of length 1",
+        lambda kernel: kernel.squeeze(1) if kernel.ndim > _KERNEL else kernel,
+        lambda kernel: kernel[:, None] if kernel.ndim == _KERNEL else kernel,
+        lambda shape: (shape[0], *shape[2:]) if len(shape) > _KERNEL else shape,
+        lambda shape: (shape[0], 1, *shape[1:]) if len(shape) == _KERNEL else shape,
+    ),
+}
 
 
 def stored_there(model: Model, name: str, role: str, rank: int) -> Layout | None:
@@ -123,27 +170,27 @@ def stored_there(model: Model, name: str, role: str, rank: int) -> Layout | None
         role: the weight's role.
         rank: the number of its axes.
     """
-    written = model.metadata.get("general.architecture")
-    row = _WRITTEN.get(str(written)) if written else _checkpoint(model)[1]
-    if row is None or row.architecture != "gpt2" or name.rpartition(".")[2] not in _INPUTS_FIRST:
+    _, row = _conversion(model)
+    if row is None or _last(name) not in row.inputs_first.split():
         return None
     return TABLE.bind("turned", role, rank)
 
 
-def _fused(model: Model, layer: Layer, role: str) -> Layout | str | None:
-    row = _checkpoint(model)[1]
-    how = FUSED.get(row.architecture) if row is not None else None
-    if how is None:
-        return None
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _fused(model: Model, row: Conversion, layer: Layer, role: str) -> Layout | str | None:
     shape = next(weight.shape for weight in layer.weights if weight.role == role)
     heads = _number(model, _HEADS)
     if heads is None:
         return "the number of its heads is not known"
+    if row.fused == "heads":
+        return by_heads(role, shape, heads) or f"its {shape[0]} rows are not those of {heads} heads"
+    # Where the configuration has none, the converter takes one for all, which the rows have to prove.
     key_heads = _number(model, _KEY_HEADS) or 1
-    return layout(how, role, shape, heads, key_heads) or (
+    return by_groups(role, shape, heads, key_heads) or (
         f"its {shape[0]} rows are not those of {heads} heads and {key_heads} of keys and values, head by head"
-        if how == "groups"
-        else f"its {shape[0]} rows are not those of {heads} heads"
     )
 
 
@@ -159,6 +206,22 @@ def _checkpoint(model: Model) -> tuple[str, Conversion | None]:
     return first or kind, _BY_CLASS.get(first) if first else _BY_TYPE.get(kind)
 
 
+def _conversion(model: Model) -> tuple[str, Conversion | None]:
+    """Return what a GGUF file or a checkpoint says that it is, and what is done to such checkpoints."""
+    written = str(model.metadata.get("general.architecture") or "")
+    return (written, _WRITTEN.get(written)) if written else _checkpoint(model)
+
+
+def architecture(model: Model) -> str:
+    """Return the architecture of a GGUF file, or of the one that a checkpoint becomes; empty if unknown.
+
+    Args:
+        model: either of them.
+    """
+    named, row = _conversion(model)
+    return row.architecture if row is not None else named if "general.architecture" in model.metadata else ""
+
+
 def unknown(model: Model, name: str) -> str:
     """Say why it is not known what is done to a layer's numbers; an empty text where it is.
 
@@ -166,38 +229,35 @@ def unknown(model: Model, name: str) -> str:
         model: a GGUF file, or a checkpoint that is to become one.
         name: the layer's name in GGUF files.
     """
-    written = model.metadata.get("general.architecture")
-    named, row = (str(written), _WRITTEN.get(str(written))) if written else _checkpoint(model)
-    last = name.rpartition(".")[2]
+    named, row = _conversion(model)
     if named and row is None:
         return f"what the converter does to the numbers of {named} is not known here"
-    if last.startswith("ssm_"):
+    if _last(name).startswith("ssm_") and (row is None or not row.state_space):
         return "the converter computes other numbers for layers of state spaces"
-    if row is not None and row.architecture == "chameleon" and last in ("attn_q_norm", "attn_k_norm"):
-        return "the converter stores the norm of the first head for all"
-    return ""
+    layers, why = row.unknown if row is not None else ("", "")
+    return why if _last(name) in layers.split() else ""
 
 
-def added(model: Model, layer: Layer) -> float:
-    """Return what has been added to the numbers of a layer of a GGUF file.
-
-    Args:
-        model: the file.
-        layer: its layer.
-    """
-    row = _WRITTEN.get(str(model.metadata.get("general.architecture")))
-    return row.added if row is not None and layer.type.endswith("norm") else 0.0
-
-
-def adds(model: Model, name: str) -> float:
-    """Return what is added to the numbers of a layer of a checkpoint.
+def changed(model: Model, name: str) -> Change | None:
+    """Return what is done to the numbers of a layer.
 
     Args:
-        model: the checkpoint.
+        model: a GGUF file, or a checkpoint that is to become one.
         name: the layer's name in GGUF files.
     """
-    row = _checkpoint(model)[1]
-    return row.added if row is not None and name.endswith("norm") else 0.0
+    _, row = _conversion(model)
+    if row is None:
+        return None
+    if row.state_space:
+        return _STATE_SPACE.get(_last(name))
+    more = row.added
+    if not more or not name.endswith("norm"):
+        return None
+    return Change(
+        f"with {more:g} added",
+        lambda array: array + array.dtype.type(more),
+        lambda array: array - array.dtype.type(more),
+    )
 
 
 def stored(model: Model, layer: Layer, name: str, role: str, rank: int) -> Layout | str | None:
@@ -210,20 +270,19 @@ def stored(model: Model, layer: Layer, name: str, role: str, rank: int) -> Layou
         role: the weight's role.
         rank: the number of its axes.
     """
+    named, row = _checkpoint(model)
     if name.endswith("attn_qkv"):
-        return _fused(model, layer, role)
-    attribute, keys = _TURNED.get(name.rpartition(".")[2], ("", ()))
+        return _fused(model, row, layer, role) if row is not None and row.fused else None
+    attribute, keys = _TURNED.get(_last(name), ("", ()))
     if not keys:
         return None
-    named, row = _checkpoint(model)
     if not named:
         return "the order of its rows depends on the architecture, which a config.json beside the file says"
-    if row is None or not row.paired or layer.path.rpartition(".")[2] not in _PROJECTIONS:
+    if row is None or not row.paired or _last(layer.path) not in _PROJECTIONS:
         return None
-    if row.architecture == "deci" and attribute == "num_kv_heads":
-        return "the number of its heads differs from block to block"
-    told = [str(model.metadata.get(key, "")) for key in keys]
-    heads = layer.attributes.get(attribute) or next((int(text) for text in told if text.isdecimal()), None)
+    if _last(name) in row.open_rows[0].split():
+        return row.open_rows[1]
+    heads = layer.attributes.get(attribute) or _number(model, keys)
     if heads is None:
         return "the number of its heads is not known"
     return TABLE.bind("paired", role, rank, {"head": int(heads)})

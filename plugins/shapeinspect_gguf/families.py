@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shapeinspect.ir import Model
+from shapeinspect_gguf.conversion import architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +61,30 @@ FAMILIES = {
             "output": "embed_out",
         },
     ),
+    "mamba": Family(
+        "backbone.layers",
+        {
+            "attn_norm": "norm", "ssm_in": "mixer.in_proj", "ssm_conv1d": "mixer.conv1d",
+            "ssm_x": "mixer.x_proj", "ssm_dt": "mixer.dt_proj", "ssm_a": "mixer.A_log", "ssm_d": "mixer.D",
+            "ssm_out": "mixer.out_proj",
+        },
+        {"token_embd": "backbone.embeddings", "output_norm": "backbone.norm_f", "output": "lm_head"},
+    ),
 }  # fmt: skip
 
 
 def own_name(model: Model, name: str) -> str | None:
-    """Return what the checkpoints of a GGUF file's architecture call a layer.
+    """Return what the checkpoints of an architecture call a layer.
 
     Args:
-        model: the GGUF file.
+        model: a GGUF file, or a checkpoint that is to become one.
         name: the layer's name there.
 
     Returns:
         None where the architecture has no names of its own; an empty text where it has none for this layer.
     """
-    architecture = str(model.metadata.get("general.architecture"))
-    family = FAMILIES.get(architecture)
+    named = architecture(model)
+    family = FAMILIES.get(named)
     if family is None:
         return None
     block, _, rest = name.partition(".")
@@ -83,7 +93,7 @@ def own_name(model: Model, name: str) -> str | None:
         return family.outside.get(name, "")
     inside = family.inside.get(ending, "")
     # Blocks with two norms ahead of attention and feed-forward call the first one by the latter.
-    if architecture == "falcon" and ending == "attn_norm":
+    if named == "falcon" and ending == "attn_norm":
         two = any(layer.path == f"blk.{number}.attn_norm_2" for layer in model.layers)
         inside = "ln_mlp" if two else inside
     return f"{family.blocks}.{number}.{inside}" if inside else ""

@@ -6,7 +6,7 @@ Source: ``gguf-py/gguf/tensor_mapping.py``, ``TensorNameMap``.
 from __future__ import annotations
 
 from shapeinspect.plugin_api.name_table import NameTable
-from shapeinspect_gguf.conversion import added, adds, stored, stored_there, unknown
+from shapeinspect_gguf.conversion import changed, stored, stored_there, unknown
 from shapeinspect_gguf.families import own_name
 
 #: For each name inside of a block, the names in checkpoints, that of the Llama family first.
@@ -233,12 +233,11 @@ NAMES = NameTable(
     _BLOCKS,
     {name: tuple(there.split()) for name, there in _INSIDE.items()},
     {name: tuple(there.split()) for name, there in _OUTSIDE.items()},
-    added,
+    changed,
     ("gguf", "hf"),
     # Every block has these, which checkpoints call by names that other architectures use otherwise.
     ("attn_norm", "ffn_norm", "attn_output"),
     stored,
-    adds,
     unknown,
     own_name,
     stored_there,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from shapeinspect.ir import Attribute, Frozen, Layer, Packing, Quantization, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_gguf import names, values
-from shapeinspect_gguf.conversion import PAIRED
+from shapeinspect_gguf.conversion import FUSED, PAIRED
 from shapeinspect_gguf.facts import Facts
-from shapeinspect_gguf.fused import FUSED, layout
+from shapeinspect_gguf.fused import by_groups, by_heads
 from shapeinspect_gguf.reader import Tensor
 
 _RMS, _LAYER = "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"
@@ -193,8 +193,11 @@ def _fused(weight: Weight, parts: tuple[str, ...], facts: Facts) -> Weight:
     heads = facts.block_number("attention.head_count", block)
     if how is None or not heads or weight.layout is None:
         return weight
-    key_heads = facts.block_number("attention.head_count_kv", block) or 1
-    return replace(weight, layout=layout(how, weight.role, weight.shape, heads, key_heads))
+    if how == "heads":
+        return replace(weight, layout=by_heads(weight.role, weight.shape, heads))
+    # Without such a key, llama.cpp takes as many as there are heads of queries; the rows have to prove it.
+    key_heads = facts.block_number("attention.head_count_kv", block) or heads
+    return replace(weight, layout=by_groups(weight.role, weight.shape, heads, key_heads))
 
 
 def _norm(

@@ -207,8 +207,8 @@ def _kind_texts(a: Unit, b: Unit, weights: Sequence[WeightPair]) -> tuple[str, .
     for unit, letter in ((a, "A"), (b, "B")):
         if unit.paths:
             texts.append(f"{letter} stores its projections as {len(unit.paths)} layers")
-        if unit.added:
-            texts.append(f"{letter} stores its weights with {unit.added:g} added: compared without it")
+        if unit.change:
+            texts.append(f"{letter} stores its weights {unit.change}: compared without it")
         if unit.within:
             texts.append(f"{letter} has it as part of {unit.within}")
     if same_kind(a, b) and "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:

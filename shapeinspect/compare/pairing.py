@@ -16,7 +16,7 @@ from shapeinspect.compare.retype import in_order, like_partner, retype, without_
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Layer, Model
-from shapeinspect.plugin_api.name_table import NameTable
+from shapeinspect.plugin_api.name_table import Change, NameTable
 
 #: For each model what its framework's layers are called where they were converted from.
 NameTables = tuple[NameTable | None, NameTable | None]
@@ -93,22 +93,27 @@ def _renamed(units: list[Unit], others: Sequence[Unit], table: NameTable | None)
 
 
 def _converted(units: list[Unit], model: Model, table: NameTable | None) -> list[Unit]:
-    """Give layers their whole names, and leave out what a conversion has added to their numbers."""
+    """Give layers their whole names, and their numbers as they were before the conversion."""
     if table is None:
         return units
     named = [replace(unit, names=(tuple(unit.layer.path.split(".")),)) for unit in units]
     return [
-        replace(unit, added=added, slots={name: _without(slot, added) for name, slot in unit.slots.items()})
-        if (added := table.added(model, unit.layer))
+        replace(
+            unit,
+            change=change.text,
+            slots={name: _without(slot, change) for name, slot in unit.slots.items()},
+        )
+        if (change := table.changed(model, unit.layer.path))
         else unit
         for unit in named
     ]
 
 
-def _without(slot: Slot, added: float) -> Slot:
+def _without(slot: Slot, change: Change) -> Slot:
     values = slot.weight.values
-    read = None if values is None else lambda: values() - added
-    return replace(slot, weight=replace(slot.weight, values=read))
+    if values is None or slot.name == "bias":
+        return slot
+    return replace(slot, weight=replace(slot.weight, values=lambda: change.back(values())))
 
 
 def _stacks(model: Model) -> Counter[int]:

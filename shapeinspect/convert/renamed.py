@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,20 +61,24 @@ def renamed(model: Model, to: str, table: NameTable) -> Iterator[Renamed | tuple
             f"--to {to} does not go with {model.source}", expected=wanted, got=f"a model of {model.framework}"
         )
     beside = companions(weight for layer in model.layers for weight in layer.weights)
-    names = {} if back else _here(model.layers, table)
+    names = {} if back else _here(model, table)
     for layer in model.layers:
         found = (_there(model, layer, table),) if back else names[layer.path]
         for weight in layer.weights:
             if is_counter(weight) or is_new(weight) or weight.name in beside:
                 continue
-            if len(found) != 1 or not found[0]:
-                options = " or ".join(found)
+            own = found
+            if not back and not any(own):  # a parameter of the block itself, such as mixer.A_log
+                own = table.here(f"{layer.path}.{weight.role}")
+            if len(own) != 1 or not own[0]:
+                options = " or ".join(own)
                 yield weight, f"it could be {options}" if options else f"the table has no {to} name for it"
                 continue
-            if why := table.unknown(model, layer.path if back else found[0]):
+            if why := table.unknown(model, layer.path if back else own[0]):
                 yield weight, why
                 continue
-            made = _moved(weight, layer, (model, table), found[0], back=back)
+            whole = own is not found or weight.name == layer.path
+            made = _moved(weight, layer, (model, table), own[0], back=back, whole=whole)
             yield (weight, made) if isinstance(made, str) else made
 
 
@@ -83,9 +87,13 @@ def _there(model: Model, layer: Layer, table: NameTable) -> str:
     return table.there(layer.path) if name is None else name
 
 
-def _here(layers: Sequence[Layer], table: NameTable) -> dict[str, tuple[str, ...]]:
-    """Return the names of all layers; of several that one could have, those that only it can have."""
-    options = {layer.path: table.here(layer.path) for layer in layers}
+def _here(model: Model, table: NameTable) -> dict[str, tuple[str, ...]]:
+    """Return the names of all layers; of several, those of the architecture, or that are no other layer's."""
+    options = {}
+    for layer in model.layers:
+        names = table.here(layer.path)
+        own = tuple(name for name in names if len(names) > 1 and table.own(model, name) == layer.path)
+        options[layer.path] = own or names
     taken: dict[str, int] = defaultdict(int)
     for names in options.values():
         if len(names) == 1:
@@ -101,8 +109,9 @@ def _here(layers: Sequence[Layer], table: NameTable) -> dict[str, tuple[str, ...
 
 
 def _moved(
-    weight: Weight, layer: Layer, source: tuple[Model, NameTable], stem: str, *, back: bool
+    weight: Weight, layer: Layer, source: tuple[Model, NameTable], stem: str, *, back: bool, whole: bool
 ) -> Renamed | str:
+    """Move one weight; ``whole`` says that its name is the whole of that, without its role."""
     model, table = source
     role = weight.role
     layout, values = weight.layout, weight.values
@@ -114,7 +123,7 @@ def _moved(
     if isinstance(found, str):
         return found
     stored: Layout | None = found
-    shift = -table.added(model, layer) if back else table.adds(model, stem)
+    change = table.changed(model, layer.path if back else stem) if whole or role == "weight" else None
     own = layout
 
     def read() -> Array:
@@ -122,13 +131,17 @@ def _moved(
         array = array if own is None else to_common(own, array)
         if stored is not None:
             array = to_native(stored, array, lengths)
-        return array + array.dtype.type(shift) if shift and role == "weight" else array
+        if change is None:
+            return array
+        return change.back(array) if back else change.into(array)
 
     own_axes = replace(layout, native=layout.common, orders=(), flips=()) if layout is not None else None
     lengths = shape
     if stored is not None:
         lengths = common_shape(replace(stored, native=stored.common, common=stored.native), shape)
-    named = f"{stem}.{role}" if "." in weight.name else stem
+    if change is not None:
+        lengths = change.shape_back(lengths) if back else change.shape_into(lengths)
+    named = f"{stem}.{role}" if "." in weight.name and not whole else stem
     return Renamed(
         named, weight, layer.kind, lengths, stored or own_axes, read if values is not None else None
     )

@@ -4,8 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from shapeinspect.dims import Shape
 from shapeinspect.ir import Layer, Layout, Model
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a conversion does to the numbers of a weight.
+
+    Args:
+        text: how the numbers are stored, as a clause behind "stores its weights".
+        into: returns the numbers of the converted file, from those of the model that was converted.
+        back: the other way round.
+        shape_into: returns the lengths there.
+        shape_back: the other way round.
+    """
+
+    text: str
+    into: Callable[[Array], Array]
+    back: Callable[[Array], Array]
+    shape_into: Callable[[Shape], Shape] = lambda shape: shape
+    shape_back: Callable[[Shape], Shape] = lambda shape: shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +44,12 @@ class NameTable:
             block is called here; ``*`` for any other container.
         inside: for each name inside of a block here, the names there, the most common one first.
         outside: for each name outside of all blocks here, the names there, the most common one first.
-        added: what the conversion has added to every number of a layer: from the model and the layer.
+        changed: what the conversion does to the numbers of a layer: from either model and the layer's name
+            here; None where it moves them alone.
         words: what ``normalize --to`` calls the names here, and those there.
         first: the last parts of names here that count first where a layer could have several.
         stored: how the conversion stores a weight: from the model that is converted, the layer, its name
             here, the role and the rank; None where its axes keep their order, a clause where that is open.
-        adds: what the conversion adds: from the model that is converted and the layer's name here.
         unknown: why it is not known what the conversion does to a layer's numbers: from either model and the
             layer's name here; an empty text where it is known.
         own: what the checkpoints of a converted model's architecture call a layer: from the model and the
@@ -43,11 +69,10 @@ class NameTable:
     blocks: Mapping[str, str]
     inside: Mapping[str, tuple[str, ...]]
     outside: Mapping[str, tuple[str, ...]]
-    added: Callable[[Model, Layer], float] = lambda *_: 0.0
+    changed: Callable[[Model, str], Change | None] = lambda *_: None
     words: tuple[str, str] = ("", "")
     first: tuple[str, ...] = ()
     stored: Callable[[Model, Layer, str, str, int], Layout | str | None] = lambda *_: None
-    adds: Callable[[Model, str], float] = lambda *_: 0.0
     unknown: Callable[[Model, str], str] = lambda *_: ""
     own: Callable[[Model, str], str | None] = lambda *_: None
     stored_there: Callable[[Model, str, str, int], Layout | None] = lambda *_: None

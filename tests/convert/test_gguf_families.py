@@ -1,4 +1,4 @@
-"""Checkpoints of GPT-2, BLOOM, GPT-NeoX and Falcon as GGUF files, back, and compared.
+"""Checkpoints of GPT-2, BLOOM, GPT-NeoX, Falcon and Mamba as GGUF files, back, and compared.
 
 The names are those of ``gguf.get_tensor_name_map``, the numbers the formulas of the classes' own
 ``modify_tensors`` in llama.cpp. For GPT-2 and BLOOM the same files were also read by the GGUF reader of
@@ -180,3 +180,74 @@ def test_rows_in_another_order_are_a_difference(arch: str, tmp_path: Path) -> No
     found = shapeinspect.diff(source, file, values=True)
     wrong = {str(pair.b) for pair in found.layers if pair.status != "same"}
     assert wrong == {"blk.0.attn_qkv", "blk.1.attn_qkv"}, str(found)
+
+
+def test_key_heads_that_nothing_states_are_not_guessed(tmp_path: Path) -> None:
+    """The converter then takes one, which the rows have to prove: 40 could be those of 6 heads, 5 wide."""
+    source = folder(tmp_path / "model", "falcon")
+    config = json.loads((source / "config.json").read_text())
+    del config["num_kv_heads"]
+    (source / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match="40 rows are not those of 6 heads and 1 of keys and values"):
+        shapeinspect.normalize(source, tmp_path / "out", to="gguf")
+
+
+INNER, STATE, STEPS, TAPS = 48, 5, 3, 4
+
+
+def mamba() -> dict[str, Array]:
+    """Return random weights of two blocks of Mamba, under the names of its class."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "backbone.embeddings.weight": (WORDS, WIDTH), "backbone.norm_f.weight": (WIDTH,),
+    }  # fmt: skip
+    for block in (0, 1):
+        path = f"backbone.layers.{block}"
+        shapes |= {
+            f"{path}.norm.weight": (WIDTH,), f"{path}.mixer.in_proj.weight": (2 * INNER, WIDTH),
+            f"{path}.mixer.conv1d.weight": (INNER, 1, TAPS), f"{path}.mixer.conv1d.bias": (INNER,),
+            f"{path}.mixer.x_proj.weight": (STEPS + 2 * STATE, INNER), f"{path}.mixer.A_log": (INNER, STATE),
+            f"{path}.mixer.dt_proj.weight": (INNER, STEPS), f"{path}.mixer.dt_proj.bias": (INNER,),
+            f"{path}.mixer.D": (INNER,), f"{path}.mixer.out_proj.weight": (WIDTH, INNER),
+        }  # fmt: skip
+    rng = np.random.default_rng(7)
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def test_a_model_of_state_spaces(tmp_path: Path) -> None:
+    """The converter stores A and no logarithm, and the kernel without its one input."""
+    state = mamba()
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.MAMBA, 2)
+    wanted = {}
+    for name, weight in state.items():
+        new = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        assert new is not None, name
+        wanted[new] = -np.exp(weight) if name.endswith("A_log") else weight
+        if name.endswith("conv1d.weight"):
+            wanted[new] = weight.squeeze()
+    source = tmp_path / "model"
+    source.mkdir()
+    save_file(state, source / "model.safetensors", {"format": "pt"})
+    (source / "config.json").write_text(
+        json.dumps({"architectures": ["MambaForCausalLM"], "model_type": "mamba", "hidden_size": WIDTH})
+    )
+    shapeinspect.normalize(source, tmp_path / "out", to="gguf")
+    got = load_file(tmp_path / "out")
+    assert got.keys() == wanted.keys()
+    for name, array in wanted.items():
+        np.testing.assert_allclose(got[name], array, rtol=1e-6, err_msg=name)
+
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "mamba")
+    writer.add_block_count(2)
+    writer.add_embedding_length(WIDTH)
+    writer.add_layer_norm_rms_eps(1e-5)
+    for name, array in wanted.items():
+        writer.add_tensor(name, np.ascontiguousarray(array))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    shapeinspect.normalize(tmp_path / "m.gguf", tmp_path / "back", to="hf", keep_unknown=True)
+    back = load_file(tmp_path / "back")
+    assert back.keys() == state.keys()
+    for name, array in state.items():
+        np.testing.assert_allclose(back[name], array, rtol=1e-5, atol=1e-6, err_msg=name)

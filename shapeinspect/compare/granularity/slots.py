@@ -85,7 +85,7 @@ class Unit:
         names: its names, see ``aliases``.
         paths: the paths of the layers that it groups, where it groups several.
         within: the layer that it is a part of, where it is one.
-        added: what was added to its numbers when the model was converted, and is left out here.
+        change: what was done to its numbers when the model was converted, as a clause; here it is undone.
         sources: the units (and inputs, as ``"<name"``) whose values reach it through weightless ops.
         sinks: the units (and outputs, as ``">name"``) that its values reach.
     """
@@ -96,7 +96,7 @@ class Unit:
     names: tuple[Name, ...]
     paths: tuple[str, ...] = ()
     within: str = ""
-    added: float = 0.0
+    change: str = ""
     sources: set[int | str] = field(default_factory=set)
     sinks: set[int | str] = field(default_factory=set)
 
