@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from shapeinspect.compare.compatible import any_numbered
@@ -82,6 +82,7 @@ def _renamed(units: list[Unit], others: Sequence[Unit], table: NameTable | None)
         return units
     units = stacked_experts(units, others, table)
     known = {unit.layer.path for unit in others}
+    units = _parted(units, table, known)
     found = [table.here(".".join(unit.layer.parts or (unit.layer.path,)), known) for unit in units]
     # What one layer alone can be called is no other layer's name.
     certain = {names[0] for names in found if len(names) == 1}
@@ -90,6 +91,24 @@ def _renamed(units: list[Unit], others: Sequence[Unit], table: NameTable | None)
         for unit, names in zip(units, found, strict=True)
         for left in [names if len(names) == 1 else [name for name in names if name not in certain]]
     ]
+
+
+def _parted(units: Sequence[Unit], table: NameTable, known: Set[str]) -> list[Unit]:
+    """Split a block's own parameters, such as A_log and D, where the other model has a layer for each."""
+    parted: list[Unit] = []
+    for unit in units:
+        path, slots = unit.layer.path, list(unit.slots.values())
+        names = [table.here(f"{path}.{slot.weight.role}", known) for slot in slots]
+        if unit.sources or unit.sinks or table.here(path, known) or any(len(found) != 1 for found in names):
+            parted.append(unit)
+            continue
+        for slot, (name,) in zip(slots, names, strict=True):
+            role = slot.weight.role
+            parts = (*(unit.layer.parts or (path,)), role)
+            layer = replace(unit.layer, path=f"{path}.{role}", parts=parts, weights=(slot.weight,))
+            here = name.rpartition(".")[2]  # a layer of one weight has its name
+            parted.append(replace(unit, layer=layer, slots={here: replace(slot, name=here)}, names=(parts,)))
+    return [replace(unit, index=index) for index, unit in enumerate(parted)]
 
 
 def _converted(units: list[Unit], model: Model, table: NameTable | None) -> list[Unit]:

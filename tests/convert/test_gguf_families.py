@@ -251,3 +251,11 @@ def test_a_model_of_state_spaces(tmp_path: Path) -> None:
     assert back.keys() == state.keys()
     for name, array in state.items():
         np.testing.assert_allclose(back[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+
+    for a, b in ((source, tmp_path / "m.gguf"), (tmp_path / "m.gguf", source)):
+        found = shapeinspect.diff(a, b, values=True)
+        assert found.same, str(found)
+    state["backbone.layers.1.mixer.A_log"][3, 2] += 0.5
+    save_file(state, source / "model.safetensors", {"format": "pt"})
+    found = shapeinspect.diff(source, tmp_path / "m.gguf", values=True)
+    assert [str(pair.b) for pair in found.layers if pair.status != "same"] == ["blk.1.ssm_a"], str(found)
