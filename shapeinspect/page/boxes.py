@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from shapeinspect.ir import Call, Layer, Model, Weight
 from shapeinspect.page.leaves import Leaf, adopt, leaves
+from shapeinspect.progress import report
 from shapeinspect.render import cells
 from shapeinspect.render.tree import FOLD_BLOCKS, FOLD_LAYERS, is_next, numbered
 
@@ -137,7 +138,12 @@ class _Builder:
         self._model = model
         self._data = data
         self._graph = bool(model.calls)
-        self._leaves = list(leaves(model))
+        self._leaves: list[Leaf] = []
+        most = len(model.calls) + len(model.layers)
+        for leaf in leaves(model):
+            report(len(self._leaves), most, "ordering layers")
+            self._leaves.append(leaf)
+        report(most, most, "ordering layers")
         adopt(self._leaves)
         self._containers = {layer.parts: layer for layer in model.layers if layer.kind == "module"}
         self._producers: dict[str, int] = {}
@@ -150,10 +156,12 @@ class _Builder:
         self._readers = readers
         self._level = [0] * len(self._leaves)  # the number of the deepest level that holds a leaf
         self._numbers: dict[object, int] = {}
+        self._boxed = 0
 
     def whole(self) -> Box:
         model = self._model
         kids, edges = self._inside(list(range(len(self._leaves))), 0, [0])
+        report(len(self._leaves), len(self._leaves), "grouping layers")
         ends = dict.fromkeys(edge.value for edge in edges if edge.source == ENTRY)
         inputs = [name for name in model.inputs if self._graph or name in ends]
         first = {name: place for place, name in enumerate(inputs)}
@@ -263,6 +271,8 @@ class _Builder:
         first = self._leaves[group.leaves[0]]
         if group.key[1] < 0:
             path = first.layer.path
+            report(self._boxed, len(self._leaves), "grouping layers")
+            self._boxed += 1
             box = Box(first.name, path, first.kind or first.layer.kind, first.layer, first.call, first.turn)
             return replace(box, signature=self._number((_facts(self._model, box), self._data.get(path))))
         kids, edges = self._inside(group.leaves, depth + 1, counter)

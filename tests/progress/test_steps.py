@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shapeinspect.api.fitting import fit
@@ -13,6 +14,17 @@ from shapeinspect.progress import counted, listening, report, steps
 from shapeinspect.render import progress_bar
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
+_FILES = {"OUT": "out.safetensors", "PAGE": "page.html", "SCALED": "scaled.safetensors"}
+
+
+def _scaled(file: Path) -> None:
+    """Write two layers of 8-bit weights, each with its scale."""
+    from ml_dtypes import float8_e4m3fn
+    from safetensors.numpy import save_file
+
+    weights = {f"{name}.weight": np.ones((6, 4), float8_e4m3fn) for name in ("a", "b")}
+    scales = {f"{name}.weight_scale_inv": np.ones((1, 1), np.float32) for name in ("a", "b")}
+    save_file({**weights, **scales}, file)
 
 
 @pytest.mark.parametrize(
@@ -25,13 +37,18 @@ LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
         (["diff", LENET, LENET], {"nodes", "laying out layers", "comparing layers"}),
         (["diff", LENET, LENET, "--values"], {"nodes", "laying out layers", "layers"}),
         (["normalize", LENET, "-o", "OUT"], {"nodes", "laying out layers", "writing weights"}),
-        (["view", LENET, "-o", "PAGE"], {"nodes", "explaining layers"}),
+        (["view", LENET, "-o", "PAGE"], {"nodes", "grouping layers", "explaining layers"}),
+        (
+            ["view", "SCALED", "-o", "PAGE"],
+            {"tensors", "reading weights", "recognizing layers", "grouping layers", "explaining layers"},
+        ),
     ],
 )
 def test_a_command_tells_its_steps_to_their_end(
     run: Callable[..., tuple[int, str, str]], tmp_path: Path, words: list[str], told: set[str]
 ) -> None:
-    files = {"OUT": str(tmp_path / "out.safetensors"), "PAGE": str(tmp_path / "page.html")}
+    files = {name: str(tmp_path / file) for name, file in _FILES.items()}
+    _scaled(Path(files["SCALED"]))
     seen: dict[str, tuple[int, int]] = {}
     with listening(lambda done, total, what: seen.update({what: (done, total)})):
         code, _, err = run(*(files.get(word, word) for word in words))

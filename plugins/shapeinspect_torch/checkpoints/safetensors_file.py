@@ -18,6 +18,7 @@ from shapeinspect.binary.names import Names
 from shapeinspect.binary.stored_numbers import StoredNumbers
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
+from shapeinspect.progress import counted
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.configurations import beside, with_beside
 from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
@@ -205,7 +206,8 @@ class _Header:
         names = Names(self._source.label)
         for name in self._entries:
             names.count(name)
-        spans = [(*self._span(name, entry), name) for name, entry in self._entries.items()]
+        entries = counted(list(self._entries.items()), "tensors")
+        spans = [(*self._span(name, entry), name) for name, entry in entries]
         position = 0
         for start, end, name in sorted(spans):
             if start != position:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from shapeinspect.ir import Weight
+from shapeinspect.progress import report
 from shapeinspect_torch.quantized import (
     bitsandbytes,
     hqq,
@@ -81,8 +82,10 @@ def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weigh
         return weights
     by_name = {weight.name: weight for weight in weights}
     logical: dict[str, Weight] = {}
-    for weight in _folded(by_name, declared):
+    for done, weight in enumerate(_folded(by_name, declared)):
+        report(done, len(weights), "reading weights")
         logical.setdefault(weight.name, weight)
+    report(len(weights), len(weights), "reading weights")
     beside = _companions(logical.values())
     for weight in weights if declared.method else ():
         if weight.name not in logical and weight.name not in beside:

@@ -18,6 +18,7 @@ from shapeinspect.layout.bare import (
     layer,
     prove,
 )
+from shapeinspect.progress import counted
 from shapeinspect_torch.quantized.declared import NOTHING, Declared
 from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
@@ -60,7 +61,7 @@ def layers_of(
     """
     weight_groups = groups(map(counters_aside, fold(weights, declared)), inner=INNER)
     court = _Court(weight_groups, rows, binder)
-    layers = tuple([court.layer(group) for group in weight_groups])
+    layers = tuple([court.layer(group) for group in counted(weight_groups, "recognizing layers")])
     return layers, (*_notes(layers), *_about_zero_points(layers, declared))
 
 
