@@ -518,6 +518,7 @@ class Note:
         text: one sentence.
         about: the path of the layer it is about, or None for the whole model.
         fault: whether what runs the file refuses it for this.
+        instead: whether it says that something else was read than was named, such as what a wrapper holds.
 
     Example:
         >>> Note("the file records no shapes").about is None
@@ -527,6 +528,7 @@ class Note:
     text: str
     about: str | None = None
     fault: bool = False
+    instead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from shapeinspect.errors import UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
 from shapeinspect.explanation.input_reading import LayerName
-from shapeinspect.render.grid import as_text
+from shapeinspect.render.grid import Line, as_text
 from shapeinspect.render.pictures import sheet
-from shapeinspect.render.results.explain import explanation_lines, summary_lines, to_data
+from shapeinspect.render.results.explain import explanation_lines, noted, summary_lines, to_data
 from shapeinspect.render.screen import printed_width
 from shapeinspect.sources.source import InputSpec
 from shapeinspect.text import many, one_line
@@ -31,6 +31,7 @@ class Explanation:
         source: the model, as the user named it.
         layers: the explained layers: one, or every layer that changes a shape.
         single: whether a single layer was requested.
+        notes: where something else was read than was named, such as what a wrapper holds: a sentence each.
 
     Example:
         >>> explanation = explain("tests/data/lenet.onnx", "fc1")
@@ -43,6 +44,7 @@ class Explanation:
     source: str
     layers: tuple[LayerExplanation, ...]
     single: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -72,13 +74,17 @@ class Explanation:
         Args:
             width: the maximum number of columns.
         """
+        notes: list[Line] = [((line, ""),) for text in self.notes for line in noted(text, width)]
         if not self.single:
-            return summary_lines(self.layers, width)
-        return [line for layer in self.layers for line in explanation_lines(layer, width)]
+            lines = summary_lines(self.layers, width)
+        else:
+            lines = [line for layer in self.layers for line in explanation_lines(layer, width)]
+        return [*lines, *([()] if notes else []), *notes]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data, as ``--format json`` prints it."""
-        return {"schema": SCHEMA, "source": self.source, "layers": to_data(self.layers)}
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return {"schema": SCHEMA, "source": self.source, "layers": to_data(self.layers), **notes}
 
     def to_svg(self) -> str:
         """Return pictures of the explained layer: its windows, its weights, what it sees of the input.
@@ -141,13 +147,14 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
         )
     report = source if isinstance(source, Report) else inspect(replace(locate(source), findings=True), input)
     model = report.model
+    notes = tuple(note.text for note in model.notes if note.instead)
     if layer is None:
-        return Explanation(model.source, explain_model(model), single=False)
+        return Explanation(model.source, explain_model(model), single=False, notes=notes)
     found = layer_names.find(model, layer)
     if found.together and len(found.layers) > 1:  # a container, or rows that are folded into one
         inside = {each.path for each in found.layers}
-        return Explanation(model.source, explain_model(model, among=inside), single=False)
-    return Explanation(model.source, explain_model(model, report[layer].path), single=True)
+        return Explanation(model.source, explain_model(model, among=inside), single=False, notes=notes)
+    return Explanation(model.source, explain_model(model, report[layer].path), single=True, notes=notes)
 
 
 def explain_kind(

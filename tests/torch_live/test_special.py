@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import types
 from typing import Any
 
+import jsonschema
 import pytest
 import torch
 from torch import nn
@@ -14,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 import shapeinspect
+from shapeinspect import schema
 
 
 def _shapes(found: Any) -> dict[str, tuple[int, ...]]:
@@ -117,7 +120,12 @@ def test_a_wrapped_model_is_debugged_and_explained_as_it_was() -> None:
         assert 'layer "2" (linear)' in notes
         assert "in_features=315" in notes
         explained = shapeinspect.explain(wrap(fitting), "2", x)
-        assert explained.to_text() == shapeinspect.explain(fitting, "2", x).to_text()
+        (note,) = explained.notes
+        assert re.fullmatch("shown without the (DataParallel|OptimizedModule) around it", note)
+        plain = shapeinspect.explain(fitting, "2", x)
+        assert explained.to_text() == f"{plain.to_text()}\n\nnote      {note}"
+        assert explained.to_dict() == {**plain.to_dict(), "source": explained.source, "notes": [note]}
+        jsonschema.validate(explained.to_dict(), schema.load("explain"))
 
 
 class Branched(nn.Module):

@@ -45,11 +45,11 @@ def read_module(source: Source) -> Model:
         ModelCodeError: if the forward raises.
     """
     model, wrapper = unwrap(source.target)
-    notes = [] if wrapper is None else [Note(f"shown without the {wrapper} around it")]
+    notes = [] if wrapper is None else [Note(f"shown without the {wrapper} around it", instead=True)]
     if hasattr(model, "_c"):
         read = read_script(source, model)
         return replace(read, notes=(*notes, *read.notes))
-    notes += [Note(text) for text in prepared(model)]
+    notes += [Note(text, instead=True) for text in prepared(model)]
     nodes = walk(model)
     if source.example is None and not source.inputs and _needs_input(model):
         notes.append(Note(_ask_for_input(nodes)))

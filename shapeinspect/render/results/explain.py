@@ -297,6 +297,21 @@ def _windows(windows: tuple[WindowFact, ...], limit: int) -> list[Line]:
     return draw_text(windows[0], limit) if windows[0].taps else []
 
 
+def noted(text: str, limit: int = 80) -> list[str]:
+    """Return a note below an explanation, wrapped behind its label.
+
+    Args:
+        text: a sentence.
+        limit: the maximum number of columns.
+
+    Example:
+        >>> noted("shown without the DataParallel around it", 30)
+        ['note      shown without the', '          DataParallel around', '          it']
+    """
+    first, *rest = textwrap.wrap(printable(text, 4000), max(limit - 10, 20), break_long_words=False)
+    return [f"{'note':<10}{first}", *(f"{'':<10}{line}" for line in rest)]
+
+
 def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list[Line]:
     """Write one line for each layer: what goes in, what comes out, and why.
 
