@@ -34,6 +34,7 @@ from shapeinspect.solve import (
     retraced,
     variables,
 )
+from shapeinspect.solve.budget import Budget
 from shapeinspect.sources.source import InputSpec, Source, with_inputs
 from shapeinspect.text import one_line
 
@@ -237,7 +238,7 @@ def _from_one_trace(model: Model) -> Fit:
     free = variables(model)
     known = Known(tuple(item.name for item in free))
     known.add(Run({item.name: item.base or 1 for item in free}), None)
-    solver = Solver(Program(model), free, known, live=True)
+    solver = Solver(Program(model, budget=Budget(len(model.calls))), free, known, live=True)
     note = (
         "solved from one trace: sizes computed by the network's own code are taken as fixed; "
         "pass the model itself to trace it at other sizes"
@@ -251,7 +252,8 @@ def _of_file(model: Model, adapter: Adapter | None, request: Source | None) -> F
     insists = adapter is None or adapter.insists
     free = variables(model, every=not insists)
     declared = tuple((item.name, item.base) for item in free if item.base is not None) if insists else ()
-    solver = Solver(Program(model, frozen=_doubted(model, free)), free)
+    budget = Budget(len(model.calls))
+    solver = Solver(Program(model, frozen=_doubted(model, free), budget=budget), free)
     solution = solver.solve()
     if (solution.unsolved or solution.open) and adapter is not None and request is not None:
         known = Known(tuple(item.name for item in free))

@@ -14,6 +14,8 @@ one read of more than 256 MiB                      refused, except for the data 
 a stream whose names and shapes take over 256 MiB  refused                                      ``cursor``
 tensor data between names                          skipped, not read                            ``cursor``
 names of over 33,554,432 characters in all         refused                                      ``names``
+weights that stand for over 256 MiB more than the  refused where their values are read          ``repeats``
+file stores: repeated, filled, sparse, shared
 **JSON**
 a key twice                                        refused                                      ``json_text``
 another encoding than UTF-8                        refused                                      ``json_text``

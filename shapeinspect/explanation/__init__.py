@@ -57,9 +57,10 @@ def explain_model(
     if path is not None:
         return (explain_layer(graph, fields, graph.layers[path]),)
     wanted = graph.layers.keys() if among is None else among
-    chosen = dict.fromkeys(call.layer for call in model.calls if _changes(graph, call.layer))
+    called = dict.fromkeys(call.layer for call in model.calls)
+    chosen = [path for path in called if _changes(graph, path)]
     if not model.calls:
-        chosen = dict.fromkeys(layer.path for layer in model.layers if layer.weights)
+        chosen = [layer.path for layer in model.layers if layer.weights]
     paths = [path for path in chosen if path in wanted]
     if among is not None and not paths:  # asked for, and none changes a shape
         paths = [layer.path for layer in model.layers if layer.path in among]

@@ -36,6 +36,7 @@ class Graph:
 
     model: Model
     layers: Mapping[str, Layer] = field(init=False)
+    _inputs: frozenset[str] = field(init=False, repr=False)
     _producers: Mapping[str, tuple[Call, int]] = field(init=False)
     _calls: Mapping[str, list[Call]] = field(init=False)
     _origins: dict[tuple[str, int], str] = field(init=False, default_factory=dict, repr=False, compare=False)
@@ -50,8 +51,17 @@ class Graph:
             for index, name in enumerate(call.outputs):
                 producers.setdefault(name, (call, index))
         object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "_inputs", frozenset(self.model.inputs))
         object.__setattr__(self, "_producers", producers)
         object.__setattr__(self, "_calls", calls_by_layer(self.model.calls))
+
+    def is_input(self, name: str) -> bool:
+        """Return whether a value is an input of the model.
+
+        Args:
+            name: the value's name.
+        """
+        return name in self._inputs
 
     def producer(self, name: str) -> tuple[Call, int] | None:
         """Return the call that produces a value, and the index of the output.
@@ -59,7 +69,7 @@ class Graph:
         Args:
             name: the value's name.
         """
-        return None if name in self.model.inputs else self._producers.get(name)
+        return None if self.is_input(name) else self._producers.get(name)
 
     def calls_of(self, path: str) -> tuple[Call, ...]:
         """Return a layer's executions.
@@ -155,7 +165,7 @@ class Graph:
             passed.append((name, axis))
             result = self.producer(name)
             if result is None:
-                is_input = name in self.model.inputs and self.model.format != CALCULATOR
+                is_input = self.is_input(name) and self.model.format != CALCULATOR
                 text = f'the model\'s input "{name}"' if is_input else ""
                 break
             call, index = result

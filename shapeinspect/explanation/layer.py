@@ -122,7 +122,7 @@ def _input(graph: Graph, name: str) -> TensorFact:
         f'"{producer[0].layer}"'
         if producer is not None
         else "the model's input"
-        if name in graph.model.inputs
+        if graph.is_input(name)
         else ""
     )
     shape = graph.shape(name)

@@ -7,7 +7,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 from shapeinspect.dims import Dim
@@ -30,6 +30,19 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+#: A sum or a product of more parts is no tree, which would be too deep for Python, and is written shortened.
+_MOST_PARTS = 100
+
+
+def _chain(text: str) -> tuple[type[ast.operator], list[str]] | None:
+    """Return the sign and the parts of a long sum or product of names and numbers, as a concat has one."""
+    for sign, kind in ((" + ", ast.Add), ("*", ast.Mult)):
+        parts = text.split(sign)
+        if len(parts) > _MOST_PARTS and all(part.isidentifier() or part.isdigit() for part in parts):
+            return kind, parts
+    return None
+
+
 @lru_cache(4096)
 def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
@@ -50,7 +63,17 @@ def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
         '⌊(n + 2·p − k) / s⌋ + 1'
         >>> write("(n - 1)*s + k", {"n": 7, "s": 2, "k": -1})
         '(7 − 1)·2 + (−1)'
+        >>> write(" + ".join(f"n{i}" for i in range(5000)), {"n4999": 7})
+        'n0 + n1 + n2 + … + 7'
     """
+    chain = _chain(text)
+    if chain is not None:
+        kind, parts = chain
+        sign, level = _SIGNS[kind]
+        first, second, third, last = (
+            _inside(_parsed(part), level, values or {}) for part in (*parts[:3], parts[-1])
+        )
+        return sign.join((first, second, third, "…", last))
     return _write(_parsed(text), values or {})[0]
 
 
@@ -67,8 +90,15 @@ def worth(text: str, values: Mapping[str, Any]) -> Any:
     Example:
         >>> worth("floor((n - k) / s) + 1", {"n": 7, "k": 2, "s": 2})
         3
+        >>> worth(" + ".join(f"n{i}" for i in range(5000)), {f"n{i}": i for i in range(5000)})
+        12497500
     """
-    result = _worth(_parsed(text), values)
+    chain = _chain(text)
+    if chain is not None:
+        kind, parts = chain
+        result = reduce(_WORKED_OUT[kind], (_worth(_parsed(part), values) for part in parts))
+    else:
+        result = _worth(_parsed(text), values)
     return int(result) if result == int(result) else result
 
 

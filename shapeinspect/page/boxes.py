@@ -146,6 +146,7 @@ class _Builder:
         report(most, most, "ordering layers")
         adopt(self._leaves)
         self._containers = {layer.parts: layer for layer in model.layers if layer.kind == "module"}
+        self._ends = frozenset(model.inputs), frozenset(model.outputs)
         self._producers: dict[str, int] = {}
         readers: dict[str, list[int]] = {}
         for index, leaf in enumerate(self._leaves):
@@ -251,7 +252,7 @@ class _Builder:
 
     def _edges(self, leaves: list[int], place: dict[int, int], level: int) -> list[Edge]:
         found: dict[Edge, None] = {}
-        outputs = set(self._model.outputs)
+        inputs, outputs = self._ends
         for leaf in leaves:
             item, here = self._leaves[leaf], place[leaf]
             for value in item.reads:
@@ -259,7 +260,7 @@ class _Builder:
                 if producer is not None and self._level[producer] == level:
                     if place[producer] < here:
                         found[Edge(place[producer], here, value)] = None
-                elif producer is not None or value in self._model.inputs:
+                elif producer is not None or value in inputs:
                     found[Edge(ENTRY, here, value)] = None
             for value in item.gives:
                 outside = any(self._level[reader] != level for reader in self._readers.get(value, ()))

@@ -24,6 +24,7 @@ from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.shape_targets import LETTERS, TARGETS, lettered, targeted
 from shapeinspect.rules.shape_values import contents
 from shapeinspect.solve.arrays import reshaped, run_fast
+from shapeinspect.solve.budget import Budget
 from shapeinspect.solve.computed_sizes import FromAxes
 from shapeinspect.solve.positions import largest_id, runs_out
 
@@ -33,6 +34,12 @@ Lengths: TypeAlias = "tuple[Any, ...]"
 
 #: The most different combinations of lengths for which a rule is run.
 MOST = 1 << 17
+#: The most lengths that the outputs of these may have in all.
+_MOST_LENGTHS = 1 << 22
+#: Lengths that differ by more are numbered before they are multiplied: a product has to be of 64 bits.
+_FAR = 1 << 40
+#: No length is computed whose largest candidate could be longer: numpy's integers would begin again below 0.
+_LONGEST = 1 << 62
 #: The most bytes of lengths that are held at once; a chain of layers holds 64 kB.
 _MOST_HELD = 256 << 20
 _PASSED_OVER = frozenset({"module", "input"})
@@ -76,11 +83,13 @@ class Program:
         model: a model that went through ``infer``.
         settings: for calls whose recorded settings depend on the input's size, these settings.
         frozen: the calls whose settings the source computed for one size only.
+        budget: what all runs together may take; no limit without one.
     """
 
     model: Model
     settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     frozen: Mapping[int, str] = field(default_factory=dict)
+    budget: Budget | None = field(default=None, compare=False)
 
     def steps(self) -> Iterator[tuple[int, Call, Layer]]:
         """Return the calls that compute, with their indices and layers."""
@@ -122,13 +131,19 @@ class Program:
             if _plain_numbers(value.constant) and self._is_constant(name)
         }
         for index, call, layer in self.steps():
+            if self.budget is not None:
+                self.budget.check()
             reads = [name for name in call.inputs if name]
             if any(name in lost for name in reads):
                 lost.update(call.outputs)
             elif not any(name in live for name in reads) and index not in self.settings:
                 outcome.numbers.update(self._fixed_numbers(index, call, layer, outcome))
             else:
-                outputs = self._step(index, call, layer, shapes, bound, outcome) or ()
+                try:
+                    outputs = self._step(index, call, layer, shapes, bound, outcome) or ()
+                except OverflowError:
+                    outcome.unsolved[index] = "a length is larger than any tensor has"
+                    outputs = ()
                 read = [
                     length
                     for name in reads
@@ -217,7 +232,7 @@ class Program:
             outputs, fits = fast
             _refuse(outcome, index, ~fits)
         else:
-            outputs = _run_each_combination(index, layer.kind, settled, given, outcome)
+            outputs = _run_each_combination(index, layer.kind, settled, given, outcome, self.budget)
         top = largest_id(layer.kind, settled, call, outputs, outcome.ids)
         if top is not None and call.outputs:
             outcome.ids[call.outputs[0]] = top
@@ -365,24 +380,30 @@ def number(dim: Expr, known: Mapping[str, Any]) -> Any:
         [7, 9]
     """
     names = symbols(dim)
-    if not names <= set(known):
+    if not names <= known.keys():
         return dim
     if not any(isinstance(known[name], np.ndarray) for name in names):
         return substitute(dim, known)
     total: Any = 0
+    longest = 0
     for atoms, factor in dim.terms:
         part: Any = factor
+        most = abs(factor)
         for atom in atoms:
-            if not atom.op:
-                part = part * known[atom.text]
-                continue
-            left, right = (number(Expr(terms), known) if terms else 0 for terms in atom.args)
-            part = part * _OPS[atom.op](left, right)
-        try:
-            total = total + part
-        except OverflowError:
-            return dim  # a length that no tensor has
-    return total
+            if atom.op:
+                left, right = (number(Expr(terms), known) if terms else 0 for terms in atom.args)
+                if isinstance(left, Expr) or isinstance(right, Expr):
+                    return dim
+                value = _OPS[atom.op](left, right)
+            else:
+                value = known[atom.text]
+            most *= int(np.abs(value).max())
+            if most >= _LONGEST:
+                return dim  # a length that no tensor has
+            part = part * value
+        longest += most
+        total = total + part
+    return dim if longest >= _LONGEST else total
 
 
 def _settled(
@@ -425,7 +446,12 @@ def _for_candidate(value: Any, candidate: int) -> Any:
 
 
 def _run_each_combination(
-    index: int, kind: str, attributes: dict[str, Any], given: tuple[Any, ...], outcome: Outcome
+    index: int,
+    kind: str,
+    attributes: dict[str, Any],
+    given: tuple[Any, ...],
+    outcome: Outcome,
+    budget: Budget | None,
 ) -> tuple[Lengths, ...] | None:
     """Run a rule once for each different combination of lengths."""
     columns = _different(_columns((given, tuple(attributes.values()))))
@@ -435,7 +461,17 @@ def _run_each_combination(
     if len(firsts) > MOST:
         outcome.unsolved[index] = "too many different combinations of lengths"
         return None
-    results = [_result(kind, attributes, given, int(alive[first])) for first in firsts]
+    results: list[tuple[Shape | None, ...] | None] = []
+    made = 0
+    for first in firsts:
+        if budget is not None:
+            budget.check()
+        result = _result(kind, attributes, given, int(alive[first]))
+        results.append(result)
+        made += sum(len(shape or ()) for shape in result or ())
+        if made > _MOST_LENGTHS:
+            outcome.unsolved[index] = "too many lengths are open at once"
+            return None
     results = _with_one_rank(results, outcome, alive, back if columns else None)
     accepted = [result for result in results if result is not None]
     if columns or not accepted:
@@ -520,7 +556,10 @@ def _distinct(rows: Array) -> tuple[Array, Array]:
     key = rows[:, 0]
     for column in rows.T[1:]:
         low, high = int(column.min()), int(column.max())
-        key = np.unique(key, return_inverse=True)[1].astype(np.int64) * (high - low + 1) + (column - low)
+        far = high - low >= _FAR
+        places = np.unique(column, return_inverse=True)[1].astype(np.int64) if far else column - low
+        span = len(column) if far else high - low + 1
+        key = np.unique(key, return_inverse=True)[1].astype(np.int64) * span + places
     _, firsts, back = np.unique(key, return_index=True, return_inverse=True)
     return firsts, back
 

@@ -145,7 +145,7 @@ def inputs_for(
         for axis, length in enumerate(value.shape):
             if (name, axis) in by_axis:
                 shape.append(by_axis[name, axis])
-            elif isinstance(length, Expr) and symbols(length) <= set(known):
+            elif isinstance(length, Expr) and symbols(length) <= known.keys():
                 shape.append(number(length, known))
             elif isinstance(length, int):
                 shape.append(length)

@@ -1,7 +1,8 @@
 """A program of its own: shows one hostile file after another and says what came of each.
 
 It is told on stdin ``{"show", "given", "formats"}``, one JSON object a line, and answers with a line for
-each: ``{"runs": {format: [code, out, err, seconds]}, "seen", "imported", "held", "children"}``. Its address
+each: ``{"runs": {format: [code, out, err, seconds]}, "seen", "imported", "held", "children"}``. Or it is told
+``{"words", "given"}``, any command, and ``runs`` has one entry, "words". Its address
 space is bounded, what it opens and imports is watched; ``held`` are the bytes that it held at most beyond
 those at its beginning, ``children`` those that the largest child has held.
 """
@@ -31,7 +32,7 @@ def shown(words: list[str], seconds: Callable[[], float]) -> list:
     begin = seconds()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            main(["show", *words])
+            main(words)
         except SystemExit as stopped:
             code = stopped.code or 0
         except BaseException:  # noqa: BLE001  # whatever escapes is the finding
@@ -54,8 +55,8 @@ def main() -> None:
     from shapeinspect import registry
 
     registry.installed = functools.cache(registry.installed)  # the adapters stay the same all the while
-    shown([LENET], seconds)  # what the command itself imports is no file's doing
-    shown(["none of them"], seconds)
+    shown(["show", LENET], seconds)  # what the command itself imports is no file's doing
+    shown(["show", "none of them"], seconds)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + MEMORY, hard))
     base = status("VmRSS")
@@ -67,7 +68,11 @@ def main() -> None:
         watch.seen.clear()
         Path("/proc/self/clear_refs").write_text("5")  # what it held at most is counted from here
         watch.given.update(order["given"])
-        runs = {name: shown([order["show"], "--format", name], seconds) for name in order["formats"]}
+        if "words" in order:
+            runs = {"words": shown(order["words"], seconds)}
+        else:
+            asked = {name: ["show", order["show"], "--format", name] for name in order["formats"]}
+            runs = {name: shown(words, seconds) for name, words in asked.items()}
         watch.given.clear()
         peak = status("VmHWM") - base
         held = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10

@@ -118,7 +118,7 @@ def _made(
     if first is None:
         return None
     if node.op_type == "ConstantOfShape":
-        return _filled(node, first)
+        return _filled(node, first, store)
     if first.generated or first.transposed:
         return None
     if node.op_type == "Transpose" and len(first.dims) == 2:
@@ -167,7 +167,7 @@ def _tensor(name: str, attribute: str, numbers: list[Any], many: bool) -> Any:
     return tensor
 
 
-def _filled(node: Any, shape: ConstantTensor) -> ConstantTensor | None:
+def _filled(node: Any, shape: ConstantTensor, store: Store) -> ConstantTensor | None:
     numbers = shape.numbers()
     if (
         numbers is None
@@ -186,7 +186,8 @@ def _filled(node: Any, shape: ConstantTensor) -> ConstantTensor | None:
         number = numpy_helper.to_array(value).reshape(-1)[0] if value is not None else np.float32(0)
         return np.full(lengths, number)
 
-    return ConstantTensor(name, lengths, code, 0, name, values=fill, generated=True)
+    values = store.repeated(dtypes.nbytes(code, prod(lengths)), 0, fill)
+    return ConstantTensor(name, lengths, code, 0, name, values=values, generated=True)
 
 
 def _needed(graph: Any, constants: Mapping[str, ConstantTensor | None], lazy: set[str]) -> set[str]:

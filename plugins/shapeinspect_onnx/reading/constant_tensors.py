@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+from shapeinspect.binary.repeats import Repeats
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layout, Weight
@@ -142,6 +143,28 @@ class Store:
     source: Source
     stored: Mapping[str, Stored]
     tensors: Mapping[str, Any]
+    _repeats: Repeats = field(init=False, repr=False)
+    _spans: dict[tuple[str, int], int] = field(init=False, repr=False, default_factory=dict)
+    _claimed: dict[str, int] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_repeats", Repeats(self.source.label))
+
+    def repeated(self, size: int | None, stored: int | None, values: Callable[[], Any]) -> Callable[[], Any]:
+        """Return a reader of values that stand for more than the file stores, which all have one limit.
+
+        Args:
+            size: the bytes of the values.
+            stored: the bytes that the file stores for them.
+            values: reads them.
+        """
+        self._repeats.add(size or 0, stored or 0)
+
+        def checked() -> Any:
+            self._repeats.check()
+            return values()
+
+        return checked
 
     def constant(self, tensor: Any, key: str, name: str | None = None) -> ConstantTensor:
         """Describe a tensor.
@@ -183,7 +206,9 @@ class Store:
             name=name or values.name,
             dims=dims,
             nbytes=(values.nbytes or 0) + (indices.nbytes or 0),
-            values=lambda: _dense(dims, values, indices),
+            values=self.repeated(
+                dtypes.nbytes(values.code, prod(dims)), values.nbytes, lambda: _dense(dims, values, indices)
+            ),
             tensor=None,
         )
 
@@ -191,9 +216,9 @@ class Store:
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
         check_inside(location, self.source.label)
-        for field in ("offset", "length"):
-            if field in entries and not (entries[field].isdecimal() and len(entries[field]) < 20):
-                reason = f"tensor {constant.name!r} has the external {field} {entries[field]!r}"
+        for key in ("offset", "length"):
+            if key in entries and not (entries[key].isdecimal() and len(entries[key]) < 20):
+                reason = f"tensor {constant.name!r} has the external {key} {entries[key]!r}"
                 raise UnreadableFileError(self.source.label, reason)
         offset, length = int(entries.get("offset", 0)), int(entries.get("length", constant.nbytes or 0))
         if constant.nbytes is not None and length not in (0, constant.nbytes):
@@ -204,10 +229,14 @@ class Store:
         if self.source.path is not None:
             from shapeinspect_onnx.reading.external import read
 
-            source = self.source
+            source, claimed = self.source, self._claimed
+            span = (location, offset)
+            more = max(length - self._spans.get(span, 0), 0)  # tied weights share one span
+            self._spans[span] = self._spans.get(span, 0) + more
+            claimed[location] = claimed.get(location, 0) + more
 
             def reader() -> Any:
-                return _array(tensor, read(source, location, offset, length))
+                return _array(tensor, read(source, location, offset, length, claimed[location]))
 
         return replace(
             constant,

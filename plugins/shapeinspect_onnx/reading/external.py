@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from shapeinspect.binary.repeats import Repeats
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 
@@ -42,7 +43,7 @@ def _inside(source: Source, folder: Path, location: str) -> Path | None:
     return real if any(real.is_relative_to(allowed) for allowed in (home, *cache)) else None
 
 
-def read(source: Source, location: str, offset: int, length: int) -> bytes:
+def read(source: Source, location: str, offset: int, length: int, claimed: int = 0) -> bytes:
     """Read a span of a data file.
 
     The text of the path has been checked before. Here its target is checked too: it must be in the model's
@@ -53,9 +54,11 @@ def read(source: Source, location: str, offset: int, length: int) -> bytes:
         location: the path of the data file in the model.
         offset: the first byte.
         length: the number of bytes.
+        claimed: how many bytes all tensors take from the file together.
 
     Raises:
-        UnreadableFileError: if the file is missing, too short or outside these directories.
+        UnreadableFileError: if the file is missing, too short, outside these directories, or far smaller than
+            what all tensors take from it.
     """
     folder = Path(source.label).parent if source.path is None else source.path.parent
     try:
@@ -68,6 +71,9 @@ def read(source: Source, location: str, offset: int, length: int) -> bytes:
             opened = os.fstat(file.fileno())
             if _inside(source, folder, location) != real or not os.path.samestat(opened, real.stat()):
                 raise UnreadableFileError(source.label, f"the data file {location!r} was exchanged")
+            repeats = Repeats(source.label)
+            repeats.add(claimed, opened.st_size)
+            repeats.check()
             missing = offset + length - opened.st_size
             if missing <= 0:
                 file.seek(offset)

@@ -27,13 +27,14 @@ def unpacked(graph: Subgraph) -> Subgraph:
         ()
     """
     stored: dict[int, int] = {}
+    inputs, outputs = frozenset(graph.inputs), frozenset(graph.outputs)
     kept = []
     for operator in graph.operators:
         if operator.op in _UNPACKS and len(operator.inputs) == len(operator.outputs) == 1:
             (index,), (output,) = operator.inputs, operator.outputs
             packed = stored.get(index, index)
-            constant = packed >= 0 and graph.tensors[packed].stored and packed not in graph.inputs
-            if constant and output not in graph.outputs and _alike(graph, packed, output):
+            constant = packed >= 0 and graph.tensors[packed].stored and packed not in inputs
+            if constant and output not in outputs and _alike(graph, packed, output):
                 stored[output] = packed
                 continue
         kept.append(operator)

@@ -182,6 +182,7 @@ class _Part:
         hidden: the places of the operators that only compute settings, as long as they are not shown.
         producers: the place of the operator that computes each tensor.
         biased: the tensors to which a bias is added by an operator of its own.
+        inputs: the tensors that the graph is given.
     """
 
     graph: Subgraph
@@ -193,6 +194,7 @@ class _Part:
     hidden: set[int]
     producers: Mapping[int, int]
     biased: frozenset[int]
+    inputs: frozenset[int]
 
     def shape(self, index: int) -> Shape | None:
         return self.computed.get(index, self.shapes[index])
@@ -277,8 +279,9 @@ class _Builder:
         self._added[number] = Body(name, *ends)
         computed: dict[int, Shape | None] = {}
         evaluator = Evaluator(sources(graph), lambda index: computed.get(index, shapes[index]))
+        given = frozenset(graph.inputs)
         hidden, makers = set(shape_computations(graph)), producers(graph)
-        part = _Part(graph, prefix, names, shapes, computed, evaluator, hidden, makers, biased(graph))
+        part = _Part(graph, prefix, names, shapes, computed, evaluator, hidden, makers, biased(graph), given)
         for place, operator in enumerate(graph.operators):
             if place in part.hidden:
                 part.fill(operator)
@@ -321,7 +324,7 @@ class _Builder:
                 if role is None:
                     inputs.append("")
                 continue
-            stored = tensor.stored and index not in graph.inputs
+            stored = tensor.stored and index not in part.inputs
             # Zeros that a loop or a variable begins with, or that fill up a list, are no parameters.
             start = operator.op in _STARTS and stored and self._zero(tensor)
             weight = stored and (role is not None or not _is_setting(tensor)) and not start

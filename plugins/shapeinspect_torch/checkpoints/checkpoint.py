@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shapeinspect.binary.repeats import Repeats
 from shapeinspect.binary.window import Window
 from shapeinspect.binary.zip_reader import MAGIC
 from shapeinspect.ir import Frozen, Layer, Model, Note
@@ -21,7 +22,7 @@ from shapeinspect_torch.pickles import collect, contents
 from shapeinspect_torch.pickles.allowlist import beyond
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
-from shapeinspect_torch.pickles.values import Repeats, reader
+from shapeinspect_torch.pickles.values import reader
 from shapeinspect_torch.quantized.declared import Declared, declared
 from shapeinspect_torch.quantized.fold import quantized
 from shapeinspect_torch.recognition.state_dict import layers_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapeinspect.binary.repeats import Repeats
 from shapeinspect.binary.window import Window
 from shapeinspect.binary.zip_reader import Member, contents
 from shapeinspect.errors import UnreadableFileError
@@ -35,56 +36,6 @@ class Extent(NamedTuple):
     member: Member | None = None
 
 
-#: What the tensors of one file may take beyond the bytes that it stores for them, in bytes.
-_REPEATED = 256 << 20
-
-
-class Repeats:
-    """Counts what tensors that repeat stored values (a stride of 0) would take when they are written out.
-
-    Args:
-        label: the file's name, for the error.
-
-    Example:
-        >>> counted = Repeats("w.pt")
-        >>> counted.add(Extent(0, 4), Tensor((1000, 1000), "float32", stride=(0, 0)))
-        >>> counted.add(Extent(0, 4), Tensor((10**6, 10**6), "float32", stride=(0, 0)))
-        >>> counted.check()
-        Traceback (most recent call last):
-        ...
-        shapeinspect.errors.UnreadableFileError: cannot read "w.pt": its tensors repeat stored values, ...
-    """
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._bytes = 0
-
-    def add(self, extent: Extent, tensor: Tensor) -> None:
-        """Count one tensor.
-
-        Args:
-            extent: the bytes of its storage.
-            tensor: its shape and element type.
-        """
-        size = BITS.get(tensor.dtype or "", 8) // 8
-        for length in tensor.shape or ():
-            size *= length if isinstance(length, int) else 1
-        self._bytes += max(size - extent.size, 0)
-
-    def check(self) -> None:
-        """Refuse to read values where they would take more than a limit.
-
-        Raises:
-            UnreadableFileError: if they would.
-        """
-        if self._bytes > _REPEATED:
-            raise UnreadableFileError(
-                self._label,
-                f"its tensors repeat stored values, and would take {self._bytes:,} bytes more than it stores",
-                hint=f"the limit is {_REPEATED:,} bytes; save the tensors that they were expanded from",
-            )
-
-
 def reader(
     source: Source, extent: Extent, tensor: Tensor, repeats: Repeats | None = None
 ) -> Callable[[], np.ndarray[Any, Any]] | None:
@@ -100,7 +51,10 @@ def reader(
         return None
     if repeats is None:
         return partial(read, source, extent, tensor)
-    repeats.add(extent, tensor)
+    size = BITS[tensor.dtype] // 8
+    for length in tensor.shape or ():
+        size *= length if isinstance(length, int) else 1
+    repeats.add(size, extent.size)
 
     def checked() -> np.ndarray[Any, Any]:
         repeats.check()

@@ -86,11 +86,13 @@ def _labeled(label: str, text: str, limit: int, style: str = "heading") -> list[
 
 def _inputs(call: CallFact, limit: int) -> list[Line]:
     lines: list[Line] = []
-    for index, tensor in enumerate(call.inputs):
-        if tensor in call.inputs[:index]:
+    before = set()
+    for tensor in call.inputs:
+        if tensor in before:
             lines += _labeled("goes in", f"{tensor.name} again", limit)
         else:
             lines += _tensor("goes in", tensor, limit)
+        before.add(tensor)
     return lines
 
 
