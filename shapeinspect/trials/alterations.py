@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shapeinspect.plugin_api.user_code.source import callee_of, given_names
-from shapeinspect.trials.given_up import given_up
+from shapeinspect.trials.given_up import DROPPING, given_up
 from shapeinspect.trials.source_file import Edit, File
 from shapeinspect.trials.unread import left_unread
 
@@ -84,7 +84,7 @@ def noted(file: File, edits: Sequence[Edit], node: Any) -> str:
         node: the smallest expression or statement around them.
     """
     names = _names(file, edits, node)
-    if any("drop_last=True" in edit.new for edit in edits):
+    if any(DROPPING.search(edit.new) for edit in edits):
         return "what is read: the samples of an incomplete last batch are left out"
     axis = {*names} & {"dim", "axis"} or any(re.search(r"\b(?:dim|axis)\s*=", edit.new) for edit in edits)
     if axis and isinstance(node, ast.Call) and callee_of(node) in _JOINING:

@@ -14,6 +14,8 @@ from shapeinspect.trials.source_file import MAKERS, Edit, File
 _MARK = -10
 #: A list of so many numbers is data; that of widths or of sizes is shorter.
 _LISTED = 7
+#: An argument with which a loader leaves out an incomplete batch.
+DROPPING = re.compile(r"\bdrop_\w+\s*=\s*True")
 #: A smaller number than this counts layers, or steps.
 _LENGTH = 8
 #: Names of numbers that are no lengths.
@@ -226,7 +228,7 @@ def _last(text: str) -> str:
 def _samples(file: File, edit: Edit, node: Any) -> str:
     """Say that an evaluation leaves out the samples of an incomplete batch."""
     old = file.raw[edit.first : edit.last].decode()
-    if "drop_last=True" not in edit.new or "drop_last=True" in old:
+    if not DROPPING.search(edit.new) or DROPPING.search(old):
         return ""
     while node is not None and not isinstance(node, ast.Call):
         node = file.parents.get(node)

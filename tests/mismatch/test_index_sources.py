@@ -116,16 +116,16 @@ _SCRIPTS = {
     "the entry of a table that was read": (
         """
         NETS = {
-            "plain": {"channels": 5, "width": 12},
-            "edited": {"channels": 10, "width": 14},
+            "plain": {"net": {"channels": 5, "width": 12}},
+            "edited": {"net": {"channels": 10, "width": 14}},
         }
         def load(name="plain"):
-            return nn.Conv2d(NETS[name]["channels"], NETS[name]["width"], 3)
+            return nn.Conv2d(NETS[name]["net"]["channels"], NETS[name]["net"]["width"], 3)
         picture = torch.rand(1, 5, 9, 8)
         load()(torch.cat([picture, picture], 1))
         """,
         [
-            '"channels" of NETS["plain"], line 5, is 5; that of NETS["edited"], line 6, is 10',
+            '"channels" of NETS["plain"]["net"], line 5, is 5; that of NETS["edited"]["net"], line 6, is 10',
         ],
     ),
     "neighbors that are not there": (

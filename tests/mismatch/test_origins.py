@@ -298,7 +298,7 @@ _SCRIPTS = {
         net = Net(**config["net"])
         net.layer(torch.rand(3, 40))
         """,
-        ['80 is "bands" of config, line 4'],
+        ['80 is "bands" of config["net"], line 4'],
     ),
     "a norm that drops its axis": (
         """

@@ -30,12 +30,25 @@ def of_other_entries(
             own = literals[site]
             if own.role != "item" or "[" not in own.owner or own.value != one.value:
                 continue
-            table = own.owner.rpartition("[")[0]
             for brother in literals:
-                alike = brother.role == "item" and brother.name == own.name and brother.owner != own.owner
-                if alike and brother.owner.rpartition("[")[0] == table and brother.value == other.value:
+                alike = brother.role == "item" and brother.name == own.name and brother.value == other.value
+                if alike and _is_of_same_table(own.owner, brother.owner):
                     yield (
                         f'"{own.name}" of {own.owner}, {line(own.file, own.line)}, is {own.value}; '
                         f"that of {brother.owner}, {line(brother.file, brother.line)}, is {brother.value}"
                     )
                     return
+
+
+def _is_of_same_table(first: str, second: str) -> bool:
+    """Tell whether two entries are read from one table with one key that differs.
+
+    Example:
+        >>> _is_of_same_table('NETS["a"]["head"]', 'NETS["b"]["head"]')
+        True
+        >>> _is_of_same_table('NETS["a"]', "NETS")
+        False
+    """
+    parts = [one.split("[") for one in (first, second)]
+    differing = sum(a != b for a, b in zip(*parts, strict=False))
+    return len(parts[0]) == len(parts[1]) and parts[0][0] == parts[1][0] and differing == 1
