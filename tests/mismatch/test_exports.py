@@ -178,6 +178,32 @@ def test_other_axes_and_another_size_are_one_suggestion(run: Run, tmp_path: Path
     )
 
 
+@pytest.mark.parametrize("key", ["name", '"pictures"'])
+def test_axes_in_another_order_are_no_other_sizes(run: Run, tmp_path: Path, key: str) -> None:
+    text = f"""
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper
+
+ROWS, COLUMNS = 40, 56
+x = helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 40, 56, 3])
+y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+nodes = [helper.make_node("ReduceMean", ["pictures"], ["y"], axes=[1, 2], keepdims=0)]
+graph = helper.make_graph(nodes, "net", [x], [y])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+name = session.get_inputs()[0].name
+colors = np.ones((2, 3, ROWS, COLUMNS), "float32")
+y = session.run(None, {{{key}: colors}})
+"""
+    text, found, suggestions = failed(run, text, tmp_path)
+    assert found.cause == "channels-last"
+    line, one = first_that_runs(run, text, suggestions)
+    assert "colors.transpose(0, 2, 3, 1)" in line
+    assert one.cause == "channels-last"
+    assert all("ROWS, COLUMNS = 40, 56" in edited(text, each.edits) for each in suggestions)
+
+
 def test_another_session_has_to_run_first(run: Run, tmp_path: Path) -> None:
     assert "onnxruntime" in sys.modules
     body = 'export("{path}")\nfirst = session\n'

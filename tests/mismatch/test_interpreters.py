@@ -78,3 +78,29 @@ def test_many_samples_with_an_axis_too_many_are_one_batch(run: Run, content: byt
         "(interpreter.resize_tensor_input(index, rows.reshape(-1, 6).shape), interpreter.allocate_tensors(), "
         "interpreter.set_tensor(index, rows.reshape(-1, 6))) instead of interpreter.set_tensor(index, rows)"
     )
+
+
+def test_axes_in_another_order_are_no_other_sizes(run: Run) -> None:
+    text = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+ROWS, COLUMNS = 12, 18
+inputs = keras.Input((12, 18, 3))
+model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 5)(inputs)))
+content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+interpreter = tf.lite.Interpreter(model_content=content)
+interpreter.allocate_tensors()
+index = interpreter.get_input_details()[0]["index"]
+colors = np.ones((1, 3, ROWS, COLUMNS), "float32")
+interpreter.set_tensor(index, colors)
+interpreter.invoke()
+"""
+    with pytest.raises(ValueError, match="Cannot set tensor") as caught:
+        run(text)
+    found = explain_error(caught.value)
+    assert found is not None
+    assert (found.cause, found.fixes[0].text) == ("channels-last", "feed colors.transpose(0, 2, 3, 1)")
+    assert not [*DEBUGGER.suggestions(caught.value)]
+    run(text.replace("(index, colors)", "(index, colors.transpose(0, 2, 3, 1))"))

@@ -153,6 +153,10 @@ class Fed:
         if not sizes:
             yield from self._arranged(program, wrong)
             return
+        turned = [*self._turned(program, inputs)]
+        if turned:  # all lengths are there, in another order: none of them is wrong
+            yield from turned
+            return
         of_batch = all(found == [0] for found in axes.values())
         ranks = {one.name: len(one.shape or ()) for one in inputs}
         for place, new in enumerate(resized(program, sizes)):
@@ -175,6 +179,18 @@ class Fed:
             if there and isinstance(declared[axis], str):
                 return one.name, declared[axis]
         return None
+
+    def _turned(self, program: Program, inputs: Sequence[Input]) -> Iterator[Suggestion]:
+        """Suggest another order of the axes, where all arrays fit with it."""
+        for place, edits in enumerate(ways(inputs, self.feed)):
+            causes = [edit.cause for edit in edits.values() if edit.cause != "dtype"]
+            if not causes or any(edit.alters for edit in edits.values()) or self.source is None:
+                continue
+            text = self.source.call(
+                {name: edit.text(self._name(name)) for name, edit in edits.items()}, edits
+            )
+            if text:
+                yield suggestion(program, {self.source.node: text}, 0.05 + 0.02 * place, causes[0])
 
     def _arranged(self, program: Program, wrong: Sequence[Input]) -> Iterator[Suggestion]:
         """Suggest other axes and other sizes together, for one array that has neither."""
@@ -227,7 +243,7 @@ class Fed:
         for edits in ways(inputs, self.feed):
             text = self.source.edited(edits) if self.source else ""
             text = text or ", ".join(f"feed {edit.text(name)}" for name, edit in edits.items())
-            alters = " and ".join(edit.alters for edit in edits.values() if edit.alters)
+            alters = " and ".join(dict.fromkeys(edit.alters for edit in edits.values() if edit.alters))
             causes = [edit.cause for edit in edits.values()]
             cause = next((cause for cause in causes if cause != "dtype"), "dtype")
             new = {name: edit.of(self.feed[name]) for name, edit in edits.items()}

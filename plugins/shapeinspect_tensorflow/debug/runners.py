@@ -49,7 +49,7 @@ def refused(
         for edits in ways(inputs, arrays):
             text = source.edited(edits) if source is not None else ""
             text = text or ", ".join(f"feed {edit.text(name)}" for name, edit in edits.items())
-            alters = " and ".join(edit.alters for edit in edits.values() if edit.alters)
+            alters = " and ".join(dict.fromkeys(edit.alters for edit in edits.values() if edit.alters))
             cause = next((edit.cause for edit in edits.values() if edit.cause != "dtype"), "dtype")
             edited = {name: edit.of(arrays[name]) for name, edit in edits.items()}
             found.append((Edit("" if alters else cause, text, alters=alters), arrays | edited))

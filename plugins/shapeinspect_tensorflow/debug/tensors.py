@@ -92,8 +92,11 @@ class Setting:
         details = self.interpreter.get_input_details()
         own = next((one for one in details if one["index"] == self.index), None)
         shape = () if own is None else declared(own).shape or ()
-        if self.program is None or array.ndim != len(shape):
+        if self.program is None or own is None or array.ndim != len(shape):
             return
+        edits = [edit for edit in declared(own).edits(array) if edit is not None]
+        if any(edit.cause != "dtype" and not edit.alters for edit in edits):
+            return  # all lengths are there, in another order: none of them is wrong
         pairs = zip(array.shape, shape, strict=True)
         sizes = [(old, new) for old, new in pairs if type(new) is int and old != new]
         for place, new in enumerate(resized(self.program, sizes)):
