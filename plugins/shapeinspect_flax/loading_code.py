@@ -13,56 +13,13 @@ from shapeinspect.plugin_api.loading_script import (
 )
 
 #: What nnx calls the settings that its layers read at every call.
-READ_AT_CALLS = {
+_READ_AT_CALLS = {
     "eps": "epsilon",
     "momentum": "momentum",
     "stride": "strides",
     "dilation": "kernel_dilation",
     "padding": "padding",
 }
-
-
-class VariablesScript(LoadingScript):
-    """Puts the arrays into a nested dictionary, such as ``Module.init`` and ``msgpack_restore`` return.
-
-    Example:
-        >>> loading = Loading("a.safetensors", "b.msgpack", True, {"params/fc/kernel": (3, 5)}, (), {}, {})
-        >>> "msgpack_serialize" in LINEN.text(loading)
-        True
-        >>> loading = Loading("a.safetensors", "b", True, {"fc/kernel/value": (3, 5)}, (), {}, {})
-        >>> "nnx.update(model, " in LINEN.text(loading)
-        True
-    """
-
-    def text(self, loading: Loading) -> str:
-        """Return a Python module with a function ``load(model)``.
-
-        Args:
-            loading: what is loaded.
-        """
-        if loading.shapes and all(name.endswith(_LEAF) for name in loading.shapes):
-            return ModuleScript(_LEAF).text(loading)  # a checkpoint of an nnx module's state
-        body = [
-            "# model: the variables, a nested dictionary of arrays",
-            'flat = traverse_util.flatten_dict(model, sep="/")',
-            *check_lines("flat"),
-            "    flat[name] = jnp.asarray(value, flat[name].dtype)",
-            'model = traverse_util.unflatten_dict(flat, sep="/")',
-        ]
-        imports = ["import jax.numpy as jnp", "from flax import serialization, traverse_util"]
-        imports += ["from safetensors.numpy import load_file"]
-        main = []
-        if loading.model.endswith(".msgpack"):
-            main = [
-                f'with open({loading.model!r}, "rb") as file:',
-                "    variables = serialization.msgpack_restore(file.read())",
-                'with open("ported.msgpack", "wb") as file:',
-                "    file.write(serialization.msgpack_serialize(load(variables)))",
-            ]
-        else:
-            imports[1] = "from flax import traverse_util"
-        settings = [open_setting(setting) for setting in loading.settings]
-        return module_text(loading, "the variables of a Flax model", imports, body, settings, main)
 
 
 #: What a checkpoint of an nnx module's state has behind the path of each variable.
@@ -118,8 +75,51 @@ class ModuleScript(LoadingScript):
         return module_text(loading, "an nnx module", imports, body, settings, constants=_PART_OF)
 
 
+class VariablesScript(LoadingScript):
+    """Puts the arrays into a nested dictionary, such as ``Module.init`` and ``msgpack_restore`` return.
+
+    Example:
+        >>> loading = Loading("a.safetensors", "b.msgpack", True, {"params/fc/kernel": (3, 5)}, (), {}, {})
+        >>> "msgpack_serialize" in LINEN.text(loading)
+        True
+        >>> loading = Loading("a.safetensors", "b", True, {"fc/kernel/value": (3, 5)}, (), {}, {})
+        >>> "nnx.update(model, " in LINEN.text(loading)
+        True
+    """
+
+    def text(self, loading: Loading) -> str:
+        """Return a Python module with a function ``load(model)``.
+
+        Args:
+            loading: what is loaded.
+        """
+        if loading.shapes and all(name.endswith(_LEAF) for name in loading.shapes):
+            return ModuleScript(_LEAF).text(loading)  # a checkpoint of an nnx module's state
+        body = [
+            "# model: the variables, a nested dictionary of arrays",
+            'flat = traverse_util.flatten_dict(model, sep="/")',
+            *check_lines("flat"),
+            "    flat[name] = jnp.asarray(value, flat[name].dtype)",
+            'model = traverse_util.unflatten_dict(flat, sep="/")',
+        ]
+        imports = ["import jax.numpy as jnp", "from flax import serialization, traverse_util"]
+        imports += ["from safetensors.numpy import load_file"]
+        main = []
+        if loading.model.endswith(".msgpack"):
+            main = [
+                f'with open({loading.model!r}, "rb") as file:',
+                "    variables = serialization.msgpack_restore(file.read())",
+                'with open("ported.msgpack", "wb") as file:',
+                "    file.write(serialization.msgpack_serialize(load(variables)))",
+            ]
+        else:
+            imports[1] = "from flax import traverse_util"
+        settings = [open_setting(setting) for setting in loading.settings]
+        return module_text(loading, "the variables of a Flax model", imports, body, settings, main)
+
+
 def _line(setting: Setting) -> str:
-    name, value = READ_AT_CALLS.get(setting.name), literal(setting.value)
+    name, value = _READ_AT_CALLS.get(setting.name), literal(setting.value)
     if name is None or value is None or setting.value is None or isinstance(setting.value, str):
         return open_setting(setting)
     return f"part_of(model, {setting.layer!r}).{name} = {value}"

@@ -17,7 +17,7 @@ from shapeinspect.plugin_api.loading_script import (
 #: What the groups of a GroupNorm are by default; every other framework has neighbors in a group.
 _INTERLEAVED = "interleaved_groups"
 #: The settings that MLX's modules read at every call, so that setting the attribute is enough.
-READ_AT_CALLS = frozenset({"eps", "momentum", "stride", "dilation", _INTERLEAVED})
+_READ_AT_CALLS = frozenset({"eps", "momentum", "stride", "dilation", _INTERLEAVED})
 
 
 class LoadWeightsScript(LoadingScript):
@@ -48,7 +48,7 @@ class LoadWeightsScript(LoadingScript):
 
 def _line(setting: Setting) -> str:
     parts, value = setting.layer.split("."), literal(setting.value)
-    if setting.name not in READ_AT_CALLS or setting.value is None or value is None:
+    if setting.name not in _READ_AT_CALLS or setting.value is None or value is None:
         return open_setting(setting)
     if not all(part.isdecimal() or (part.isidentifier() and not iskeyword(part)) for part in parts):
         return open_setting(setting)
