@@ -401,7 +401,7 @@ function closed(box) {
   ctx.fillText(title, left, middle);
   if (badge) { ctx.textAlign = "right"; ctx.fillStyle = css.accent; ctx.fillText(badge, x + w - 12, middle); ctx.textAlign = "left"; }
   ctx.fillStyle = css.soft;
-  if (own) { ctx.textAlign = "right"; ctx.font = SMALL; ctx.fillText(box.lines[0], x + w - 12, middle); ctx.textAlign = "left"; }
+  if (own) { ctx.textAlign = "right"; ctx.font = SMALL; ctx.fillText(box.lines[0], x + w - 12 - (badge ? 12 + 8 * badge.length : 0), middle); ctx.textAlign = "left"; }
   else box.lines.forEach((text, i) => { const shown = fitted(text, SMALL, room); ctx.font = SMALL; ctx.fillStyle = mode !== "kind" ? css.ink : i ? css.soft : css.strong; ctx.fillText(shown, left, y + 33 + 16 * i); });
 }
 function chevron(x, y, open) {

@@ -5,8 +5,10 @@ Neither is a dependency of the tests: each is installed by hand, or the comparis
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,6 +100,8 @@ def test_resnet50_is_drawn_sooner_than_by_netron_and_pans_as_smoothly(
     assert len(file.read_bytes()) < 400_000
 
 
+#: So many layers of a Transformer are 10,000 nodes.
+_LAYERS = 60
 #: Frames of panning, and waiting for one that is drawn.
 _FRAMES = """(count) => new Promise((done) => {
   const stage = document.getElementById("stage");
@@ -163,6 +167,96 @@ def test_frames_and_blocks_take_little_time_of_the_processor(
         assert first < most
         assert max(frames) < 8
         assert max(toggles) < 100
+
+
+def _exported(file: Path, layers: int) -> int:
+    """Export a Transformer, in which no two neighbors are equal so that none are folded; return its nodes."""
+    import onnx
+    import torch
+    from torch import nn
+
+    class Chain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            sizes = [24 + 12 * (index % 2) for index in range(layers)]
+            one = (nn.TransformerEncoderLayer(12, 3, size, batch_first=True) for size in sizes)
+            self.layers = nn.ModuleList(one)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    chain = Chain().train()  # in training mode no layer is one fused node
+    options = {"dynamo": False, "do_constant_folding": False, "training": torch.onnx.TrainingMode.PRESERVE}
+    axes = {"x": {0: "batch", 1: "time"}}
+    torch.onnx.export(chain, (torch.zeros(2, 7, 12),), file, input_names=["x"], dynamic_axes=axes, **options)
+    return len(onnx.load(file).graph.node)
+
+
+def test_an_exported_network_of_ten_thousand_nodes_pans_and_opens_at_once(
+    tab: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Closed, opened in part, all open, and from afar: a frame has 16 ms, a block opens within 100 ms."""
+    pytest.importorskip("torch")
+    nodes = _exported(tmp_path / "net.onnx", _LAYERS)
+    assert nodes >= 10_000
+    file = tmp_path / "net.html"
+    file.write_text(shapeinspect.inspect(tmp_path / "net.onnx").to_html(), encoding="utf-8")
+    used = _clock(tab)
+    tab.goto(file.as_uri())
+    tab.wait_for_selector("html[data-ready=yes]", timeout=60_000)
+    frames, toggles = [_cost(tab, used)], []
+    for block in ("/layers.0", "/layers.0/self_attn", "/layers.1"):
+        tab.evaluate("(path) => { location.hash = `#layer=${path}`; }", block)
+        tab.wait_for_function("(path) => shapeinspect.state().selected === path", arg=block)
+        for _ in range(2):
+            before = used()
+            tab.evaluate(_TOGGLE)
+            toggles.append(used() - before)
+    for button in ("open", "fit"):
+        before = used()
+        tab.click(f"#{button}")
+        tab.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        toggles.append(used() - before)
+        frames.append(_cost(tab, used))
+    boxes = len(tab.evaluate("shapeinspect.state().boxes"))
+    with capsys.disabled():
+        print(f"\n{nodes:,} nodes, {boxes:,} boxes open: a frame of panning at most {max(frames):.1f} ms")
+        print(f"a block and all blocks open within {max(toggles):.0f} ms of processor time")
+        print(f"size: {file.stat().st_size / 1e6:.2f} MB")
+    assert boxes > 5_000
+    assert max(frames) < 12
+    assert max(toggles) < 100
+
+
+def test_a_file_of_a_hundred_thousand_tensors_opens_folded(
+    tab: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Experts of equal sizes in equal layers are one box each; the page stays small."""
+    header: dict[str, object] = {}
+    for layer in range(61):
+        for expert in range(547):
+            for name in ("gate_proj", "up_proj", "down_proj"):
+                at = len(header)
+                path = f"model.layers.{layer}.mlp.experts.{expert}.{name}.weight"
+                header[path] = {"dtype": "I8", "shape": [1, 1], "data_offsets": [at, at + 1]}
+    text = json.dumps(header).encode()
+    (tmp_path / "many.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(len(header)))
+    file = tmp_path / "many.html"
+    file.write_text(shapeinspect.inspect(tmp_path / "many.safetensors").to_html(), encoding="utf-8")
+    used = _clock(tab)
+    before = used()
+    tab.goto(file.as_uri())
+    tab.wait_for_selector("html[data-ready=yes]", timeout=60_000)
+    first, boxes = used() - before, len(tab.evaluate("shapeinspect.state().boxes"))
+    with capsys.disabled():
+        size = file.stat().st_size / 1e6
+        print(f"\n{len(header):,} tensors: {boxes} boxes, {first:.0f} ms of processor time, {size:.2f} MB")
+    assert len(header) > 100_000
+    assert boxes < 50
+    assert first < 1_500
+    assert file.stat().st_size < 1_500_000
 
 
 def _clock(tab: Any) -> Callable[[], float]:
