@@ -64,13 +64,13 @@ def expanded(text: str, page: str) -> tuple[str, list[str]]:
 def _section(text: str, name: str | None, path: str) -> str:
     """Return a section without its heading, or a file without its title."""
     if name is None:
-        return text.partition("\n")[2] if text.startswith("# ") else text
+        return text.partition("\n")[2].lstrip("\n") if text.startswith("# ") else text
     found = re.search(rf"^(#+) {re.escape(name)}\n", text, re.MULTILINE)
     if not found:
         raise IncludeError(f'{path} has no section "{name}"')
     rest = text[found.end() :]
     end = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
-    return rest[: end.start()] if end else rest
+    return (rest[: end.start()] if end else rest).lstrip("\n")
 
 
 def _fenced(text: str) -> str:

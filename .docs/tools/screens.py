@@ -4,7 +4,7 @@ Three kinds of fenced blocks are steps of a page, run from top to bottom in a fo
 
 - ``console``: each line that begins with ``$`` is a command, run in a terminal of 80 columns. ``exit=1``
   behind ``console`` is the exit code that is expected, ``lines=12`` shows the first 12 lines only,
-  ``width=100`` is a wider terminal.
+  ``width=100`` is a wider terminal, and ``quiet`` leaves out what other libraries write to standard error.
 - ``pycon``: lines that begin with ``>>>`` or ``...``, run by one Python for the whole page.
 - any language with ``title="NAME"``: a file of this name, written before what follows is run.
 
@@ -58,6 +58,7 @@ class Step:
         exits: the exit codes that are expected.
         lines: how many lines are shown; 0 for all.
         width: how many columns the terminal has.
+        quiet: whether standard error is left out.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class Step:
     exits: tuple[int, ...] = (0,)
     lines: int = 0
     width: int = _WIDTH
+    quiet: bool = False
 
 
 def steps(text: str) -> list[Step]:
@@ -99,7 +101,8 @@ def _steps(head: str, body: str) -> Iterator[Step]:
         exits = (0, 1) if "included" in head else (options.get("exit", 0),)
         for command in _commands(body):
             yield Step(
-                "console", command, "", exits, options.get("lines", 0), options.get("width", _WIDTH)
+                "console", command, "", exits, options.get("lines", 0), options.get("width", _WIDTH),
+                "quiet" in head.split(),
             )  # fmt: skip
 
 
@@ -175,7 +178,7 @@ def key(text: str) -> str:
     Args:
         text: the page in Markdown.
     """
-    told = json.dumps([[asdict(step) for step in steps(text)], made(text)])
+    told = json.dumps([[_run(step) for step in steps(text)], made(text)])
     return hashlib.sha256(f"{_source()}\n{told}".encode()).hexdigest()[:32]
 
 
@@ -249,7 +252,7 @@ def _page(worker: subprocess.Popen[str], name: str, text: str, models: Path) -> 
         folder, answer = Path(scratch) / "work", Path(scratch) / "results.json"
         shutil.copytree(models, folder)
         (folder / "tests").symlink_to(ROOT / "tests")
-        page = {"steps": [asdict(step) for step in found], "folder": str(folder), "results": str(answer)}
+        page = {"steps": [_run(step) for step in found], "folder": str(folder), "results": str(answer)}
         assert worker.stdin is not None and worker.stdout is not None  # noqa: S101, PT018  # pipes, as asked for
         worker.stdin.write(json.dumps(page) + "\n")
         worker.stdin.flush()
@@ -271,6 +274,12 @@ def _page(worker: subprocess.Popen[str], name: str, text: str, models: Path) -> 
                 raise ScreenError(f"no command of the page has made {file}")
             shutil.copyfile(folder / file, _results(name).with_name(file))
         _results(name).write_text(json.dumps(results), encoding="utf-8")
+
+
+def _run(step: Step) -> dict[str, object]:
+    """Return a step as the worker takes it."""
+    told = asdict(step)
+    return {**told, "text": f"{step.text} 2>/dev/null"} if step.quiet else told
 
 
 def with_screens(text: str, results: list[dict[str, object]], folder: str = "") -> str:

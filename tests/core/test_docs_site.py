@@ -105,6 +105,19 @@ def test_every_internal_link_leads_to_a_page(pages: dict[str, str]) -> None:
     assert checked > 60
 
 
+def test_every_screen_of_an_included_text_is_run_again(
+    pages: dict[str, str], tools: Callable[[str], ModuleType]
+) -> None:
+    assert [
+        path for path, text in pages.items() if re.search(r"^ +\$ shapeinspect", text, re.MULTILINE)
+    ] == []
+    calls = {path: [step.text for step in tools("screens").steps(text)] for path, text in pages.items()}
+    for source, page in (("shapeinspect/QUESTIONS.md", "questions.md"), ("README.md", "guide/formats.md")):
+        shown = re.findall(r"^    \$ (shapeinspect .*)$", (ROOT / source).read_text("utf-8"), re.MULTILINE)
+        own = [call for call in shown if call in calls[page]]
+        assert own == calls[page] != []
+
+
 def test_what_a_page_shows_is_made_by_its_commands(
     pages: dict[str, str], tools: Callable[[str], ModuleType]
 ) -> None:
