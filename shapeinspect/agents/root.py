@@ -30,8 +30,8 @@ class Root:
         remote: whether models on other machines may be read.
 
     Example:
-        >>> Root.of(Path("tests/data")).locate("lenet.onnx").size
-        248156
+        >>> Root.of(Path("tests/data")).locate("lenet.onnx").label
+        'lenet.onnx'
     """
 
     folder: Path
