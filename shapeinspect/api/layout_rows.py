@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from shapeinspect.errors import UsageError
-from shapeinspect.registry import class_names, kinds_named, shown_tables
+from shapeinspect.registry import kinds_named, shown_tables
 from shapeinspect.render.results.reference import reference
 
 
@@ -42,9 +42,10 @@ def layouts_of(kind: str | None) -> list[dict[str, Any]]:
         return rows
     every = reference(tables)
     kinds = dict.fromkeys(row["kind"] for row in every)
-    names = [name for name in class_names() if set(kinds_named(name)) & {*kinds}]
-    close = get_close_matches(kind, [*kinds, *dict.fromkeys(row["type"] for row in every), *names], 3, 0.6)
-    close = list(dict.fromkeys(close))
+    names = [name for table in tables for name, other in table.classes.items() if other in kinds]
+    close = get_close_matches(
+        kind, [*dict.fromkeys((*kinds, *(row["type"] for row in every), *names))], 3, 0.6
+    )
     raise UsageError(
         f"no layout table has the kind {kind!r}",
         expected=f"one of: {', '.join(kinds)}; or what a framework calls one, such as Conv2D",
