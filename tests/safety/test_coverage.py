@@ -10,9 +10,12 @@ What has been run of each reader, without a finding:
 =================================================================================  ==================
 readers                                                                            seconds
 =================================================================================  ==================
-window, cursor, json, long-json, pickle, protobuf, flatbuffer, zip                 120 of processor
+numpy-header, tf-table, tf-snappy                                                  300 of processor
                                                                                    time each
-tf-table, tf-snappy                                                                44 and 32
+pickle, protobuf, flatbuffer, zip                                                  200 of processor
+                                                                                   time each
+window, cursor, json, long-json                                                    120 of processor
+                                                                                   time each
 torch-tar, torchscript-code, torchscript-pickle, torch-export-graph,               75 of the clock
 torch-distributed, safetensors-index, huggingface-config, peft-adapter,            each
 keras-config, keras-npz, tf-checkpoint, tf-saved-model
@@ -21,7 +24,8 @@ torch-legacy, torch-module-pickle, torch-zip, torch-zip-pickle, onnx, gguf,     
 safetensors
 =================================================================================  ==================
 
-None has had its ten minutes yet; numpy-header has had none by itself.
+None has had its ten minutes yet; keras-h5 and keras-weights, which list HDF5 in the same process, have had no
+run to its end.
 
 What may come of an input: a model, or one of two errors, within two seconds of processor time and 512 MiB.
 """
