@@ -12,9 +12,9 @@ readers                                                                         
 =================================================================================  ==================
 numpy-header, tf-table, tf-snappy                                                  300 of processor
                                                                                    time each
-pickle, protobuf, flatbuffer, zip                                                  200 of processor
+pickle, protobuf, flatbuffer, zip, json                                            200 of processor
                                                                                    time each
-window, cursor, json, long-json                                                    120 of processor
+window, cursor, long-json                                                          120 of processor
                                                                                    time each
 torch-tar, torchscript-code, torchscript-pickle, torch-export-graph,               75 of the clock
 torch-distributed, safetensors-index, huggingface-config, peft-adapter,            each
