@@ -519,6 +519,7 @@ class Note:
         about: the path of the layer it is about, or None for the whole model.
         fault: whether what runs the file refuses it for this.
         instead: whether it says that something else was read than was named, such as what a wrapper holds.
+        held: whether it says that the weights are those that something beside them asks for.
 
     Example:
         >>> Note("the file records no shapes").about is None
@@ -529,6 +530,7 @@ class Note:
     about: str | None = None
     fault: bool = False
     instead: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

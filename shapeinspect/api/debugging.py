@@ -288,7 +288,8 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
         source: as for ``shapeinspect.inspect``.
         input: the shapes of the inputs, as for ``shapeinspect.inspect``.
         graph: whether a graph is required; if not, weights without one fit, with no calls. Weights that
-            contradict their own file are told by the notes of ``read``.
+            contradict their own file, or are held against what stands beside it, are told by the notes of
+            ``read``.
 
     Raises:
         UsageError: if the source has no graph, or the inputs are not those of the model.
@@ -332,7 +333,7 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
 
 
 def _require_graph(model: Model, request: Source, required: bool) -> None:
-    if required and not model.calls and not any(note.fault for note in model.notes):
+    if required and not model.calls and not any(note.fault or note.held for note in model.notes):
         raise UsageError(
             f'"{request.label}" has no graph, so its calls cannot be checked',
             got=f"weights alone ({model.format})",

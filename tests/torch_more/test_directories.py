@@ -92,7 +92,7 @@ def test_facts_and_the_tied_head(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("setting", "value", "path", "said"), [
     ("vocab_size", 51, "model.embed_tokens", "(vocab_size 51, hidden_size 24), the file has (50, 24)"),
     ("num_key_value_heads", 3, "model.layers.0.self_attn.k_proj",
-     "(num_key_value_heads 3 × hidden_size/num_attention_heads 4 = 12, hidden_size 24), the file has (8, "),
+     "(num_key_value_heads 3 × head_dim 4 = 12, hidden_size 24), the file has (8, "),
     ("intermediate_size", 41, "model.layers.1.mlp.down_proj", "(hidden_size 24, intermediate_size 41)"),
 ])  # fmt: skip
 def test_a_contradiction_is_a_finding(tmp_path: Path, setting: str, value: int, path: str, said: str) -> None:

@@ -1,0 +1,29 @@
+"""The rows of families are what their library says today: asked again, as when they were written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from shapeinspect_torch.recognition.families.family import model_types, of_data
+
+pytestmark = pytest.mark.slow
+FOLDER = Path(__file__).parents[2] / "plugins/shapeinspect_torch/recognition/families/data"
+
+
+@pytest.mark.parametrize("model_type", model_types())
+def test_a_family_asked_again_has_the_same_rows(model_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    transformers = pytest.importorskip("transformers")
+    stored = json.loads((FOLDER / f"{model_type}.json").read_text())
+    if stored["library"] != f"transformers {transformers.__version__}":
+        pytest.skip(f"the rows are those of {stored['library']}")
+    monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
+    from library import Library
+    from write import data_of, wrong
+
+    data, _, held_back = data_of(Library(), model_type)
+    assert data == stored
+    assert [wrong(of_data(data), sample) for sample in held_back] == [[]] * len(held_back)
