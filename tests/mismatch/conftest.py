@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -52,7 +51,6 @@ def tell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, str
         folder: Path = tmp_path_factory.mktemp("scripts")
         for name, text in (files or {}).items():
             (folder / name).write_text(text)
-            os.utime(folder / name, (1e9, 1e9))  # a file that is as old as the run may be one that it writes
         paths = {name: folder / f"script{number}.py" for number, name in enumerate(scripts)}
         for name, path in paths.items():
             path.write_text("import os, torch\nfrom torch import nn\n" + textwrap.dedent(scripts[name]))

@@ -249,10 +249,12 @@ def _began() -> float:
     """Return when the process that was copied began, in seconds since 1970, or now where it is not known."""
     try:
         fields = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()
-        ago = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        # Given in whole ticks, and Python itself takes longer than one before a script writes anything.
+        tick = 1 / os.sysconf("SC_CLK_TCK")
+        ago = time.clock_gettime(time.CLOCK_BOOTTIME) - (int(fields[19]) + 1) * tick
     except (OSError, ValueError, AttributeError, IndexError):
         return time.time()
-    return time.time() - ago - 1
+    return time.time() - ago
 
 
 def _is_main(frame: FrameType) -> bool:
