@@ -10,12 +10,11 @@ from shapeinspect.api.debugging import Fit, fits
 from shapeinspect.api.report import analyze
 from shapeinspect.check import Failure, Spec, verdict
 from shapeinspect.errors import ShapeInspectError
-from shapeinspect.mismatch import Diagnosis, contradicting, describe, fitting, to_dict
+from shapeinspect.mismatch import Diagnosis, agreeing, contradicting, describe, fitting, to_dict
 from shapeinspect.mismatch.words.causes import sentence
 from shapeinspect.sources.remote import is_url
 from shapeinspect.sources.remote.secrets import without_secrets
 from shapeinspect.sources.source import Source, with_inputs
-from shapeinspect.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,8 @@ def check_model(source: Source, given: Any, asked: Spec | None) -> Checked:
         findings.append(Finding(cause, title, texts[-1], layer.path))
     elif walked and not faults:
         texts.append(fitting(result.model, result.unchecked))
-    elif not walked and not faults:
-        texts += [
-            f'"{one_line(result.model.source)}": {note.text}' for note in result.model.notes if note.held
-        ]
+    elif not faults and (held := [note for note in result.model.notes if note.held]):
+        texts.append(agreeing(result.model.source, held))
     if faults and result.read is not None:
         texts.append(contradicting(result.read.source, faults))
         findings += [Finding("contradiction", note.text, note.text, note.about) for note in faults]

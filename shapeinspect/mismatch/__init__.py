@@ -6,6 +6,16 @@ from shapeinspect.mismatch.diagnose import diagnose
 from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
 from shapeinspect.mismatch.words.as_dict import to_dict
 from shapeinspect.mismatch.words.causes import CAUSES
-from shapeinspect.mismatch.words.describe import contradicting, describe, fitting
+from shapeinspect.mismatch.words.describe import agreeing, contradicting, describe, fitting
 
-__all__ = ["CAUSES", "Diagnosis", "Tried", "contradicting", "describe", "diagnose", "fitting", "to_dict"]
+__all__ = [
+    "CAUSES",
+    "Diagnosis",
+    "Tried",
+    "agreeing",
+    "contradicting",
+    "describe",
+    "diagnose",
+    "fitting",
+    "to_dict",
+]

@@ -141,6 +141,24 @@ def contradicting(source: str, faults: Sequence[Note]) -> str:
     return "\n".join(lines)
 
 
+def agreeing(source: str, held: Sequence[Note]) -> str:
+    """Return the text for weights without a graph that were held against what stands beside them.
+
+    Args:
+        source: the model, as the user named it.
+        held: what was found of them.
+
+    Example:
+        >>> print(agreeing("bert", [Note("its 42 weights have the shapes that config.json makes", held=True)]))
+        "bert" holds the weights that it should (no graph: no call was checked)
+          held      its 42 weights have the shapes that config.json makes
+    """
+    lines = [f'"{printable(source, 200)}" holds the weights that it should (no graph: no call was checked)']
+    for note in held:
+        lines += _wrapped("held", note.text)
+    return "\n".join(lines)
+
+
 def _wrapped(label: str, text: str) -> list[str]:
     pad = " " * (_LABEL + 1)
     head = f"  {label:<{_LABEL - 2}} "
