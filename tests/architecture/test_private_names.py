@@ -14,7 +14,7 @@ ROOMS = ("shapeinspect", "plugins", "tests")
 #: What may be used from elsewhere, and why.
 ALLOWED = {
     "tests/safety/worker.py: shapeinspect_keras.containers._hdf5_child": "it runs the child's code in a fork",
-    "tests/safety/readers.py: shapeinspect_keras.containers._hdf5_child": "it runs the child's code in a fuzzer",
+    "tests/safety/readers.py: shapeinspect_keras.containers._hdf5_child": "it fuzzes the child's code",
 }
 
 

@@ -149,9 +149,9 @@ def agreeing(source: str, held: Sequence[Note]) -> str:
         held: what was found of them.
 
     Example:
-        >>> print(agreeing("bert", [Note("its 42 weights have the shapes that config.json makes", held=True)]))
+        >>> print(agreeing("bert", [Note("its 42 weights have the shapes of config.json", held=True)]))
         "bert" holds the weights that it should (no graph: no call was checked)
-          held      its 42 weights have the shapes that config.json makes
+          held      its 42 weights have the shapes of config.json
     """
     lines = [f'"{printable(source, 200)}" holds the weights that it should (no graph: no call was checked)']
     for note in held:
