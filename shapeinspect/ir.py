@@ -476,8 +476,8 @@ def changed(item: T, **facts: Any) -> T:
         facts: the fields that differ.
 
     Example:
-        >>> changed(Note("no shapes"), about="conv1")
-        Note(text='no shapes', about='conv1', fault=False)
+        >>> changed(Note("no shapes"), about="conv1").about
+        'conv1'
     """
     kind: Any = type(item)
     read, places = _reader(kind)

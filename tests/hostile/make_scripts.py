@@ -61,7 +61,7 @@ WAYS = {
         "a length that is no length"),
     "a length of nothing": follows(["y = torch.len()", "return x"], "an argument that is not there"),
     "branches that name their result alike": follows(
-        [*["if bool(x):", "  y = torch.relu(x)", "else:", "  y = torch.tanh(x)", "x = y"] * 4000, "return x"],
+        [*["if bool(x):", "  y = torch.relu(x)", "else:", "  y = torch.tanh(x)", "x = y"] * 3000, "return x"],
         "names that grow by a letter each"),
     "branches that see many names": follows(
         [*(f"v{n} = 1" for n in range(20_000)), *["if bool(x):", "  pass"] * 10_000, "return x"],

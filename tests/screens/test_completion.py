@@ -84,7 +84,7 @@ def test_every_shell_is_offered_commands_options_files_values_layers_and_kinds(
         (["show", "--order", "c"], ["calls"]),
         (["show", "--layout", "n"], ["native"]),
         (["show", "--columns", "layer,pa"], ["layer,params"]),
-        (["show", "--color", "a"], ["always", "auto"]),
+        (["show", "--color", "a"], ["auto", "always"]),
         (["check", "lenet.onnx", "let"], ["letters.onnx"]),
         (["check", "--format", "sa"], ["sarif"]),
         (["diff", "lenet.onnx", "let"], ["letters.onnx"]),

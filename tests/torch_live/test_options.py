@@ -24,7 +24,8 @@ _BUILT: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Conv#d", _CONV),
     ("ConvTranspose#d", {**_CONV, "stride": 3}),
     ("BatchNorm#d InstanceNorm#d SyncBatchNorm", {"num_features": 6, "affine": True}),
-    ("MaxPool#d AvgPool#d MaxUnpool#d", {"kernel_size": 4}),
+    ("MaxPool#d MaxUnpool#d", {"kernel_size": 4}),
+    ("AvgPool#d", {"kernel_size": 4, "padding": 1}),  # without a padding none is counted
     ("LPPool#d", {"norm_type": 2, "kernel_size": 4}),
     ("FractionalMaxPool2d FractionalMaxPool3d", {"kernel_size": 2, "output_size": 5}),
     ("AdaptiveAvgPool#d AdaptiveMaxPool#d", {"output_size": 5}),

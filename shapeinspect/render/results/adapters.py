@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 from shapeinspect.registry import Installed
@@ -63,7 +65,13 @@ def _state(row: dict[str, Any]) -> str:
 
 
 def _present(package: str) -> bool:
+    """Tell whether a package is installed; a mere folder of its name in the search path is none."""
     try:
-        return find_spec(package) is not None
+        spec = find_spec(package)
     except (ImportError, ValueError):
         return False
+    if spec is None or spec.origin is not None:
+        return spec is not None
+    # A package without a file of its own, such as MLX: only what stands where packages are installed counts.
+    places = {Path(get_path(kind)) for kind in ("purelib", "platlib")}
+    return any(Path(found).parent in places for found in spec.submodule_search_locations or ())
