@@ -16,8 +16,6 @@ from typing import Any
 
 from shapeinspect_torch.recognition.families.family import flat
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-
 
 @dataclass(frozen=True)
 class Stored:
@@ -63,6 +61,7 @@ class Library:
     """The models of ``transformers``."""
 
     def __init__(self) -> None:
+        os.environ["HF_HUB_OFFLINE"] = "1"
         warnings.filterwarnings("ignore")
         import torch
         import transformers
