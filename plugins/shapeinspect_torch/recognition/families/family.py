@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from shapeinspect.binary.json_text import parse_object
 from shapeinspect.ir import Frozen
 from shapeinspect_torch.recognition.families.language import LETTERS, told, value
 
@@ -261,7 +261,7 @@ def family(model_type: str) -> Family | None:
     file = _DATA / f"{model_type}.json"
     if not file.is_file():
         return None
-    return of_data(json.loads(file.read_text(encoding="utf-8")))
+    return of_data(parse_object(file.read_bytes(), model_type, file.name))
 
 
 def of_data(data: Mapping[str, Any]) -> Family:
