@@ -141,7 +141,9 @@ class Family:
         return None if row is None else (row, indices)
 
     def settings(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all settings of a configuration, with the family's where it has none.
+        """Return all settings of a configuration, with what follows where it has none.
+
+        A number that is not stated, and follows from nothing, stays unknown: the library's own may be another's.
 
         Args:
             config: the configuration.
@@ -151,8 +153,14 @@ class Family:
             if name in found:
                 found.setdefault(setting, found[name])
         for name, default in self.defaults.items():
-            if name not in found:
-                found[name] = value(default, found, {}) if isinstance(default, str) else default
+            if name in found:
+                continue
+            if isinstance(default, str):
+                derived = value(default, found, {})
+                if derived is not None:
+                    found[name] = derived
+            elif default is None or isinstance(default, bool):
+                found[name] = default
         return found
 
     def not_asked(self, settings: Mapping[str, Any]) -> list[str]:
