@@ -143,7 +143,7 @@ class Family:
     def settings(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return all settings of a configuration, with what follows where it has none.
 
-        A number that is not stated, and follows from nothing, stays unknown: the library's own may be another's.
+        A number that is not stated and follows from nothing stays unknown: the file may be of other ones.
 
         Args:
             config: the configuration.
