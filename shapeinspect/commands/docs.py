@@ -10,6 +10,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.completion import choices
 from shapeinspect.commands.names import COMMANDS
+from shapeinspect.commands.options import Browser
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
 
@@ -45,14 +46,7 @@ def run(
             autocompletion=choices(*COMMANDS, *TOPICS),
         ),
     ] = None,
-    browser: Annotated[
-        bool | None,
-        typer.Option(
-            "--open/--no-open",
-            help="Whether to open the page in a browser; by default where the output is a terminal.",
-            show_default=False,
-        ),
-    ] = None,
+    browser: Browser = None,
 ) -> None:
     """Print the address of a page of the documentation, and open it in a browser."""
     address = page(topic)

@@ -44,6 +44,14 @@ Signature = Annotated[
 Format = Annotated[
     str, typer.Option("--format", "-f", help="table or json.", autocompletion=choices("table", "json"))
 ]
+Browser = Annotated[
+    bool | None,
+    typer.Option(
+        "--open/--no-open",
+        help="Whether to open the page in a browser; by default where the output is a terminal.",
+        show_default=False,
+    ),
+]
 Traceback = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
 Width = Annotated[
     int | None,

@@ -9,7 +9,7 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.completion import models
-from shapeinspect.commands.options import Inputs, Model, Signature, Traceback, input_specs, signed
+from shapeinspect.commands.options import Browser, Inputs, Model, Signature, Traceback, input_specs, signed
 from shapeinspect.commands.standard_input import named
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
@@ -59,14 +59,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    browser: Annotated[
-        bool | None,
-        typer.Option(
-            "--open/--no-open",
-            help="Whether to open the page in a browser; by default where the output is a terminal.",
-            show_default=False,
-        ),
-    ] = None,
+    browser: Browser = None,
     traceback: Traceback = False,
 ) -> None:
     """Write the network as one HTML page: blocks that open, shapes on every edge, each layer explained.
