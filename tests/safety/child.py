@@ -18,8 +18,8 @@ CPU, CLOCK = 2.0, 60.0
 _MILLION = 0.02
 
 
-#: How many times its limit a file may take in the suite, where others use the caches too: that finds work that
-#: explodes. ``SHAPEINSPECT_SLACK=1``, on a quiet machine, finds all that is over its limit.
+#: How many times its limit a file may take in the suite, where others use the caches too: that finds work
+#: that explodes. ``SHAPEINSPECT_SLACK=1``, on a quiet machine, finds all that is over its limit.
 SLACK = float(os.environ.get("SHAPEINSPECT_SLACK", "4"))
 
 
