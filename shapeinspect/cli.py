@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.names import COMMANDS
-from shapeinspect.commands.screen_options import with_screen_options
-from shapeinspect.commands.standard_input import kept
+from shapeinspect.commands.terminal import output
+from shapeinspect.commands.terminal.screen_options import with_screen_options
+from shapeinspect.commands.terminal.standard_input import kept
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.progress_bar import bar

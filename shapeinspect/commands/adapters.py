@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Width, check_format
+from shapeinspect.commands.terminal import output
 from shapeinspect.render import screen
 
 

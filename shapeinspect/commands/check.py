@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import choices
 from shapeinspect.commands.completion import models as models_of
 from shapeinspect.commands.options import (
@@ -18,6 +17,7 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
+from shapeinspect.commands.terminal import output
 from shapeinspect.errors import ShapeInspectError, UsageError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import choices, models
 from shapeinspect.commands.options import Traceback, Width, check_format, input_specs
-from shapeinspect.commands.standard_input import named
+from shapeinspect.commands.terminal import output
+from shapeinspect.commands.terminal.standard_input import named
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.render import screen
 

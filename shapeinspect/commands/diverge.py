@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import models
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
-from shapeinspect.commands.standard_input import named
+from shapeinspect.commands.terminal import output
+from shapeinspect.commands.terminal.standard_input import named
 from shapeinspect.render import screen
 
 _MODEL = "A model that can be run: package.module:attribute, or a file that holds its graph."

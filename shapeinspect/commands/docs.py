@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import choices
 from shapeinspect.commands.names import COMMANDS
 from shapeinspect.commands.options import Browser
+from shapeinspect.commands.terminal import output
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
 

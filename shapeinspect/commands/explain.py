@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import layers as layers_of
 from shapeinspect.commands.completion import models_or_kinds
 from shapeinspect.commands.options import (
@@ -24,6 +23,7 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
+from shapeinspect.commands.terminal import output
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
 

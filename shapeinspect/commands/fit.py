@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.options import (
     Format,
     Inputs,
@@ -16,6 +15,7 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
+from shapeinspect.commands.terminal import output
 from shapeinspect.errors import ModelCodeError
 from shapeinspect.render import screen
 
@@ -43,7 +43,7 @@ def run(
     except ModelCodeError as error:
         if not given or format == "json":
             raise
-        from shapeinspect.commands.refused import explained
+        from shapeinspect.commands.terminal.refused import explained
         from shapeinspect.render.table import View
 
         lines = explained(error, source, given, lambda: View(width=limit))

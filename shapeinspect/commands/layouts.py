@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import choices, kinds
 from shapeinspect.commands.options import Width, check_format
+from shapeinspect.commands.terminal import output
 from shapeinspect.render import screen
 
 

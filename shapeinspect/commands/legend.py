@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import layers, models
 from shapeinspect.commands.options import Inputs, Signature, Traceback, Width, input_specs, signed
-from shapeinspect.commands.standard_input import NAME
+from shapeinspect.commands.terminal import output
+from shapeinspect.commands.terminal.standard_input import NAME
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.options import Traceback
+from shapeinspect.commands.terminal import output
 
 
 def run(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import layouts, models
 from shapeinspect.commands.options import Inputs, Model, Traceback, input_specs
-from shapeinspect.commands.signals import ended_in_order
-from shapeinspect.commands.standard_input import named
+from shapeinspect.commands.terminal import output
+from shapeinspect.commands.terminal.signals import ended_in_order
+from shapeinspect.commands.terminal.standard_input import named
 from shapeinspect.render import screen
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shapeinspect.commands.completion import choices, models
-from shapeinspect.commands.standard_input import named
+from shapeinspect.commands.terminal.standard_input import named
 from shapeinspect.errors import UsageError
 
 if TYPE_CHECKING:

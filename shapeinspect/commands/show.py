@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import choices, layers, sorts
 from shapeinspect.commands.completion import columns as columns_of
 from shapeinspect.commands.options import (
@@ -19,6 +18,7 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
+from shapeinspect.commands.terminal import output
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.render import screen
 
@@ -122,7 +122,7 @@ def run(
     except ModelCodeError as error:
         if not given or format != "table":
             raise
-        from shapeinspect.commands.refused import explained
+        from shapeinspect.commands.terminal.refused import explained
 
         output.write(explained(error, source, given, lambda: view))
         raise typer.Exit(1) from None
@@ -131,7 +131,7 @@ def run(
 
         chosen(report.model, filter)
     if format == "table" and screen.is_terminal():
-        from shapeinspect.commands.next_steps import next_steps
+        from shapeinspect.commands.terminal.next_steps import next_steps
 
         output.write([*table(report.model, view), *next_steps(report.model, model, inputs, view.width)])
     elif format == "table":

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from shapeinspect.commands import output
 from shapeinspect.commands.completion import models
 from shapeinspect.commands.options import Browser, Inputs, Model, Signature, Traceback, input_specs, signed
-from shapeinspect.commands.standard_input import named
+from shapeinspect.commands.terminal import output
+from shapeinspect.commands.terminal.standard_input import named
 from shapeinspect.errors import UsageError
 from shapeinspect.render import screen
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from shapeinspect import normalize
-from shapeinspect.commands import signals
+from shapeinspect.commands.terminal import signals
 from shapeinspect.errors import UsageError
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")

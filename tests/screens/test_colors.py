@@ -12,7 +12,7 @@ from typing import Annotated, get_origin
 
 import pytest
 
-from shapeinspect.commands.screen_options import with_screen_options
+from shapeinspect.commands.terminal.screen_options import with_screen_options
 from shapeinspect.render import screen
 
 ESCAPE = "\x1b["

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shapeinspect.commands.next_steps import next_steps
+from shapeinspect.commands.terminal.next_steps import next_steps
 from shapeinspect.ir import Layer, Model, Weight
 from shapeinspect.render import screen
 from shapeinspect.render.grid import as_text

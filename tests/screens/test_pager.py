@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shapeinspect.commands.pager import pager as pager_for
+from shapeinspect.commands.terminal.pager import pager as pager_for
 from shapeinspect.render import screen
 
 #: A pager that says what it got.

@@ -126,7 +126,7 @@ def test_so_is_an_absolute_path(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_outside_of_a_command_there_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    from shapeinspect.commands.standard_input import named
+    from shapeinspect.commands.terminal.standard_input import named
     from shapeinspect.errors import UsageError
 
     monkeypatch.setattr(sys, "stdin", _Pipe(b"x"))

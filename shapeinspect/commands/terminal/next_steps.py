@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shapeinspect.commands.standard_input import NAME
+from shapeinspect.commands.terminal.standard_input import NAME
 from shapeinspect.render import screen
 from shapeinspect.text import printable
 

@@ -160,7 +160,7 @@ def write(lines: Iterable[Line]) -> None:
     """
     lines = list(lines)
     if screen.is_terminal():
-        from shapeinspect.commands.pager import pager, show
+        from shapeinspect.commands.terminal.pager import pager, show
 
         words = pager(_rows(lines))
         if words is not None and show(words, lambda stream: _write(lines, stream)):
