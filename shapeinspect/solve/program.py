@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -25,54 +25,16 @@ from shapeinspect.rules.shape_targets import LETTERS, TARGETS, lettered, targete
 from shapeinspect.rules.shape_values import contents
 from shapeinspect.solve.arrays import reshaped, run_fast
 from shapeinspect.solve.budget import Budget
+from shapeinspect.solve.combinations import for_candidate, run_each_combination
 from shapeinspect.solve.computed_sizes import FromAxes
+from shapeinspect.solve.outcome import ACCEPTED, Array, Lengths, Outcome, refuse
 from shapeinspect.solve.positions import largest_id, runs_out
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
-#: A length is an int or an array of candidates.
-Lengths: TypeAlias = "tuple[Any, ...]"
-
-#: The most different combinations of lengths for which a rule is run.
-MOST = 1 << 17
-#: The most lengths that the outputs of these may have in all.
-_MOST_LENGTHS = 1 << 22
-#: Lengths that differ by more are numbered before they are multiplied: a product has to be of 64 bits.
-_FAR = 1 << 40
 #: No length is computed whose largest candidate could be longer: numpy's integers would begin again below 0.
 _LONGEST = 1 << 62
 #: The most bytes of lengths that are held at once; a chain of layers holds 64 kB.
 _MOST_HELD = 256 << 20
 _PASSED_OVER = frozenset({"module", "input"})
-
-
-#: What stands for a candidate in the place of a call that refuses it.
-ACCEPTED, UNKNOWN = -1, -2
-
-
-@dataclass(slots=True)
-class Outcome:
-    """The result for every candidate.
-
-    Args:
-        refused: the number of the call that refuses each candidate; ACCEPTED for those that none does,
-            UNKNOWN for those of which a call's rule tells nothing.
-        unsolved: the calls whose outputs the arithmetic cannot compute, with the reason.
-        shapes: the shape of every computed value; lengths of refused candidates are meaningless.
-        numbers: the contents of the small tensors with which the graph computes shapes.
-        ids: the largest number of each value that the network's own code counts up.
-    """
-
-    refused: Array
-    unsolved: dict[int, str] = field(default_factory=dict)
-    shapes: dict[str, Lengths] = field(default_factory=dict)
-    numbers: dict[str, Any] = field(default_factory=dict)
-    ids: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def accepted(self) -> Array:
-        """Which candidates every call accepts."""
-        result: Array = self.refused == ACCEPTED
-        return result
 
 
 @dataclass(frozen=True)
@@ -222,7 +184,7 @@ class Program:
         contents_of_output = contents(layer.kind, settled, given, numbers, self._dtype(call))
         if contents_of_output is not None and call.outputs:
             outcome.numbers[call.outputs[0]] = contents_of_output
-        _refuse(outcome, index, runs_out(layer.kind, settled, call, outcome.ids))
+        refuse(outcome, index, runs_out(layer.kind, settled, call, outcome.ids))
         if layer.kind == "reshape":
             fast = reshaped(settled, given)
         else:
@@ -230,9 +192,9 @@ class Program:
         outputs: tuple[Lengths, ...] | None
         if fast is not None:
             outputs, fits = fast
-            _refuse(outcome, index, ~fits)
+            refuse(outcome, index, ~fits)
         else:
-            outputs = _run_each_combination(index, layer.kind, settled, given, outcome, self.budget)
+            outputs = run_each_combination(index, layer.kind, settled, given, outcome, self.budget)
         top = largest_id(layer.kind, settled, call, outputs, outcome.ids)
         if top is not None and call.outputs:
             outcome.ids[call.outputs[0]] = top
@@ -251,7 +213,7 @@ class Program:
         attributes = self._attributes(index, call, layer, outcome)
         given = _input_shapes(layer, call, outcome.shapes)
         settled, _ = _settled(attributes, outcome.shapes, known)
-        ids = {name: _for_candidate(top, 0) for name, top in outcome.ids.items()}
+        ids = {name: for_candidate(top, 0) for name, top in outcome.ids.items()}
         if runs_out(layer.kind, settled, call, ids):
             rows = settled["num_embeddings"]
             return ShapeMismatchError(
@@ -263,8 +225,8 @@ class Program:
         try:
             output_shapes(
                 layer.kind,
-                _for_candidate(settled, 0),
-                tuple(_for_candidate(shape, 0) for shape in given),
+                for_candidate(settled, 0),
+                tuple(for_candidate(shape, 0) for shape in given),
             )
         except ShapeMismatchError as error:
             return error
@@ -347,10 +309,6 @@ def _kept_once(length: Any, read: Sequence[Array]) -> Any:
     return next((one for one in read if one.dtype == length.dtype and np.array_equal(one, length)), length)
 
 
-def _refuse(outcome: Outcome, index: int, refuses: Any) -> None:
-    outcome.refused[(outcome.refused == ACCEPTED) & refuses] = index
-
-
 def _bound(shape: Shape | None, known: Mapping[str, Any]) -> Any:
     """Replace the symbols of a recorded shape; None if a length stays unknown."""
     if shape is None:
@@ -424,162 +382,3 @@ def _settled(
         return value
 
     return {name: settle(value) for name, value in attributes.items()}, bool(seen)
-
-
-def _columns(value: Any) -> Iterator[Array]:
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, tuple):
-        for entry in value:
-            yield from _columns(entry)
-
-
-def _for_candidate(value: Any, candidate: int) -> Any:
-    """Return a setting or a shape for one candidate."""
-    if isinstance(value, np.ndarray):
-        return int(value[candidate])
-    if isinstance(value, tuple):
-        return tuple(_for_candidate(entry, candidate) for entry in value)
-    if isinstance(value, dict):
-        return {name: _for_candidate(entry, candidate) for name, entry in value.items()}
-    return value
-
-
-def _run_each_combination(
-    index: int,
-    kind: str,
-    attributes: dict[str, Any],
-    given: tuple[Any, ...],
-    outcome: Outcome,
-    budget: Budget | None,
-) -> tuple[Lengths, ...] | None:
-    """Run a rule once for each different combination of lengths."""
-    columns = _different(_columns((given, tuple(attributes.values()))))
-    alive = _candidates(outcome, varied=bool(columns))
-    rows = np.stack([column[alive] for column in columns], axis=1) if columns else np.zeros((1, 0), np.int64)
-    firsts, back = _distinct(rows)
-    if len(firsts) > MOST:
-        outcome.unsolved[index] = "too many different combinations of lengths"
-        return None
-    results: list[tuple[Shape | None, ...] | None] = []
-    made = 0
-    for first in firsts:
-        if budget is not None:
-            budget.check()
-        result = _result(kind, attributes, given, int(alive[first]))
-        results.append(result)
-        made += sum(len(shape or ()) for shape in result or ())
-        if made > _MOST_LENGTHS:
-            outcome.unsolved[index] = "too many lengths are open at once"
-            return None
-    results = _with_one_rank(results, outcome, alive, back if columns else None)
-    accepted = [result for result in results if result is not None]
-    if columns or not accepted:
-        marks = np.ones(len(outcome.refused), dtype=bool)
-        if columns:
-            marks[:] = False
-            marks[alive] = np.array([result is None for result in results])[back]
-        _refuse(outcome, index, marks)
-    if not accepted:
-        return ()
-    if not _are_settled(accepted):
-        outcome.unsolved[index] = "its output does not follow from its settings and shapes"
-        return None
-    return tuple(
-        _gathered(results, number, len(shape or ()), back, alive, len(outcome.refused), bool(columns))
-        for number, shape in enumerate(accepted[0])
-    )
-
-
-def _different(columns: Iterable[Array]) -> list[Array]:
-    """Return each array of lengths once."""
-    kept: list[Array] = []
-    for column in columns:
-        if not any(column is other for other in kept):
-            kept.append(column)
-    return kept
-
-
-def _candidates(outcome: Outcome, *, varied: bool) -> Array:
-    """Return the candidates that a rule is run for: the accepted ones, or a single one."""
-    alive: Array = np.flatnonzero(outcome.accepted)
-    if not len(alive):
-        return np.arange(1)
-    return alive if varied else alive[:1]
-
-
-def _result(
-    kind: str, attributes: dict[str, Any], given: tuple[Any, ...], candidate: int
-) -> tuple[Shape | None, ...] | None:
-    """Return the output shapes for one candidate, or None if it is refused."""
-    try:
-        return output_shapes(
-            kind,
-            _for_candidate(attributes, candidate),
-            tuple(_for_candidate(shape, candidate) for shape in given),
-        )
-    except ShapeMismatchError:
-        return None
-
-
-def _with_one_rank(
-    results: list[tuple[Shape | None, ...] | None], outcome: Outcome, alive: Array, back: Array | None
-) -> list[tuple[Shape | None, ...] | None]:
-    """Keep the results of the commonest ranks, with known lengths; the sizes of the others are unknown."""
-    ranks = [_ranks(result) for result in results if result is not None]
-    known = [rank for rank in ranks if rank is not None]
-    if back is None or not known:
-        return results
-    usual = max(known, key=known.count)
-    other = np.array([result is not None and _ranks(result) != usual for result in results])
-    outcome.refused[alive[other[back]]] = UNKNOWN
-    return [None if odd else result for result, odd in zip(results, other, strict=True)]
-
-
-def _ranks(shapes: tuple[Shape | None, ...]) -> tuple[int, ...] | None:
-    """Return how many axes each output has; None where a length is not known."""
-    if any(shape is None or not all(isinstance(n, int) for n in shape) for shape in shapes):
-        return None
-    return tuple(len(shape or ()) for shape in shapes)
-
-
-def _are_settled(accepted: list[tuple[Shape | None, ...]]) -> bool:
-    """Tell whether all results have the same ranks and only integers in them."""
-    ranks = {_ranks(shapes) for shapes in accepted}
-    return len(ranks) == 1 and None not in ranks
-
-
-def _distinct(rows: Array) -> tuple[Array, Array]:
-    """Return the index of the first occurrence of each distinct row, and for each row its number."""
-    if rows.shape[1] == 0:
-        return np.zeros(1, dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
-    key = rows[:, 0]
-    for column in rows.T[1:]:
-        low, high = int(column.min()), int(column.max())
-        far = high - low >= _FAR
-        places = np.unique(column, return_inverse=True)[1].astype(np.int64) if far else column - low
-        span = len(column) if far else high - low + 1
-        key = np.unique(key, return_inverse=True)[1].astype(np.int64) * span + places
-    _, firsts, back = np.unique(key, return_index=True, return_inverse=True)
-    return firsts, back
-
-
-def _gathered(
-    results: list[Any], number: int, rank: int, back: Array, alive: Array, count: int, varied: bool
-) -> Lengths:
-    lengths: list[Any] = []
-    for axis in range(rank):
-        column = [0 if result is None else int(result[number][axis]) for result in results]
-        if (
-            not varied
-            or len({length for length, result in zip(column, results, strict=True) if result is not None})
-            == 1
-        ):
-            lengths.append(
-                next(length for length, result in zip(column, results, strict=True) if result is not None)
-            )
-            continue
-        filled = np.ones(count, dtype=np.int64)
-        filled[alive] = np.array(column, dtype=np.int64)[back]
-        lengths.append(filled)
-    return tuple(lengths)

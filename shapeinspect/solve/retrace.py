@@ -18,8 +18,9 @@ import numpy as np
 from shapeinspect.infer.settings import attributes_of
 from shapeinspect.ir import Model
 from shapeinspect.solve.computed_sizes import Axis, Lengths, worked_out
+from shapeinspect.solve.outcome import UNKNOWN
 from shapeinspect.solve.positions import runs_out
-from shapeinspect.solve.program import UNKNOWN, Program
+from shapeinspect.solve.program import Program
 from shapeinspect.solve.solver import Solver
 from shapeinspect.solve.variables import Variable
 

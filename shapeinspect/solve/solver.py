@@ -12,8 +12,9 @@ import numpy as np
 
 from shapeinspect.dims import Dim, Expr, Unknown
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.solve.outcome import UNKNOWN, Outcome
 from shapeinspect.solve.pairs import Pair, pairs
-from shapeinspect.solve.program import UNKNOWN, Outcome, Program
+from shapeinspect.solve.program import Program
 from shapeinspect.solve.regions import FITS, OPEN, REFUSED, Known, Run
 from shapeinspect.solve.sizes import describe, progressions
 from shapeinspect.solve.solution import Answer, Refusal, Sample, Solution

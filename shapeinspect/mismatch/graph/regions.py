@@ -10,7 +10,8 @@ import numpy as np
 from shapeinspect.dims import Shape, symbol
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.regions import Place, Region
-from shapeinspect.solve.program import UNKNOWN, Program
+from shapeinspect.solve.outcome import UNKNOWN
+from shapeinspect.solve.program import Program
 from shapeinspect.solve.regions import FITS, OPEN, REFUSED
 
 
