@@ -26,6 +26,8 @@ _COMPARED = 20_000
 _ALIKE, _ALIKE_SHORT, _SHORT = 0.6, 0.5, 3
 #: A folded row: the first number, the last one, and how many rows it stands for.
 _RANGE = re.compile(r"(\d{1,9})[–-](\d{1,9})(?=[./]|$)")
+#: What a glob begins with, up to its first sign.
+_BEFORE_SIGNS = re.compile(r"[^*?\[]*")
 _COUNT = re.compile(r"\s+[×x]\d+$")
 
 
@@ -73,7 +75,7 @@ def find(model: Model, text: str) -> Found:
     if exact:
         return Found(exact[:1])
     body = _COUNT.sub("", text.strip())
-    whole = _Pattern(re.escape(_spelled("" if body == _NAMELESS else body)))
+    whole = _Pattern.literal(_spelled("" if body == _NAMELESS else body))
     found = _search(model.layers, whole)
     if not found.layers and (_RANGE.search(body) or "…" in body):
         found = _search(model.layers, _folded(body))
@@ -128,14 +130,17 @@ def matching(model: Model, pattern: str) -> Found:
     exact = tuple(layer for layer in model.layers if layer.path == pattern)
     if exact:
         return Found(exact)
-    globs = tuple(layer for layer in model.layers if fnmatchcase(layer.path, pattern))
+    begin = _BEFORE_SIGNS.match(pattern)[0]  # type: ignore[index]  # it matches the empty text, too
+    globs = tuple(
+        layer for layer in model.layers if layer.path.startswith(begin) and fnmatchcase(layer.path, pattern)
+    )
     if globs:
         return Found(globs, together=True)
     found = find(model, pattern)
     if found.layers or not any(sign in pattern for sign in "*?["):
         return found
     glob = translate(_spelled(pattern)).removesuffix(r"\Z").removesuffix(r"\z")
-    return Found(_search(model.layers, _Pattern(glob)).layers, together=True)
+    return Found(_search(model.layers, _Pattern(glob, part=_spelled(begin))).layers, together=True)
 
 
 def chosen(model: Model, pattern: str) -> tuple[Layer, ...]:
@@ -213,10 +218,21 @@ def _spellings(layer: Layer) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A regular expression of a name, and the ranges that its numbers have to be in."""
+    """A regular expression of a name, and the ranges that its numbers have to be in.
+
+    Args:
+        text: the expression.
+        ranges: what each of its numbers lies between.
+        part: what every name holds that it matches.
+    """
 
     text: str
     ranges: tuple[tuple[int, int], ...] = ()
+    part: str = ""
+
+    @classmethod
+    def literal(cls, name: str) -> _Pattern:
+        return cls(re.escape(name), part=name)
 
     def test(self, before: str, after: str) -> re.Pattern[str]:
         return re.compile(f"{before}{self.text}{after}", re.DOTALL)
@@ -248,11 +264,16 @@ def _literal(name: str) -> str:
 #: What may stand before and behind the name in that of a layer, from the closest reading to the widest:
 #: the layer itself, a container, the end of a path, a container anywhere.
 _READINGS = (("", "", False), ("", r"\..*", True), (r".*\.", "", False), (r".*\.", r"\..*", True))
+_WIDEST = (r"(?:.*\.)?", r"(?:\..*)?")
 
 
 def _search(layers: Iterable[Layer], pattern: _Pattern) -> Found:
-    spelled = [(layer, _spellings(layer)) for layer in layers]
-    for before, after, container in _READINGS:
+    named = ((layer, _spellings(layer)) for layer in layers)
+    spelled = [(layer, names) for layer, names in named if any(pattern.part in name for name in names)]
+    if spelled:  # one test for all readings: most patterns of a long list match nothing
+        widest = pattern.test(*_WIDEST)
+        spelled = [(layer, names) for layer, names in spelled if any(map(widest.fullmatch, names))]
+    for before, after, container in _READINGS if spelled else ():
         test = pattern.test(before, after)
         found = tuple(
             layer for layer, names in spelled if any(pattern.holds(test.fullmatch(name)) for name in names)

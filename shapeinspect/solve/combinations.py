@@ -30,7 +30,16 @@ def _columns(value: Any) -> Iterator[Array]:
 
 
 def for_candidate(value: Any, candidate: int) -> Any:
-    """Return a setting or a shape for one candidate."""
+    """Return a setting or a shape for one candidate.
+
+    Args:
+        value: it, with arrays for what differs between candidates.
+        candidate: which one.
+
+    Example:
+        >>> for_candidate({"kernel_size": (3, np.array([5, 7]))}, 1)
+        {'kernel_size': (3, 7)}
+    """
     if isinstance(value, np.ndarray):
         return int(value[candidate])
     if isinstance(value, tuple):
@@ -48,7 +57,25 @@ def run_each_combination(
     outcome: Outcome,
     budget: Budget | None,
 ) -> tuple[Lengths, ...] | None:
-    """Run a rule once for each different combination of lengths."""
+    """Run a rule once for each different combination of lengths.
+
+    Args:
+        index: the call.
+        kind: of its layer.
+        attributes: the layer's settings, with arrays for those that differ between candidates.
+        given: the shapes of its inputs, in the same way.
+        outcome: of the run; the candidates that the rule refuses are marked, and so is what it cannot tell.
+        budget: the time that is left, if it is limited.
+
+    Returns:
+        The shapes of its outputs, none where all candidates are refused; None if they are unknown.
+
+    Example:
+        >>> outcome = Outcome(np.array([-1, -1]))
+        >>> (shape,) = run_each_combination(0, "flatten", {}, ((1, 4, np.array([6, 8])),), outcome, None)
+        >>> shape[1].tolist()
+        [24, 32]
+    """
     columns = _different(_columns((given, tuple(attributes.values()))))
     alive = _candidates(outcome, varied=bool(columns))
     rows = np.stack([column[alive] for column in columns], axis=1) if columns else np.zeros((1, 0), np.int64)
