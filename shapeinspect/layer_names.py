@@ -26,8 +26,8 @@ _COMPARED = 20_000
 _ALIKE, _ALIKE_SHORT, _SHORT = 0.6, 0.5, 3
 #: A folded row: the first number, the last one, and how many rows it stands for.
 _RANGE = re.compile(r"(\d{1,9})[–-](\d{1,9})(?=[./]|$)")
-#: What a glob begins with, up to its first sign.
-_BEFORE_SIGNS = re.compile(r"[^*?\[]*")
+#: What stands between the literal pieces of a glob, as :mod:`fnmatch` reads it.
+_SIGNS = re.compile(r"[*?]|\[!?\]?[^\]]*\]")
 _COUNT = re.compile(r"\s+[×x]\d+$")
 
 
@@ -130,17 +130,16 @@ def matching(model: Model, pattern: str) -> Found:
     exact = tuple(layer for layer in model.layers if layer.path == pattern)
     if exact:
         return Found(exact)
-    begin = _BEFORE_SIGNS.match(pattern)[0]  # type: ignore[index]  # it matches the empty text, too
-    globs = tuple(
-        layer for layer in model.layers if layer.path.startswith(begin) and fnmatchcase(layer.path, pattern)
-    )
+    pieces = _SIGNS.split(pattern)
+    part = max(pieces, key=len)
+    globs = tuple(layer for layer in model.layers if part in layer.path and fnmatchcase(layer.path, pattern))
     if globs:
         return Found(globs, together=True)
     found = find(model, pattern)
-    if found.layers or not any(sign in pattern for sign in "*?["):
+    if found.layers or len(pieces) == 1:
         return found
     glob = translate(_spelled(pattern)).removesuffix(r"\Z").removesuffix(r"\z")
-    return Found(_search(model.layers, _Pattern(glob, part=_spelled(begin))).layers, together=True)
+    return Found(_search(model.layers, _Pattern(glob, part=_spelled(part))).layers, together=True)
 
 
 def chosen(model: Model, pattern: str) -> tuple[Layer, ...]:
@@ -270,7 +269,7 @@ _WIDEST = (r"(?:.*\.)?", r"(?:\..*)?")
 def _search(layers: Iterable[Layer], pattern: _Pattern) -> Found:
     named = ((layer, _spellings(layer)) for layer in layers)
     spelled = [(layer, names) for layer, names in named if any(pattern.part in name for name in names)]
-    if spelled:  # one test for all readings: most patterns of a long list match nothing
+    if spelled and not pattern.part:  # of a long list, most match nothing: one test for all readings
         widest = pattern.test(*_WIDEST)
         spelled = [(layer, names) for layer, names in spelled if any(map(widest.fullmatch, names))]
     for before, after, container in _READINGS if spelled else ():

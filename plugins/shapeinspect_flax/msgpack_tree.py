@@ -89,6 +89,9 @@ class _Walk:
         if len(parts) > _DEEPEST:
             raise cursor.refuse(f"the tree is over {_DEEPEST} keys deep")
         head = cursor.byte()
+        if head < 0x80 or head >= 0xE0:  # most of a file of many values
+            self._add(Leaf(parts, (), "int8", None, array=False))
+            return
         entries = self._count(head, 0x80, _MAPS)
         if entries is not None:
             self._map(entries, parts)
@@ -134,8 +137,6 @@ class _Walk:
 
     def _plain(self, head: int, parts: tuple[str, ...]) -> Leaf:
         cursor = self._cursor
-        if head < 0x80 or head >= 0xE0:
-            return Leaf(parts, (), "int8", None, array=False)
         length = self._length(head)
         if length is not None:
             cursor.skip(length)

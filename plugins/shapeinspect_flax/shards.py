@@ -8,7 +8,6 @@ with slashes, and each file is a tree of its own arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from shapeinspect.binary.json_text import read_file
 from shapeinspect.errors import UnreadableFileError, UsageError
@@ -75,7 +74,7 @@ def read_shards(source: Source) -> tuple[list[Leaf], tuple[Note, ...]]:
                 both = f"{files_by_name[leaf.name]} and {name}"
                 raise UnreadableFileError(source.label, f"the array {leaf.name!r} is in both {both}")
             files_by_name[leaf.name] = name
-            leaves.append(replace(leaf, home=file))
+            leaves.append(leaf._replace(home=file))
     if len(missing) == len(files):
         raise UnreadableFileError(source.label, f"all files that it names are missing, such as {files[0]!r}")
     return leaves, _notes(homes, files_by_name, missing)

@@ -11,7 +11,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.rules import output_shapes
 from shapeinspect.solve.budget import Budget
-from shapeinspect.solve.outcome import UNKNOWN, Array, Lengths, Outcome, refuse
+from shapeinspect.solve.outcome import UNKNOWN, Array, Lengths, Outcome
 
 #: The most different combinations of lengths for which a rule is run.
 MOST = 1 << 17
@@ -101,7 +101,7 @@ def run_each_combination(
         if columns:
             marks[:] = False
             marks[alive] = np.array([result is None for result in results])[back]
-        refuse(outcome, index, marks)
+        outcome.refuse(index, marks)
     if not accepted:
         return ()
     if not _are_settled(accepted):

@@ -41,20 +41,18 @@ class Outcome:
         result: Array = self.refused == ACCEPTED
         return result
 
+    def refuse(self, index: int, refuses: Any) -> None:
+        """Mark the candidates that a call refuses, unless an earlier one has.
 
-def refuse(outcome: Outcome, index: int, refuses: Any) -> None:
-    """Mark the candidates that a call refuses, unless an earlier one has.
+        Args:
+            index: the call.
+            refuses: whether it refuses each candidate, or one answer for all.
 
-    Args:
-        outcome: of the run; its marks are changed.
-        index: the call.
-        refuses: whether it refuses each candidate, or one answer for all.
-
-    Example:
-        >>> import numpy as np
-        >>> outcome = Outcome(np.array([ACCEPTED, 0, ACCEPTED]))
-        >>> refuse(outcome, 2, np.array([True, True, False]))
-        >>> outcome.refused.tolist()
-        [2, 0, -1]
-    """
-    outcome.refused[(outcome.refused == ACCEPTED) & refuses] = index
+        Example:
+            >>> import numpy as np
+            >>> outcome = Outcome(np.array([ACCEPTED, 0, ACCEPTED]))
+            >>> outcome.refuse(2, np.array([True, True, False]))
+            >>> outcome.refused.tolist()
+            [2, 0, -1]
+        """
+        self.refused[(self.refused == ACCEPTED) & refuses] = index

@@ -27,7 +27,7 @@ from shapeinspect.solve.arrays import reshaped, run_fast
 from shapeinspect.solve.budget import Budget
 from shapeinspect.solve.combinations import for_candidate, run_each_combination
 from shapeinspect.solve.computed_sizes import FromAxes
-from shapeinspect.solve.outcome import ACCEPTED, Array, Lengths, Outcome, refuse
+from shapeinspect.solve.outcome import ACCEPTED, Array, Lengths, Outcome
 from shapeinspect.solve.positions import largest_id, runs_out
 
 #: No length is computed whose largest candidate could be longer: numpy's integers would begin again below 0.
@@ -184,7 +184,7 @@ class Program:
         contents_of_output = contents(layer.kind, settled, given, numbers, self._dtype(call))
         if contents_of_output is not None and call.outputs:
             outcome.numbers[call.outputs[0]] = contents_of_output
-        refuse(outcome, index, runs_out(layer.kind, settled, call, outcome.ids))
+        outcome.refuse(index, runs_out(layer.kind, settled, call, outcome.ids))
         if layer.kind == "reshape":
             fast = reshaped(settled, given)
         else:
@@ -192,7 +192,7 @@ class Program:
         outputs: tuple[Lengths, ...] | None
         if fast is not None:
             outputs, fits = fast
-            refuse(outcome, index, ~fits)
+            outcome.refuse(index, ~fits)
         else:
             outputs = run_each_combination(index, layer.kind, settled, given, outcome, self.budget)
         top = largest_id(layer.kind, settled, call, outputs, outcome.ids)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +60,8 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
     slowest: float = 0.0
+    #: The seconds of each case that took too long at first.
+    late: dict[int, float] = field(default_factory=dict)
     #: What came of each case with a check sum of what was shown, and how the forked children ended.
     cases: dict[int, tuple[str, int]] = field(default_factory=dict)
     children: Counter[str] = field(default_factory=Counter)
@@ -85,20 +89,28 @@ class Worker:
 
     def _read(self, sample: Any, home: Path, cases: range, how: dict[str, bool]) -> Outcome:
         outcome = Outcome()
+        order = {
+            "show": str(home / sample.show),
+            "damaged": str(home / sample.damaged),
+            "content": str(sample.folder / sample.damaged),
+            **how,
+        }
         following = cases.start
         while following < cases.stop:
-            order = {
-                "show": str(home / sample.show),
-                "damaged": str(home / sample.damaged),
-                "content": str(sample.folder / sample.damaged),
-                "cases": [following, cases.stop, cases.step],
-                **how,
-            }
-            reached = self._ask(order, outcome)
+            reached = self._ask({**order, "cases": [following, cases.stop, cases.step]}, outcome)
             if reached is None:
                 break
             following = reached + cases.step
+        for case, seconds in outcome.late.items():
+            again = partial(self._again, {**order, "cases": [case, case + 1, 1]})
+            if not _CHILD.within(seconds, _CHILD.CPU, again):
+                outcome.wrong.append(f"case {case}: {seconds:.1f} s")
         return outcome
+
+    def _again(self, order: dict[str, Any]) -> float:
+        """Return the seconds that one case takes when it is read once more."""
+        once = Outcome()
+        return math.inf if self._ask(order, once) is not None else once.slowest
 
     def _ask(self, order: dict[str, Any], outcome: Outcome) -> int | None:
         """Return the case that the worker did not survive, or None if it went through all."""
@@ -122,8 +134,8 @@ class Worker:
             outcome.slowest = max(outcome.slowest, seconds)
             if found not in ("model", "refused"):
                 outcome.wrong.append(f"case {case}: {found}")
-            if not _CHILD.within(seconds, _CHILD.CPU):
-                outcome.wrong.append(f"case {case}: {seconds:.1f} s")
+            if seconds >= _CHILD.CPU:
+                outcome.late[case] = seconds
 
     def close(self) -> None:
         """End the process that is running."""
