@@ -5,7 +5,7 @@ Source: the parameters and statistics that each class of ``flax.linen`` and ``fl
 
 from __future__ import annotations
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.layout.bare import Evidence
 
 _LINEAR = Frozen(in_features="i", out_features="o")

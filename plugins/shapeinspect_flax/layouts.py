@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shapeinspect.ir import Frozen, Layout
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout
 from shapeinspect.layout import Row, Table
 
 _NORMS = "BatchNorm LayerNorm GroupNorm InstanceNorm RMSNorm"

@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.ir import Attribute, Frozen, Layer, Layout, Model, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Attribute, Layer, Layout, Model, Note, Weight
 from shapeinspect.layout import lengths, parse
 from shapeinspect.sources.source import Source
 from shapeinspect_flax.evidence import BUFFERS

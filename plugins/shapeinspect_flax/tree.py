@@ -9,7 +9,8 @@ from functools import partial
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Layer, Layout, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Layout, Note, Weight
 from shapeinspect.layout import lengths, parse
 from shapeinspect.layout.bare import Group, Match, Verdict, judge, layer, prove
 from shapeinspect.sources.source import Source

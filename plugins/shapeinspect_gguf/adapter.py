@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.progress import counted
 from shapeinspect.sources.source import Source

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from shapeinspect.ir import Attribute, Frozen, Layer, Packing, Quantization, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Attribute, Layer, Packing, Quantization, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_gguf import names, values
 from shapeinspect_gguf.conversion import FUSED, PAIRED

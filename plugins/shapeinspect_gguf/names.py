@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 
-from shapeinspect.ir import Frozen, Layout
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout
 from shapeinspect.layout import Row, Table
 
 _BLOCKS = ("blk.#", "enc.blk.#", "dec.blk.#", "v.blk.#", "a.blk.#")

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shapeinspect.binary.zip_reader import MAGIC, first_name
-from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many

@@ -9,7 +9,8 @@ from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Value
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.arrays.statement import ArrayStatement
 from shapeinspect.plugin_api.facts import Explained

@@ -18,7 +18,8 @@ from shapeinspect import registry
 from shapeinspect.api.report import inspect as inspect_model
 from shapeinspect.api.report import locate
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Frozen, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.graph.fixed_batch import fitting_batch

@@ -44,7 +44,8 @@ def kept_for_backward(model: Model) -> Mapping[int, Share]:
         model: a model that went through ``infer``.
 
     Example:
-        >>> from shapeinspect.ir import Frozen, Weight
+        >>> from shapeinspect.frozen import Frozen
+        >>> from shapeinspect.ir import Weight
         >>> fc = Layer("fc", "linear", "", weights=(Weight("w", "weight", (5, 3), "float32", 60),))
         >>> values = {"x": Value("x", (2, 3), "float32"), "y": Value("y", (2, 5), "float32")}
         >>> call = Call("fc", ("x",), ("y",))

@@ -13,7 +13,8 @@ import re
 from shapeinspect.check.snapshot_settings import settings, word
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.dims import Dim, Shape, symbol
-from shapeinspect.ir import Axes, Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Axes, Call, Layer, Model, Value
 from shapeinspect.layout.canonical import slots
 from shapeinspect.registry import native_table
 from shapeinspect.render import cells

@@ -71,7 +71,8 @@ def settings(side: LayerSide, batch: Dim | None = None, padded: _Pairs = ()) -> 
 
     Example:
         >>> from shapeinspect.compare.sides import ModelSide
-        >>> from shapeinspect.ir import Frozen, Layer, Model
+        >>> from shapeinspect.frozen import Frozen
+        >>> from shapeinspect.ir import Layer, Model
         >>> model = ModelSide(Model("m", "onnx", "onnx", "onnx"))
         >>> settings(model.layer(Layer("n", "group_norm", "", attributes=Frozen(num_groups=2, eps=1e-5))))
         'eps=1e-05 num_groups=2'

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from shapeinspect.compare.granularity.slots import is_counter, is_new, units_of
 from shapeinspect.dims import Shape, whole
-from shapeinspect.ir import Frozen, Layer, Layout, Model, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Layout, Model, Note, Weight
 from shapeinspect.layout.target import SourceSlot, TargetWeight, plan, rows_of
 from shapeinspect.plugin_api.native import NativeTable
 

@@ -59,7 +59,7 @@ def canonical(layer: Layer) -> Any:
         layer: the layer.
 
     Example:
-        >>> from shapeinspect.ir import Frozen
+        >>> from shapeinspect.frozen import Frozen
         >>> def named(**settings):
         ...     return canonical(Layer("a", "activation", "", attributes=Frozen(settings)))
         >>> named(function="hardtanh", min_val=0, max_val=6), named(function="clip", min=0.0)

@@ -411,7 +411,8 @@ def differing(a: LayerSide, b: LayerSide, skip: frozenset[str] = frozenset()) ->
 
     Example:
         >>> from shapeinspect.compare.sides import ModelSide
-        >>> from shapeinspect.ir import Frozen, Layer, Model
+        >>> from shapeinspect.frozen import Frozen
+        >>> from shapeinspect.ir import Layer, Model
         >>> side = ModelSide(Model("m", "numpy", "numpy", "numpy"))
         >>> a = Layer("bn", "batch_norm", "BatchNorm", attributes=Frozen(eps=1e-5, momentum=0.9))
         >>> b = Layer("bn", "batch_norm", "BatchNorm", attributes=Frozen(eps=1e-3, momentum=0.9))

@@ -9,7 +9,8 @@ from dataclasses import replace
 from shapeinspect.compare.result import LayerPair, SettingPair, Status
 from shapeinspect.compare.settings import differing, placed
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.ir import Call, Frozen, Layer, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model
 
 #: Kinds without weights that have settings of their own.
 _KINDS = frozenset(

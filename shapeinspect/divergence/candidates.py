@@ -9,7 +9,8 @@ from typing import Any
 from shapeinspect.compare.result import LayerPair, SettingPair
 from shapeinspect.compare.settings import differing
 from shapeinspect.compare.sides import ModelSide
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 
 #: Settings that change nothing at inference.
 _IN_TRAINING = frozenset({"momentum", "p", "rate", "dropout", "recurrent_dropout"})

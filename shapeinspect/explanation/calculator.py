@@ -12,8 +12,9 @@ from shapeinspect.errors import Fact, ShapeMismatchError, UsageError
 from shapeinspect.explanation.examples import command, settings_text
 from shapeinspect.explanation.graph import CALCULATOR, FILTERS
 from shapeinspect.explanation.input_reading import LayerName, read_input
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer import infer
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Note, Value, Weight
+from shapeinspect.ir import Call, Layer, Layout, Model, Note, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.layout.pattern import expand_to
 from shapeinspect.rules import KINDS, Attribute, output_shapes, weights_of

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.explanation.notation import write
-from shapeinspect.ir import Attribute, Frozen
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Attribute
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shapeinspect.frozen import Frozen, changed
 from shapeinspect.infer.axes import name_axes
 from shapeinspect.infer.blocks import MAX_WALKS, Blocks, count_rounds
 from shapeinspect.infer.composite import compose_inputs
 from shapeinspect.infer.inputs import with_input_shapes
 from shapeinspect.infer.shapes import REFUSAL, fill_shapes
 from shapeinspect.infer.work import count_work
-from shapeinspect.ir import Frozen, Model, changed
+from shapeinspect.ir import Model
 
 __all__ = ["REFUSAL", "infer", "with_input_shapes"]
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from shapeinspect.dims import Shape
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer.facts import CallFacts
-from shapeinspect.ir import Axes, Call, Frozen, Layer, Layout, Model, Note, Weight
+from shapeinspect.ir import Axes, Call, Layer, Layout, Model, Note, Weight
 from shapeinspect.layout import common_shape, parse
 
 #: The order of the parts of a composite axis in the common convention.

@@ -8,7 +8,8 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbol, symbols
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Attribute, Call, Frozen, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Attribute, Call, Model, Value
 from shapeinspect.rules.rule import show
 from shapeinspect.sources.source import InputSpec
 

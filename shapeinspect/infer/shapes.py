@@ -7,12 +7,13 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, symbols
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.frozen import changed
 from shapeinspect.infer.blocks import Blocks
 from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
 from shapeinspect.infer.facts import CallFacts, facts_of
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.sequences import Sequences
-from shapeinspect.ir import Call, Layer, Model, Note, Value, changed
+from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.progress import counted
 from shapeinspect.rules import Shapes, has_rule, output_shapes
 from shapeinspect.rules.kinds.axes import taken_to_stay

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from shapeinspect.frozen import changed
 from shapeinspect.infer.facts import CallFacts
-from shapeinspect.ir import Call, Model, changed
+from shapeinspect.ir import Call, Model
 from shapeinspect.rules import macs
 
 

@@ -17,7 +17,8 @@ from typing import TypeAlias
 from shapeinspect.binary.names import DEEPEST
 from shapeinspect.dims import Shape
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Frozen, Layer, Layout, Weight, changed
+from shapeinspect.frozen import Frozen, changed
+from shapeinspect.ir import Layer, Layout, Weight
 from shapeinspect.layout.pattern import KERNEL_AXES, lengths, parse
 
 #: Looks up the layout of a weight: native type, role, rank, lengths of parts of composite axes.

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Layer, Layout, Model, Note, Weight, changed
+from shapeinspect.frozen import changed
+from shapeinspect.ir import Layer, Layout, Model, Note, Weight
 from shapeinspect.layout.pattern import compose, lengths, parse
 
 

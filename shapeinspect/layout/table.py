@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Frozen, Layout
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout
 from shapeinspect.layout.pattern import expand, expand_to, parse
 
 

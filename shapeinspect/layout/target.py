@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Frozen, Layer, Layout, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Layout, Weight
 from shapeinspect.layout.canonical import base, pieces
 from shapeinspect.layout.pattern import compose, composite, flattened, lengths, parse, with_parts
 from shapeinspect.plugin_api.native import NativeRow, NativeTable

@@ -202,7 +202,7 @@ def _joined(edits: Edits) -> str:
     """Write all edits: one setting once for all its layers.
 
     Example:
-        >>> from shapeinspect.ir import Frozen
+        >>> from shapeinspect.frozen import Frozen
         >>> changes = [OnLayer(path, Frozen(in_features=64)) for path in ("conv2", "conv3")]
         >>> fixes = tuple(Fix("features", (change,), 40) for change in changes)
         >>> _joined(Edits(fixes, ('in_features=64 in "conv2"', 'in_features=64 in "conv3"'), Claim()))

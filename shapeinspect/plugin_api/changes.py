@@ -8,7 +8,8 @@ from math import prod
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Attribute, Frozen
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Attribute
 
 #: One edit of a tensor: its name and its argument; see :func:`reshaped` for all of them.
 Step: TypeAlias = "tuple[str, Any]"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layout
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout
 
 
 @dataclass(frozen=True, slots=True)

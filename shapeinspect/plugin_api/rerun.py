@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.changes import Change, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords

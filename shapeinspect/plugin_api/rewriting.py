@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.plugin_api.changes import Change, Edited, Wording
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Explained

@@ -63,7 +63,8 @@ def legend(model: Model, width: int) -> list[Line]:
         width: terminal cells.
 
     Example:
-        >>> from shapeinspect.ir import Layer, Frozen
+        >>> from shapeinspect.frozen import Frozen
+        >>> from shapeinspect.ir import Layer
         >>> conv = Layer("c", "conv", "Conv2d", attributes=Frozen({"in_channels": 3, "out_channels": 8,
         ...     "kernel_size": (5, 7), "stride": (2, 2)}))
         >>> for line in legend(Model("m", "torch", "torch", "torch", (conv,)), 80):

@@ -20,7 +20,8 @@ class Letters:
         model: a model that went through ``infer``.
 
     Example:
-        >>> from shapeinspect.ir import Frozen, Value
+        >>> from shapeinspect.frozen import Frozen
+        >>> from shapeinspect.ir import Value
         >>> h = symbol("height")
         >>> values = Frozen({"x": Value("x", (symbol("b.0"), h, 3), None, ("N", "H", "C"))})
         >>> Letters(Model("m", "onnx", "onnx", "onnx", values=values, inputs=("x",))).shape((2, (h + 1) // 2))
@@ -72,7 +73,8 @@ class Letters:
             amount: the work; None if it is not known.
 
         Example:
-            >>> from shapeinspect.ir import Frozen, Value
+            >>> from shapeinspect.frozen import Frozen
+            >>> from shapeinspect.ir import Value
             >>> values = {n: Value(n, (symbol(f"{n}_0"), 3), None, ("N", "C")) for n in ("ids", "mask")}
             >>> model = Model("m", "onnx", "onnx", "onnx", values=Frozen(values), inputs=tuple(values))
             >>> Letters(model).amount(2 * symbol("ids_0") + 3 * symbol("mask_0"))

@@ -61,7 +61,8 @@ def variables(model: Model, every: bool = False) -> tuple[Variable, ...]:
         UsageError: if no input has such an axis.
 
     Example:
-        >>> from shapeinspect.ir import Frozen, Value
+        >>> from shapeinspect.frozen import Frozen
+        >>> from shapeinspect.ir import Value
         >>> x = Value("x", (1, 3, 8, 9), axes=("N", "C", "H", "W"))
         >>> model = Model("m", "f", "f", "f", values=Frozen(x=x), inputs=("x",))
         >>> [one.name for one in variables(model)], [one.name for one in variables(model, every=True)]

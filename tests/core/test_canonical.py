@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Frozen, Layout, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout, Weight
 from shapeinspect.layout import canonical
 
 ZRN = (("gate", "z r n", "r z n"),)

@@ -17,7 +17,8 @@ import shapeinspect
 from shapeinspect.cli import main
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import MissingDependencyError, UsageError
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Layout, Model, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.render.activations import activations
 from shapeinspect.render.forms.markdown import markdown

@@ -13,7 +13,8 @@ from shapeinspect.check import expect
 from shapeinspect.cli import main
 from shapeinspect.dims import symbol
 from shapeinspect.errors import UnknownLayerError
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.layer_names import find, similar
 from shapeinspect.render.data import to_dict, to_json
 from shapeinspect.render.table import View, table

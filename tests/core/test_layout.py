@@ -7,7 +7,8 @@ import pytest
 from einops import rearrange
 
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Frozen, Layer, Layout, Model, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Layout, Model, Weight
 from shapeinspect.layout import Row, Table, common_shape, expand, normalize, parse, permutation, transform
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shapeinspect.dims import Dim, symbol
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.table import View, table
 

@@ -10,7 +10,8 @@ import pytest
 from shapeinspect.api.report import inspect
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Note, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Layout, Model, Note, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.render import cells
 from shapeinspect.render.data import to_dict

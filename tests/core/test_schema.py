@@ -25,7 +25,8 @@ import shapeinspect
 from shapeinspect import schema
 from shapeinspect.cli import main
 from shapeinspect.explanation.examples import command
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.render.data import to_dict
 from shapeinspect.rules.registry import calculated
 

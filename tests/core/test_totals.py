@@ -6,7 +6,8 @@ import pytest
 
 from shapeinspect.check.expect import expect
 from shapeinspect.dims import UNKNOWN, Dim, symbol
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value, Weight
 from shapeinspect.render.data import to_dict
 from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import of_model

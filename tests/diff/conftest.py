@@ -11,7 +11,8 @@ import torch
 
 from shapeinspect.compare import Comparison, Options, compare
 from shapeinspect.compare.result import LayerPair
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Layout, Model, Value, Weight
 
 
 class Trunk(torch.nn.Module):

@@ -125,7 +125,8 @@ def test_another_dtype_is_told_and_only_counts_if_asked(saved: Callable[..., str
 
 def test_a_function_written_into_a_layer_is_compared_with_one_behind_it() -> None:
     from shapeinspect.compare import compare
-    from shapeinspect.ir import Call, Frozen, Layer, Model, Weight
+    from shapeinspect.frozen import Frozen
+    from shapeinspect.ir import Call, Layer, Model, Weight
 
     def model(function: str, *, inside: bool) -> Model:
         settings = Frozen(activation=function) if inside else Frozen()

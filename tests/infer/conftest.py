@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 
 
 @pytest.fixture(scope="session")

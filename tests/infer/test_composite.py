@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shapeinspect.dims import Shape, symbol
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer import infer
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
+from shapeinspect.ir import Call, Layer, Layout, Model, Value, Weight
 
 N = symbol("N")
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shapeinspect.dims import UNKNOWN, symbol
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer import infer
 from shapeinspect.infer.composite import flattened_origin
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value, Weight
+from shapeinspect.ir import Call, Layer, Model, Value, Weight
 
 Chain = Callable[..., Model]
 N = symbol("N")

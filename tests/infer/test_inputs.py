@@ -9,8 +9,9 @@ import pytest
 
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import UsageError
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer import infer, with_input_shapes
-from shapeinspect.ir import Frozen, Model, Value
+from shapeinspect.ir import Model, Value
 from shapeinspect.sources.source import InputSpec
 
 Chain = Callable[..., Model]

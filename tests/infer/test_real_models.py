@@ -9,8 +9,9 @@ import onnx
 import pytest
 
 from shapeinspect import registry
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer import infer
-from shapeinspect.ir import Frozen, Model
+from shapeinspect.ir import Model
 from shapeinspect.sources import source
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"

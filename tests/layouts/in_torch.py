@@ -12,7 +12,8 @@ import torch
 from layouts_built import Array, Built, random, renamed
 from torch import nn
 
-from shapeinspect.ir import Frozen, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Weight
 from shapeinspect.sources.source import from_object
 from shapeinspect_torch.adapters.live import ADAPTER
 

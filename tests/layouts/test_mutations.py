@@ -12,7 +12,8 @@ from layouts_built import move
 from layouts_kinds import KINDS, Settings
 
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Frozen, Layout
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout
 from shapeinspect.layout.pattern import parse
 
 Close = Callable[[Any, Any], None]

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from shapeinspect.api.debugging import explain_error
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value, Weight
 from shapeinspect.mismatch import Diagnosis, describe, diagnose
 from shapeinspect.mismatch.graph.rerun import walk_again
 from shapeinspect.plugin_api.claims import Level

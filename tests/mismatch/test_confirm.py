@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.plugin_api.changes import OnInput, OnLayer
 from shapeinspect_keras.debug.confirm import Confirm
 from shapeinspect_keras.debug.refused_call import refuses

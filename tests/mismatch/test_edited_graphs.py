@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from shapeinspect.api.debugging import explain_error
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
 from shapeinspect.plugin_api.changes import OnLayer
 from shapeinspect.plugin_api.claims import Level

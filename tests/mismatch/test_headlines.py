@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shapeinspect.api.debugging import explain_error
-from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.mismatch.reasons.headlines import CONDITIONS, headline
 from shapeinspect.mismatch.sizes.requirements import problem_of
 from shapeinspect.mismatch.words.causes import CAUSES, sentence

@@ -6,7 +6,8 @@ import pytest
 
 from shapeinspect import dims
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.graph.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph.rerun import walk_again, walked_model
 from shapeinspect.plugin_api.rerun import Recorded

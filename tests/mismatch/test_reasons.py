@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shapeinspect.api.debugging import explain_error
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch import Diagnosis, describe, to_dict
 from shapeinspect.mismatch.reasons.layers import reasons
 from shapeinspect.mismatch.sizes.requirements import problem_of

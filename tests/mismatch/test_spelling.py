@@ -12,7 +12,8 @@ from keras import layers, ops
 
 import shapeinspect
 from shapeinspect.api.debugging import explain_error
-from shapeinspect.ir import Frozen, Layer, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.arrays.numpy_text import in_numpy
 from shapeinspect.plugin_api.changes import Around, FewerStates, InsteadOf, MoreSamples, Wording
 from shapeinspect.plugin_api.rerun import Failure

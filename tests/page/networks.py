@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer import infer
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
+from shapeinspect.ir import Call, Layer, Layout, Model, Value, Weight
 from shapeinspect.layout import normalize
 
 #: Names that would act if they were markup, script, or written to a terminal as they are.

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from shapeinspect.ir import Frozen, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model
 from shapeinspect.page.boxes import ENTRY, EXIT, Box, boxes
 
 from .networks import flat, hostile, residual, two_ways, unet, weights_alone

@@ -10,7 +10,8 @@ import pytest
 
 import shapeinspect
 from shapeinspect.dims import symbol
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.page.document import page
 
 from .networks import HOSTILE, flat, hostile, residual, two_ways, unet, weights_alone

@@ -16,7 +16,8 @@ import pytest
 import shapeinspect
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.explanation import explain_model
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.page import album, document
 from shapeinspect.page.boxes import boxes
 from shapeinspect.page.cards import card

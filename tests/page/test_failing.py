@@ -14,7 +14,8 @@ from torch import nn
 
 import shapeinspect
 from shapeinspect.cli import main
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect.mismatch.sizes.clash import clashes
 from shapeinspect.mismatch.sizes.requirements import Demand, Problem
 

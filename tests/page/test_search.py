@@ -11,7 +11,8 @@ import pytest
 from shapeinspect.check.pattern import match, parse
 from shapeinspect.dims import UNKNOWN, Shape, maximum, minimum, symbol
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.page.document import page
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from shapeinspect.dims import symbol
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.rules import output_shapes
 from shapeinspect.rules.shape_values import contents
 from shapeinspect.solve import Program

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shapeinspect.ir import Call, Frozen
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call
 from shapeinspect_keras.calls.indexing import Step
 from shapeinspect_keras.calls.values import Values
 

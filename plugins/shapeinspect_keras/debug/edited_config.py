@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Model, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Weight
 from shapeinspect.layout import parse
 from shapeinspect.plugin_api.changes import Change, OnLayer
 from shapeinspect.plugin_api.claims import Claim, Level

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
 from shapeinspect.plugin_api.rerun import CALLED, COMPUTED, Recorded

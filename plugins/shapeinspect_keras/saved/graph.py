@@ -8,7 +8,8 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Call, Frozen
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call
 from shapeinspect_keras.calls import distributed
 from shapeinspect_keras.calls.batch import BATCH, kept_batch, open_batch
 from shapeinspect_keras.calls.by_call import call_steps

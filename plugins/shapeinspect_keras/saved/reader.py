@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.calls.assumed import marked
 from shapeinspect_keras.containers import hdf5

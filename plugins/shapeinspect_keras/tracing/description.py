@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect_keras.tracing import graph as graphs
 from shapeinspect_keras.tracing.weights import held, weights
 from shapeinspect_keras.vocabulary.kinds import complete, describe

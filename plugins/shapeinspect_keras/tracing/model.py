@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.errors import ModelCodeError, UsageError
-from shapeinspect.ir import Frozen, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.calls.assumed import marked
 from shapeinspect_keras.calls.batch import open_batch

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown
-from shapeinspect.ir import Call, Frozen, Layer, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Note
 from shapeinspect_keras.calls import distributed
 from shapeinspect_keras.calls.arguments import Arguments, Array, Given
 from shapeinspect_keras.calls.batch import kept_batch

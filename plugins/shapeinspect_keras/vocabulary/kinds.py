@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.rules.kinds.recurrent import GATES
 from shapeinspect_keras.vocabulary import attributes as read
 from shapeinspect_keras.vocabulary.attributes import Reader

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.layout import Row, Table
 from shapeinspect_keras.vocabulary.old_names import modern, nested, quantization_mode
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import Dim, Shape, product
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_keras.vocabulary.parts import equation_axes
 
 _Weights: TypeAlias = "Mapping[str, Shape]"

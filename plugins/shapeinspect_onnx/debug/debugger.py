@@ -11,7 +11,8 @@ from math import prod
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim

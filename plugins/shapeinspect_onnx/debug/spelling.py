@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.plugin_api.arrays.numpy_text import in_numpy
 from shapeinspect.plugin_api.changes import InsteadOf, OnCall, OnLayer, OnOperand, Wording
 

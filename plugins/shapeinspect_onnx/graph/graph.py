@@ -9,7 +9,8 @@ from math import isfinite
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Block, Call, Frozen, Layer, Layout, Value, Weight, changed
+from shapeinspect.frozen import Frozen, changed
+from shapeinspect.ir import Block, Call, Layer, Layout, Value, Weight
 from shapeinspect.progress import counted
 from shapeinspect_onnx.graph.blocks import block_of_node, body_of
 from shapeinspect_onnx.graph.constants import Constants, Scoped, collect, dtype_of, is_state, is_weight

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect_onnx.graph.element_types import complete
 from shapeinspect_onnx.graph.functions import Expansion, name_and_expand

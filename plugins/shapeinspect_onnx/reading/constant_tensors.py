@@ -10,7 +10,8 @@ from typing import Any
 from shapeinspect.binary.repeats import Repeats
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Layout, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout, Weight
 from shapeinspect.layout.pattern import parse
 from shapeinspect.sources.source import Source, check_inside
 from shapeinspect_onnx import dtypes

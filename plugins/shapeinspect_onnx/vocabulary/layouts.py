@@ -6,7 +6,7 @@ variant that a node's attributes choose.
 
 from __future__ import annotations
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.layout import Row, Table
 
 _LSTM = (("gate", "i o f g", "i f g o"),)

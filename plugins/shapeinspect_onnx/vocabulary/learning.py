@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_onnx.reading.node import Node
 from shapeinspect_onnx.vocabulary.row import Op, Stored, named, op, signed
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from shapeinspect.ir import Frozen, Layout
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layout
 from shapeinspect.layout.canonical import at
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 from shapeinspect_onnx.vocabulary.layouts import LAYOUTS

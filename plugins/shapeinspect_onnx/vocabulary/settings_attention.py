@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_onnx.reading.node import Node
 
 Settings = dict[str, Any]

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_onnx.reading.node import Node
 
 Settings = dict[str, Any]

@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_onnx.reading.node import Node
 from shapeinspect_onnx.vocabulary import settings_conv, settings_shape
 

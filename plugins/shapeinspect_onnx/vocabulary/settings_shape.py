@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_onnx.dtypes import name as dtype_name
 from shapeinspect_onnx.reading.node import Node
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_onnx.reading.node import Node
 from shapeinspect_onnx.vocabulary.row import Settings
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.arrays.feeds import values_of
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.plugin_api.arrays.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.programs.failed import Program, program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun

@@ -10,7 +10,8 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Shape, known
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect_tensorflow.graph import lists
 from shapeinspect_tensorflow.graph.bodies import Bodies

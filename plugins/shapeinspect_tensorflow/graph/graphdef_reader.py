@@ -9,7 +9,8 @@ from typing import Any
 
 from shapeinspect.binary.protobuf import BYTES, fields
 from shapeinspect.binary.window import Window
-from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.graph.flow import LOOPS, VARIABLES, Flow, Ref

@@ -9,7 +9,8 @@ from math import prod
 
 from shapeinspect.binary.window import Window
 from shapeinspect.dims import Shape, known
-from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.graph import saved_objects

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from shapeinspect.binary.names import DEEPEST
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model, Note
 from shapeinspect.sources.source import Source, check_inside
 from shapeinspect.text import many
 from shapeinspect_tensorflow.tables import bundle, objects

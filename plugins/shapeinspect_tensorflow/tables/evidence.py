@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 
 _RANKS = {3: "1D", 4: "2D", 5: "3D"}
 _GATES = {4: ("lstm", "LSTM"), 3: ("gru", "GRU"), 1: ("rnn", "SimpleRNN")}

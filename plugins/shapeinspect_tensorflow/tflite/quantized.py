@@ -13,7 +13,8 @@ from typing import Any
 
 from shapeinspect.binary.quantized import affine, unpack
 from shapeinspect.binary.window import Window
-from shapeinspect.ir import Frozen, Packing, Quantization, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_tensorflow.tflite.file import Tensor
 from shapeinspect_tensorflow.vocabulary import dtypes

@@ -11,7 +11,8 @@ from typing import Any
 from shapeinspect.binary.window import Window
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.ir import Block, Body, Call, Frozen, Layer, Model, Note, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Block, Body, Call, Layer, Model, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.shape_values import MOST
 from shapeinspect.sources.source import Source

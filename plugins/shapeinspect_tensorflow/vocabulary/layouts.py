@@ -7,7 +7,7 @@ https://www.tensorflow.org/mlir/tfl_ops.
 
 from __future__ import annotations
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.layout import Row, Table
 
 #: The gates of a GRU as Keras stores them, and in the common order.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from shapeinspect.binary.repeats import Repeats
 from shapeinspect.binary.window import Window
 from shapeinspect.binary.zip_reader import MAGIC
-from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_torch.checkpoints import modules

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shapeinspect.binary.pickles.records import Global, Node, Persistent, Reduce, key_name, spelled
-from shapeinspect.ir import Frozen, Layer, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Weight
 from shapeinspect_torch.pickles.collect import Budget, Named, Values, to_weight
 from shapeinspect_torch.pickles.collect import settings as of_hqq
 from shapeinspect_torch.pickles.contents import TRACED, attributes, is_module, is_script

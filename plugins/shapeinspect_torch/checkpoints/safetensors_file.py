@@ -17,7 +17,8 @@ from shapeinspect.binary import json_text
 from shapeinspect.binary.names import Names
 from shapeinspect.binary.stored_numbers import StoredNumbers
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Model, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model, Note, Weight
 from shapeinspect.progress import counted
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.configurations import beside, with_beside

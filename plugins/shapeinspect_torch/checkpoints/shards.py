@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from shapeinspect.binary.json_text import read_file
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.ir import Frozen, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Note, Weight
 from shapeinspect.progress import counted
 from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source, check_inside

@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, PaddedBatch, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch

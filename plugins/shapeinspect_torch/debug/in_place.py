@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from types import FunctionType, MethodType
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api import clock, facts
 from shapeinspect.plugin_api.changes import Change, OutOfPlace, Wording
 from shapeinspect.plugin_api.claims import Claim

@@ -17,7 +17,8 @@ from shapeinspect.binary.json_text import parse_object
 from shapeinspect.binary.window import Window
 from shapeinspect.binary.zip_reader import Archive, Member, payload
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.nested import read_nested
 from shapeinspect_torch.exported.graph import Graph, read_graph

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from shapeinspect.dims import UNKNOWN, Dim
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Call, Frozen, Layer, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Value
 from shapeinspect_torch.exported.tensors import Lengths, decode
 from shapeinspect_torch.vocabulary.aten import Argument, describe_op
 from shapeinspect_torch.vocabulary.functions import plain_name

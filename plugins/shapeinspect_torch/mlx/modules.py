@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.ir import Attribute, Frozen, Layer, Model, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Attribute, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.mlx.layouts import CLASSES, bind
 

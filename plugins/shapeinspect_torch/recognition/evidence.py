@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.layout.bare import Evidence
 
 _LINEAR = Frozen(in_features="i", out_features="o")

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Note
 from shapeinspect_torch.quantized.roles import plain_role
 from shapeinspect_torch.recognition.families.family import Family, Row, family, told_shape
 from shapeinspect_torch.recognition.families.language import value

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer, Quantization
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Quantization
 from shapeinspect.layout.bare import Evidence, Group, Verdict, judge, layer, prove
 from shapeinspect_torch.quantized.roles import plain_role
 from shapeinspect_torch.vocabulary.layouts import bind

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Note
 
 _MAX_TEXT = 200
 _MAX_NOTES = 8

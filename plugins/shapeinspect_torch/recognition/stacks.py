@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.layout.bare import Evidence, Match
 
 _ROLE = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(\d{1,4})(_reverse)?")

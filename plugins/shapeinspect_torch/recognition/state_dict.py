@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Note, Weight
 from shapeinspect.layout.bare import (
     Bind,
     Evidence,

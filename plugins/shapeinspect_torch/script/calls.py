@@ -7,7 +7,8 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.ir import Frozen, Layer, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Weight
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.constants import with_weights
 from shapeinspect_torch.script.contents import Contents

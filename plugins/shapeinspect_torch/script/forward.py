@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.dims import Expr as Length
-from shapeinspect.ir import Frozen, Layer, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Value, Weight
 from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.arguments import arguments
 from shapeinspect_torch.script.attributes import Attributes

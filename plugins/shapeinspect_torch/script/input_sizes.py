@@ -14,7 +14,8 @@ from itertools import product
 from typing import Any
 
 from shapeinspect.dims import Shape, symbol
-from shapeinspect.ir import Frozen, Layer, Note, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Note, Value
 from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.values import Followed
 

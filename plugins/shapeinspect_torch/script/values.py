@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
-from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Note, Value, Weight
 from shapeinspect_torch.vocabulary.layouts import bind
 
 #: How long a list may become by ``+`` and ``*``, which can double it in every line of the code.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.ir import Call, Frozen, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Value
 from shapeinspect.plugin_api.user_code.frames import running_place
 from shapeinspect.rules import output_shapes
 from shapeinspect_torch.tracing.dispatch_mode import function_name

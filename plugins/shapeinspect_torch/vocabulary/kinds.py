@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 
 _Attributes: TypeAlias = "dict[str, Any]"
 #: Reads a module's plain attributes, given the number of spatial axes (0 if the name gives none).

@@ -8,7 +8,8 @@ from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from shapeinspect.compare.names import aliases
-from shapeinspect.ir import Frozen, Layer, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Weight
 
 #: The names of attention projections, by the slot that each becomes.
 _NAMES = {

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Layout, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Layout, Weight
 from shapeinspect.layout import canonical
 
 #: The two convolutions of a separable one, and the slots that each takes over, with their new names.

@@ -18,7 +18,8 @@ def to_common(slot: Slot) -> tuple[str, ...]:
 
     Example:
         >>> from shapeinspect.compare.granularity.slots import Slot
-        >>> from shapeinspect.ir import Frozen, Weight
+        >>> from shapeinspect.frozen import Frozen
+        >>> from shapeinspect.ir import Weight
         >>> from shapeinspect.layout.canonical import pieces
         >>> weight = Weight("w", "in_proj_weight", (9, 5), layout=Layout(
         ...     "(qkv o) i", "qkv o i", Frozen(qkv=3), slot="{qkv}.weight",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import gcd, prod
 
-from shapeinspect.ir import Frozen, Note
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Note
 from shapeinspect.mismatch.graph.rerun import walk_again
 from shapeinspect.mismatch.sizes.open_batch import batches_of
 from shapeinspect.plugin_api.rerun import Failure, Recorded

@@ -10,10 +10,11 @@ from typing import Any
 from shapeinspect import progress
 from shapeinspect.dims import Shape, known
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.frozen import Frozen
 from shapeinspect.infer.doubts import Doubts, contradicts
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
-from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
+from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.mismatch.graph.recorded_doubts import UNKNOWN_INDICES, as_far_as_known, doubted_calls
 from shapeinspect.mismatch.graph.regions import region_of
 from shapeinspect.mismatch.graph.walked_shapes import at, check_batch, stepped

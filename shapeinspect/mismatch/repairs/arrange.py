@@ -35,7 +35,7 @@ def arrangements(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         shape: the tensor's shape.
 
     Example:
-        >>> from shapeinspect.ir import Frozen
+        >>> from shapeinspect.frozen import Frozen
         >>> conv = Layer("c", "conv", "Conv2d", attributes=Frozen(kernel_size=(3, 3), in_channels=3))
         >>> [fix.steps for fix in arrangements(conv, (8, 32, 30, 3))][:1]
         [(('permute', (0, 3, 1, 2)),)]

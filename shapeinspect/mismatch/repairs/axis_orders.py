@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.sizes.requirements import lengths_of

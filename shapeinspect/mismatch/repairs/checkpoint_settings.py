@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect.layout import parse
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import gcd
 
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.plugin_api.changes import OnLayer

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.alterations import marked
 from shapeinspect.mismatch.repairs.arrange import Arrangement, arrangements
 from shapeinspect.mismatch.repairs.axis_orders import exchanged, squeezed

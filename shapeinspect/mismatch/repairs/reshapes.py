@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.mismatch.reasons.layers import uneven
 from shapeinspect.mismatch.repairs.divisors import producer
 from shapeinspect.mismatch.repairs.fix import Fix

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.axis_orders import permuted_around
 from shapeinspect.mismatch.repairs.divisors import producer
 from shapeinspect.mismatch.repairs.fix import Fix, before

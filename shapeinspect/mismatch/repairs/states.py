@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from shapeinspect.dims import known
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.sizes.requirements import is_stack, lengths_of, wanted_states

@@ -7,7 +7,8 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbol
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Frozen, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Model
 from shapeinspect.sources.source import InputSpec
 
 

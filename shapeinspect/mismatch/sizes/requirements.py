@@ -130,7 +130,7 @@ def demand_of(layer: Layer, shapes: tuple[Shape | None, ...]) -> Demand | None:
         shapes: its inputs.
 
     Example:
-        >>> from shapeinspect.ir import Frozen
+        >>> from shapeinspect.frozen import Frozen
         >>> layer = Layer("fc", "linear", "Linear", attributes=Frozen(in_features=400))
         >>> demand_of(layer, ((2, 256),))
         Demand(operand=0, axis=1, wanted=400, had=256, setting='in_features')
@@ -193,7 +193,7 @@ def wanted_states(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, t
     ``batch_first`` says; cells: (batch, hidden size).
 
     Example:
-        >>> from shapeinspect.ir import Frozen
+        >>> from shapeinspect.frozen import Frozen
         >>> settings = Frozen(hidden_size=5, num_layers=2, batch_first=True, proj_size=0)
         >>> wanted_states(Layer("g", "gru", "GRU", attributes=settings), ((7, 11, 3), (1, 7, 5)))
         {1: (2, 7, 5)}
@@ -231,7 +231,7 @@ def wanted_masks(
     keys), ``key_padding_mask`` of (batch, keys), whatever ``batch_first`` says; without a batch, of (keys).
 
     Example:
-        >>> from shapeinspect.ir import Frozen
+        >>> from shapeinspect.frozen import Frozen
         >>> layer = Layer("a", "attention", "MultiheadAttention", attributes=Frozen(batch_first=True))
         >>> shapes, given = ((3, 9, 8), (3, 7, 8), (3, 7, 8), (12, 12)), ("query", "key", "value")
         >>> wanted_masks(layer, shapes, (*given, "attn_mask"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 
 #: Seconds that a server may be silent, and that one request may take.
 TIMEOUT, DEADLINE = 20.0, 120.0

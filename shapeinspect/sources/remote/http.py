@@ -14,7 +14,7 @@ from typing import BinaryIO
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect.sources.remote.connection import DEADLINE, TIMEOUT, Connection
 from shapeinspect.sources.remote.ranges import BLOCK, Blocks, Budget
 from shapeinspect.sources.remote.secrets import without_secrets

@@ -8,7 +8,8 @@ from typing import Any
 
 from shapeinspect.dims import symbol
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model, Note, Value, Weight
 from shapeinspect.layout import Row, Table
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source

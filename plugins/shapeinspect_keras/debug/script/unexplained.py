@@ -9,7 +9,8 @@ import re
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
-from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.plugin_api.rewriting import Rewriting

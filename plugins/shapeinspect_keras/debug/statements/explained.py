@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.rerun import Failure, Recorded
 from shapeinspect.plugin_api.rewriting import Rewriting

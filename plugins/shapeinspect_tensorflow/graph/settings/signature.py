@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shapeinspect.dims import Dim
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_tensorflow.graph.node_view import View
 
 Settings = dict[str, Any]

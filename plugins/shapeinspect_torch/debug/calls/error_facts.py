@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Layer
 from shapeinspect.plugin_api.facts import (
     BatchedMatrices,
     Fact,

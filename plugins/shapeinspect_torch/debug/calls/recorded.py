@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.ir import Call, Frozen, Layer, Model
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.sources.source import Source

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shapeinspect.binary.json_text import parse_object
-from shapeinspect.ir import Frozen
+from shapeinspect.frozen import Frozen
 from shapeinspect_torch.recognition.families.language import LETTERS, told, value
 
 #: So many names of one model are worked out at most, and a list has so many entries.

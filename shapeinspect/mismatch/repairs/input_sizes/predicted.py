@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.errors import ShapeInspectError
-from shapeinspect.ir import Call, Frozen
+from shapeinspect.frozen import Frozen
+from shapeinspect.ir import Call
 from shapeinspect.mismatch.graph.rerun import Walked
 from shapeinspect.mismatch.sizes.clash import clashes
 from shapeinspect.mismatch.sizes.requirements import problem_of
