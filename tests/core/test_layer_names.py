@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from shapeinspect.dims import symbol
 from shapeinspect.errors import UnknownLayerError
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Call, Layer, Model, Value
-from shapeinspect.layer_names import find, similar
+from shapeinspect.layer_names import find, matching, similar
 from shapeinspect.render.data import to_dict, to_json
 from shapeinspect.render.table import View, table
 from shapeinspect.render.tree import build, fold, shorten
@@ -188,3 +189,14 @@ def test_the_command_line_takes_shown_names(capsys: pytest.CaptureFixture[str]) 
         main(["explain", lenet, "fc4"])
     assert ended.value.code == 2
     assert 'did you mean "fc3"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "a?", "*b[0-1]*", "a[!0]", "[]]x", "c[", "c[*", "*1[x", "[ab]*/y", "a0", "*[!]]", "none*"],
+)
+def test_a_glob_of_paths_is_read_as_by_fnmatch(pattern: str) -> None:
+    paths = ["a0", "a1", "b0/y", "b2/y", "]x", "c[", "c[d", "xb1z", "z1[x"]
+    model = Model("m", "f", "f", "a", tuple(Layer(path, "conv", "Conv") for path in paths))
+    wanted = [path for path in paths if fnmatchcase(path, pattern)]
+    assert [layer.path for layer in matching(model, pattern).layers] == wanted
