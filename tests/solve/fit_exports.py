@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from fit_judge import Shapes, Subject, case
-from fit_torch import Code, subject, weight
+from fit_modules import Code, subject, weight
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -11,7 +11,7 @@ import torch
 from fit_exports import exported
 from fit_judge import Shapes, Subject, case
 from fit_keras import lite
-from fit_torch import Code, subject, weight
+from fit_modules import Code, subject, weight
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -20,15 +20,14 @@ import fit_fresh
 import fit_keras
 import fit_onnx
 import fit_torch
+import fit_torch_sequences
 import pytest
 import torch
 from fit_judge import CASES, Case
 
 import shapeinspect
 
-FAMILIES = {
-    "torch": fit_torch, "onnx": fit_onnx, "keras": fit_keras, "exports": fit_exports, "fresh": fit_fresh,
-}  # fmt: skip
+FAMILIES = (fit_torch, fit_torch_sequences, fit_onnx, fit_keras, fit_exports, fit_fresh)
 #: Of these, so much is computed by code that only the sizes that are run are known.
 OPEN = {"patch_square_positions", "patch_positions_by_grid", "shifted_windows_and_merging", "windows_padded"}
 #: The networks of the daily run, of every kind one.
@@ -64,9 +63,7 @@ def held_against(case: Case, folder: Path, most: int | None) -> None:
 
 
 def test_there_are_sixty_networks_and_more() -> None:
-    assert {module.__name__ for module in FAMILIES.values()} == {
-        make.make.__module__ for make in CASES.values()
-    }
+    assert {module.__name__ for module in FAMILIES} == {make.make.__module__ for make in CASES.values()}
     assert len(CASES) >= 60
     assert set(SOME) | OPEN <= set(CASES)
 
