@@ -304,7 +304,7 @@ def _pytest_options() -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
             self.rows.append((words, given))
 
         def addini(self, *_words: str, **_given: Any) -> None:
-            raise NotImplementedError("a setting of pytest.ini: let the page list it")
+            raise RuntimeError("the pytest plug-in has a setting of pytest.ini now: let the page list it")
 
     group = Group()
     pytest_addoption(group)  # type: ignore[arg-type]  # it is asked for nothing else
