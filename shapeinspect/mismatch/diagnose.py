@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -111,20 +112,28 @@ class _Budget:
 
     def attempt(self, rerun: Rerun, changes: tuple[Change, ...]) -> Failure | None:
         """Run the call again, unless the budget is spent."""
-        begin, imported = clock.now(), len(sys.modules)
         # The next run may take as long as the longest so far.
         late = clock.alone() > self._late
-        if late or self.runs >= self._runs or begin + self._longest > self._end:
+        if late or self.runs >= self._runs or clock.now() + self._longest > self._end:
             raise _SpentError
         self.runs += 1
+        begin, end = clock.now(), self._end
         try:
-            return rerun.attempt(changes)
+            with self.sparing_imports():
+                return rerun.attempt(changes)
         finally:
-            took = clock.now() - begin
-            if len(sys.modules) - imported >= _MODULES:  # a framework's shape functions, once a process
-                self._end += took
-            else:
-                self._longest = max(self._longest, took)
+            if self._end == end:
+                self._longest = max(self._longest, clock.now() - begin)
+
+    @contextmanager
+    def sparing_imports(self) -> Iterator[None]:
+        """Count no time in which a framework's shape functions are imported, once a process."""
+        begin, imported, end = clock.now(), len(sys.modules), self._end
+        try:
+            yield
+        finally:
+            if len(sys.modules) - imported >= _MODULES:
+                self._end = end + clock.now() - begin
 
 
 def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) -> tuple[Tried, ...]:
@@ -151,13 +160,18 @@ def _passing(
     passed: list[Fix] = []
     found: list[Gain] = []
     attempt = partial(budget.attempt, rerun)
+
+    def sized() -> list[Fix]:
+        with budget.sparing_imports():
+            fix = search(rerun, problem, attempt)
+        return [] if fix is None else [fix]
+
     with suppress(_SpentError):
         searched = False
         for fix in (*proposals(failure, problem), *pooled(failure)):
             if fix.rank >= SIZES_FROM and not searched:
                 searched = True
-                sized = None if _kept(passed) else search(rerun, problem, attempt)
-                passed += [] if sized is None else [sized]
+                passed += [] if _kept(passed) else sized()
             if _kept(passed) and passed[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
                 break
             if (passed and fix.alone) or _feeds_the_same(failure, fix):
@@ -170,8 +184,7 @@ def _passing(
             if len(passed) >= _SHOWN:
                 break
         if not searched and not passed:
-            sized = search(rerun, problem, attempt)
-            passed += [] if sized is None else [sized]
+            passed += sized()
     if not passed and not rerun.confirms and not is_loss(failure.layer):  # what is computed alone comes last
         near = known_to_fit(rerun)
         passed += [] if near is None else [near]

@@ -285,6 +285,38 @@ def test_a_run_that_imports_a_framework_is_not_counted(monkeypatch: pytest.Monke
     assert clock == [112.0]
 
 
+def test_what_a_search_imports_is_counted_neither_once_nor_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of its own: a search of 7.5 seconds imports, in a run of 1.5 seconds and beside it."""
+    import importlib
+    import types
+
+    from shapeinspect.plugin_api.rerun import Failure
+
+    module = importlib.import_module("shapeinspect.mismatch.diagnose")
+    clock = [100.0]
+
+    class Importing:
+        runs = 0
+
+        def attempt(self, _changes: object) -> Failure | None:
+            self.runs += 1
+            clock[0] += 1.5
+            for number in range(200 if self.runs == 1 else 0):
+                monkeypatch.setitem(sys.modules, f"shape_functions_{number}", types.ModuleType("one"))
+            return None
+
+    monkeypatch.setattr(module.clock, "now", lambda: clock[0])
+    budget, rerun = module._Budget(), Importing()
+    with budget.sparing_imports():
+        budget.attempt(rerun, ())
+        clock[0] += 6.0
+    budget.attempt(rerun, ())
+    budget.attempt(rerun, ())
+    with pytest.raises(module._SpentError):
+        budget.attempt(rerun, ())
+    assert clock == [110.5]
+
+
 def test_check_prints_the_batch_as_the_model_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
     from shapeinspect.cli import main
 
