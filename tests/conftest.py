@@ -24,6 +24,8 @@ settings.load_profile("any machine")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Limits of time are for people who wait: what a diagnosis finds in a test says nothing about the machine.
+os.environ.setdefault("SHAPEINSPECT_PATIENCE", "4")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 Run = Callable[..., tuple[int, str, str]]

@@ -13,6 +13,7 @@ from shapeinspect.errors import ModelCodeError, ShapeInspectError, UsageError
 from shapeinspect.infer import REFUSAL
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.results.fit import fit_data, fit_lines
@@ -260,7 +261,7 @@ def _of_file(model: Model, adapter: Adapter | None, request: Source | None) -> F
         base = solver.base()
         computed = _computed(adapter, request, model, free)
         families = [family for family in solver.families(base) if not declared]
-        explore(known, computed, [dict(base), *families], base, _CONCRETE, _CONCRETE_SECONDS)
+        explore(known, computed, [dict(base), *families], base, _CONCRETE, allowed(_CONCRETE_SECONDS))
         solver = replace(solver, known=known)
         solution = solver.solve()
     return Fit(replace(solution, declared=declared), Sizes(solver, insists))

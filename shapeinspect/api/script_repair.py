@@ -26,6 +26,7 @@ from shapeinspect.mismatch.reasons.headlines import headline
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.evidence.edit_causes import causes
 from shapeinspect.plugin_api.evidence.evidence import weight
@@ -185,7 +186,7 @@ def repaired(
     settled = diagnosis is not None and not own and _is_settled(diagnosis)
     if settled:  # only what is known to make the sizes equal may be better
         suggested = sorted((one for one in suggested if one.rank < 1), key=lambda one: one.rank)[:_FEW]
-    limit = max(_LEAST, _TIMES * used)
+    limit = allowed(max(_LEAST, _TIMES * used))
     words = functools.reduce(operator.or_, (debugger.words for debugger in registry.debuggers()), EditWords())
     hurried = any(debugger.hurries for debugger in registry.debuggers())
 

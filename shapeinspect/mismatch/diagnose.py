@@ -101,14 +101,14 @@ class _Budget:
     """Counts the runs and the time that a diagnosis takes."""
 
     def __init__(self) -> None:
-        self._end = clock.now() + _SECONDS
-        self._late = clock.alone() + _WAIT
+        self._end = clock.now() + clock.allowed(_SECONDS)
+        self._late = clock.alone() + clock.allowed(_WAIT)
         self._longest = 0.0
         self.runs, self._runs = 0, _RUNS
 
     def extend(self) -> None:
         """Allow as much again from now on."""
-        self._end, self._runs = clock.now() + _SECONDS, self.runs + _RUNS
+        self._end, self._runs = clock.now() + clock.allowed(_SECONDS), self.runs + _RUNS
 
     def attempt(self, rerun: Rerun, changes: tuple[Change, ...]) -> Failure | None:
         """Run the call again, unless the budget is spent."""

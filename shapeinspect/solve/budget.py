@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from shapeinspect.errors import UsageError
+from shapeinspect.plugin_api.clock import allowed
 
 #: Seconds of processor time for any search, and for each call of the network; a call needs 2 to 5 ms.
 _SECONDS, _SECONDS_A_CALL = 20.0, 0.01
@@ -28,7 +29,7 @@ class Budget:
     @property
     def seconds(self) -> float:
         """How many seconds of processor time the search may take."""
-        return _SECONDS + _SECONDS_A_CALL * self.calls
+        return allowed(_SECONDS + _SECONDS_A_CALL * self.calls)
 
     def check(self) -> None:
         """End a search that has used up its time.

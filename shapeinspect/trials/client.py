@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.isolation import landlock
 from shapeinspect.plugin_api.user_code.frames import is_installed
 from shapeinspect.trials.copy_of_process import Copy
@@ -218,8 +219,8 @@ class Trials(Generic[T]):
             "argv": script.argv,
             "changed": dict(order.changed),
             "since": script.since,
-            "limit": limit if base is None else min(limit, max(_LEAST, _TIMES * base)),
-            "beyond": limit if base is None else max(_LEAST, base),
+            "limit": limit if base is None else min(limit, allowed(max(_LEAST, _TIMES * base))),
+            "beyond": limit if base is None else allowed(max(_LEAST, base)),
             "memory": script.memory,
             "beside": script.beside,
             "running": [asdict(place) for place in order.running],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, count
 
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.suggestions import REFUSED
 from shapeinspect.trials.alterations import noted
 from shapeinspect.trials.candidates import SUM, Candidate, candidates, is_axis
@@ -157,7 +158,7 @@ class Search:
     ) -> None:
         self._script, self._means, self._hints, self._tell = script, means, hints, tell
         self._asked = 0
-        self._budget = _HURRIED if means.hurried else _SECONDS
+        self._budget = allowed(_HURRIED if means.hurried else _SECONDS)
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
         self._order = count()
@@ -167,7 +168,8 @@ class Search:
         self._elsewhere: list[tuple[float, int, _Attempt, Result]] = []
         self._used, self._waited, self._trials, self._more = 0.0, 0.0, 0, _MORE
         self._ended, self._interrupted = "", False
-        self._end = time.monotonic() + _WAIT
+        self._wait = allowed(_WAIT)
+        self._end = time.monotonic() + self._wait
         self._seen: set[tuple[tuple[str, str], ...]] = set()
         self._failed: set[tuple[tuple[str, str], ...]] = set()
         self._rounded: set[tuple[_State, tuple[tuple[str, int, int], ...]]] = set()
@@ -210,7 +212,7 @@ class Search:
         """Learn how the script fails where the frameworks leave out what only takes time."""
         state = self._states[0]
         result = trials.hurry(Order(None, {}, state.running({})), self._means.limit, self._late)
-        self._end = max(self._end, time.monotonic() + _LEFT * _WAIT)
+        self._end = max(self._end, time.monotonic() + _LEFT * self._wait)
         if result is not None:
             self._spend(result)
             known = state.wrong.running or tuple(Running(*frame) for frame in state.wrong.frames)
@@ -226,15 +228,17 @@ class Search:
         """Tell whether the search has taken too long, and keep what it has taken too much of."""
         if self._used > self._budget:
             self._ended = f"the limit of {self._budget:.0f} s of processor time ended the search"
-        elif self._waited > _WAITED:
-            self._ended = f"they have waited for {_WAITED:.0f} s, which ended the search"
+        elif self._waited > allowed(_WAITED):
+            self._ended = f"they have waited for {allowed(_WAITED):.0f} s, which ended the search"
         elif time.monotonic() > self._end:
-            self._ended = f"the limit of {_WAIT:.0f} s on a busy machine ended the search"
+            self._ended = f"the limit of {self._wait:.0f} s on a busy machine ended the search"
         return bool(self._ended)
 
     def _orders(self) -> Iterator[Order[_Attempt | None]]:
         while self._trials < _TRIALS:
-            spent = self._used > _FIRST * self._budget or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
+            spent = (
+                self._used > _FIRST * self._budget or time.monotonic() > self._end - (1 - _FIRST) * self._wait
+            )
             if (
                 not self._hints.alone
                 and not self._found

@@ -120,14 +120,15 @@ class _Endless:
 
 
 @pytest.mark.parametrize(
-    ("took", "slept", "ended"),
+    ("patience", "took", "slept", "ended"),
     [
-        (15.0, 0.0, "the limit of 40 s of processor time ended the search"),
-        (0.0, 25.0, "they have waited for 60 s, which ended the search"),
+        ("1", 15.0, 0.0, "the limit of 40 s of processor time ended the search"),
+        ("1", 0.0, 25.0, "they have waited for 60 s, which ended the search"),
+        ("2.5", 35.0, 0.0, "the limit of 100 s of processor time ended the search"),
     ],
 )
 def test_it_is_said_which_limit_ended_a_search(
-    monkeypatch: pytest.MonkeyPatch, took: float, slept: float, ended: str
+    monkeypatch: pytest.MonkeyPatch, patience: str, took: float, slept: float, ended: str
 ) -> None:
     from shapeinspect.plugin_api.edit_words import EditWords
     from shapeinspect.trials.client import Script
@@ -135,6 +136,7 @@ def test_it_is_said_which_limit_ended_a_search(
     from shapeinspect.trials.source_file import File
     from shapeinspect.trials.task import Hints, Means, Wrong
 
+    monkeypatch.setenv("SHAPEINSPECT_PATIENCE", patience)
     monkeypatch.setattr(search, "Trials", type("Slow", (_Endless,), {"__class_getitem__": lambda c, _: c}))
     monkeypatch.setattr(_Endless, "took", took)
     monkeypatch.setattr(_Endless, "slept", slept)

@@ -70,7 +70,7 @@ def of_graph(fed: Fed, stated: Sequence[int] = ()) -> Baked:
     lengths = _open_lengths(fed, inputs)
     every = [*lengths.items(), *_together(lengths)]
     for name, (length, places) in every:
-        end = clock.alone() + _SECONDS / len(every)
+        end = clock.alone() + clock.allowed(_SECONDS) / len(every)
         if sizes and name not in lengths:
             break  # one length alone is enough
         taken, tried = _taken(fed, sessions, places, length, end, stated)

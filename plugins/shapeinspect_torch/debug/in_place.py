@@ -103,7 +103,7 @@ class InPlace(Rerun):
             first = self._run(self._statements)
         if not first.refused():
             return False
-        self._numbers = self._numbers and first.seconds < _SECONDS
+        self._numbers = self._numbers and first.seconds < clock.allowed(_SECONDS)
         seen = self._run(self._statements, watch=True)
         overwritten = seen.overwritten
         if overwritten is None or overwritten.write is None or seen.shadow is None:

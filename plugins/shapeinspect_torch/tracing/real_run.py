@@ -93,7 +93,7 @@ class RealRun:
         """
         import torch
 
-        self._end = clock.now() + self._seconds
+        self._end = clock.now() + clock.allowed(self._seconds)
         try:
             with _guard(self), _listening(listener):
                 yield
@@ -110,7 +110,7 @@ class RealRun:
             LimitError: if the time is over.
         """
         if clock.now() > self._end:
-            raise LimitError(f"a real run takes more than {self._seconds:.0f} s")
+            raise LimitError(f"a real run takes more than {clock.allowed(self._seconds):.0f} s")
         hit = [self._shared[place] for tensor in writes if (place := address(tensor)) in self._shared]
         if hit:
             self.written.update(hit)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.isolation.confined import released
 from shapeinspect.plugin_api.programs.copies import Send, in_copy
 
@@ -44,7 +45,7 @@ def that_run(forms: Sequence[Form], prepare: Sequence[Callable[[], None]]) -> li
             runs = _runs_alone if any(word in form.text for word in _ONCE) else _runs
             send(b"1" if runs(form) else b"0")
 
-    answers = [one == ord("1") for one in in_copy(run, _SECONDS, _WAIT)[0]]
+    answers = [one == ord("1") for one in in_copy(run, allowed(_SECONDS), allowed(_WAIT))[0]]
     return [*answers[: len(forms)], *[None] * (len(forms) - len(answers))]
 
 

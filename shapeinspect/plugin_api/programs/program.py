@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.isolation.confined import released
 from shapeinspect.plugin_api.isolation.mirror import PREFIX, mirror
 from shapeinspect.plugin_api.origins.literals import Literal, remembering
@@ -107,7 +108,7 @@ class Program:
             prepare: what a framework needs in a new process.
         """
         frames = traceback_frames(error.__traceback__)
-        if not available() or not frames or time.process_time() - _state.since > _FIRST:
+        if not available() or not frames or time.process_time() - _state.since > allowed(_FIRST):
             return None
         outer = [*reversed([*running_frames(frames[0][0])]), *frames]
         main = next((place for place in reversed(outer) if _is_main(place[0])), None)
@@ -210,8 +211,9 @@ class Program:
             enter_mirror(os.path.dirname(os.path.abspath(self.path)))
             send(pickle.dumps(run(script, follower)))
 
-        data, stopped = in_copy(ran, _LONGEST, _LONGEST * _WAITING)
-        return Ended("stopped", message=f"its time of {_LONGEST:.0f} s was up") if stopped else _read(data)
+        longest = allowed(_LONGEST)
+        data, stopped = in_copy(ran, longest, longest * _WAITING)
+        return Ended("stopped", message=f"its time of {longest:.0f} s was up") if stopped else _read(data)
 
 
 def _parsed(_file: str, text: str) -> ast.Module:

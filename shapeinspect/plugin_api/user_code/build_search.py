@@ -45,7 +45,7 @@ def search(
 
     Returns: the changes, and how many problems are left.
     """
-    end, builds = clock.now() + _SECONDS, 0
+    end, builds = clock.now() + clock.allowed(_SECONDS), 0
     changes: dict[tuple[str, ...], Any] = {}
     for _ in range(_SETTINGS):
         best, left = None, now

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.programs.copies import available
 from shapeinspect.plugin_api.user_code.frames import traceback_frames
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -157,10 +158,10 @@ def _survey(error: BaseException) -> Survey | None:
     if found is None:
         return None
     program, told = found
-    outcome = run(program, told[0], _SECONDS, eager=True)
+    outcome = run(program, told[0], allowed(_SECONDS), eager=True)
     if list(outcome.lines[: len(told)]) != told:
         # what runs as a graph may fail earlier, or not at all, or too late, where it runs directly
-        graph = run(program, told[0], _SECONDS, eager=False, noting=True)
+        graph = run(program, told[0], allowed(_SECONDS), eager=False, noting=True)
         outcome = graph if graph.error is not None and list(graph.lines[: len(told)]) == told else outcome
     if outcome.error is None or outcome.lines[:1] != (told[0],):
         return None

@@ -290,7 +290,7 @@ class TorchRerun(Rerun):
     def _spend(self, seconds: float) -> None:
         """Count a run; where all of them are no longer soon done, run what follows without numbers."""
         self._spent += seconds
-        if self._level == QUICK and self._spent > _SOON_ALL:
+        if self._level == QUICK and self._spent > clock.allowed(_SOON_ALL):
             self._level = self._slower()
 
     def _slower(self) -> int:

@@ -67,7 +67,7 @@ def _read_here(frames: Sequence[Place]) -> tuple[dict[str, Any] | None, list[Any
     dataset, samples = getattr(loader, "_dataset", None), []
     if dataset is None or not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
         return None, None
-    end = clock.alone() + _SECONDS
+    end = clock.alone() + clock.allowed(_SECONDS)
     with confined():
         for index in range(min(len(dataset), _READ)):
             try:

@@ -14,6 +14,7 @@ from shapeinspect.mismatch.repairs.proposals import entry
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.sizes.requirements import channel_axis, demand_of, lengths_of, space_rank
 from shapeinspect.plugin_api.changes import OnInput
+from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.regions import Place
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.solve.nearest import Nearest, nearest
@@ -55,7 +56,7 @@ def known_to_fit(rerun: Rerun) -> Fix | None:
     ]
     if not may_change(failure, fed, free):
         return None  # what finds such sizes may take a second to load
-    near = nearest(rerun.region, fed, most=_RUNS, seconds=_SECONDS, held=held, largest=_LARGEST)
+    near = nearest(rerun.region, fed, most=_RUNS, seconds=allowed(_SECONDS), held=held, largest=_LARGEST)
     if near is None or any(
         old > _TIMES * new
         for was, now in zip(fed, near.shapes, strict=True)
