@@ -13,7 +13,8 @@ from shapeinspect.binary.json_text import read_file
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Note
 from shapeinspect.progress import counted
-from shapeinspect.sources.source import Source, check_inside
+from shapeinspect.sources.links import check_inside
+from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_flax.leaves import Leaf
 from shapeinspect_flax.msgpack_tree import read_leaves

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from shapeinspect.agents.pages import Pages
 from shapeinspect.agents.root import Root
 from shapeinspect.errors import UsageError
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 
 #: The columns of a terminal that texts are laid out for.
 _WIDTH = 120

@@ -17,7 +17,7 @@ from shapeinspect.render.grid import Line, as_text
 from shapeinspect.render.pictures import sheet
 from shapeinspect.render.results.explain import explanation_lines, noted, summary_lines, to_data
 from shapeinspect.render.screen import printed_width
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 from shapeinspect.text import many, one_line
 
 SCHEMA = 1

@@ -12,8 +12,9 @@ from shapeinspect.api.checking import check_model
 from shapeinspect.api.report import locate
 from shapeinspect.check import Spec, load
 from shapeinspect.errors import ShapeInspectError, UsageError
+from shapeinspect.sources.input_shapes import InputSpec
 from shapeinspect.sources.remote import is_url
-from shapeinspect.sources.source import InputSpec, is_import_string
+from shapeinspect.sources.source import is_import_string
 
 
 class UnmetError(Exception):

@@ -36,7 +36,8 @@ from shapeinspect.solve import (
     variables,
 )
 from shapeinspect.solve.budget import Budget
-from shapeinspect.sources.source import InputSpec, Source, with_inputs
+from shapeinspect.sources.input_shapes import InputSpec
+from shapeinspect.sources.source import Source, with_inputs
 from shapeinspect.text import one_line
 
 _REFUSING = re.compile(r'layer "(?P<layer>[^"]*)" \([^)]*\) refuses its input: (?P<why>.*)', re.DOTALL)

@@ -11,7 +11,8 @@ from shapeinspect.commands.terminal.standard_input import named
 from shapeinspect.errors import UsageError
 
 if TYPE_CHECKING:
-    from shapeinspect.sources.source import InputSpec, Source
+    from shapeinspect.sources.input_shapes import InputSpec
+    from shapeinspect.sources.source import Source
 
 Model = Annotated[
     str,
@@ -103,6 +104,6 @@ def input_specs(texts: list[str] | None) -> list[InputSpec] | None:
     Raises:
         UsageError: if a text is no shape.
     """
-    from shapeinspect.sources.source import InputSpec
+    from shapeinspect.sources.input_shapes import InputSpec
 
     return [InputSpec.parse(text) for text in texts] if texts else None

@@ -11,7 +11,7 @@ from shapeinspect.errors import UsageError
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Attribute, Call, Model, Value
 from shapeinspect.rules.rule import show
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 
 
 def with_input_shapes(model: Model, specs: tuple[InputSpec, ...]) -> Model:

@@ -5,94 +5,21 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Protocol
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape, symbol
 from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.sources.input_shapes import InputSpec, is_shape, is_spec, spec_of, specs_of
+from shapeinspect.sources.links import check_inside, check_links
 
 #: How many bytes of a file are read before an adapter is chosen.
 HEAD = 4096
 
 _IMPORT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _OF_FILE = re.compile(r"(?P<file>.+)\.py:(?P<attribute>[\w.]+)")
-_DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int(?:8|16|32|64))")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-#: The longest names and paths that file systems allow, in bytes.
-_LONGEST_NAME, _LONGEST_PATH = 255, 2048
-#: A model cache stores every file once, under its hash beside its ``snapshots``, and links to it.
-_CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
-_DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
-#: How many links a path may lead through, as in the Linux kernel.
-_LINKS = 40
-#: The characters of a length or symbol, and a length that no array has.
-_LONGEST, _TOO_LONG = 64, 1 << 63
 _NAMES = "a path, or package.module:attribute for a model in Python code"
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """The shape of one input, as ``--input`` names it.
-
-    Args:
-        shape: its lengths; symbols and unknown ones are allowed.
-        name: the input's name, or None for the next one in order.
-        dtype: its element type in numpy's spelling, or None for the model's own.
-
-    Example:
-        >>> InputSpec.parse("ids=2,17:int64")
-        InputSpec(shape=(2, 17), name='ids', dtype='int64')
-    """
-
-    shape: Shape
-    name: str | None = None
-    dtype: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> InputSpec:
-        """Read ``[name=]2,3,224,224[:dtype]``.
-
-        Args:
-            text: lengths separated by ``,`` or ``x``; ``?`` is an unknown length, a word a symbol.
-
-        Raises:
-            UsageError: if the text is not a shape.
-
-        Example:
-            >>> InputSpec.parse("1x3xHxW").shape
-            (1, 3, H, W)
-        """
-        name, equals, rest = text.rpartition("=")
-        body, colon, dtype = rest.partition(":")
-        if colon and not _DTYPE.fullmatch(dtype.strip()):
-            raise UsageError(
-                f"invalid value {text!r} for '--input': {dtype!r} is not a dtype",
-                expected="a dtype such as float32, bfloat16, int64 or bool",
-            )
-        body = body.strip().removeprefix("(").removesuffix(")").strip().rstrip(",")
-        numeric = re.fullmatch(r"(?:\d+|[A-Z?])(?:x(?:\d+|[A-Z?]))+", body)
-        parts = [part.strip() for part in (body.split("x") if numeric else body.split(","))] if body else []
-        for part in parts:
-            named = _DIM.fullmatch(part) and len(part) <= _LONGEST
-            if not named or (part.isdecimal() and int(part) >= _TOO_LONG):
-                raise UsageError(
-                    f"invalid value {_cut(text)!r} for '--input'",
-                    expected="lengths separated by commas, such as 1,3,224,224 or ids=2,17:int64",
-                    got=repr(_cut(part)),
-                )
-        return cls(
-            tuple(_dim(part) for part in parts), name.strip() if equals else None, dtype.strip() or None
-        )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _dim(text: str) -> Dim:
-    return UNKNOWN if text == "?" else int(text) if text.isdecimal() else symbol(text)
 
 
 class Opener(Protocol):
@@ -177,7 +104,7 @@ class Source:
         if self.inputs or self.example is None:
             return self.inputs
         args, kwargs = self.example
-        return tuple(spec for value in (*args, kwargs) for spec in _specs_of(value, None))
+        return tuple(spec for value in (*args, kwargs) for spec in specs_of(value, None))
 
     @property
     def is_directory(self) -> bool:
@@ -230,7 +157,7 @@ class Source:
         if self.path is None or (self.named_by is None and self.root is None):
             return
         if self.named_by is not None:
-            _check_links(*self.named_by)
+            check_links(*self.named_by)
         self.check_root(self.path)
         if not os.path.samestat(os.stat(self.path), os.fstat(number)):
             raise UnreadableFileError(self.label, "it was exchanged while it was opened")
@@ -257,7 +184,7 @@ class Source:
             raise UsageError(f'"{self.label}" is not a file')
         check_inside(name, self.label)
         folder = self.path if self.is_directory else self.path.parent
-        _check_links(folder, name, self.label)
+        check_links(folder, name, self.label)
         self.check_root(folder / name)
         return replace(from_path(folder / name), named_by=(folder, name, self.label), root=self.root)
 
@@ -293,90 +220,6 @@ class Source:
                 hint="copy it here first",
             )
         return self.path
-
-
-def check_inside(name: str, label: str) -> None:
-    """Refuse a path from a file that could lead outside that file's directory, or that no file can have.
-
-    The check is lexical: nothing is looked up.
-
-    Args:
-        name: the path as the file spells it.
-        label: the file that names it, for the error.
-
-    Raises:
-        UnreadableFileError: for an absolute path, a drive, ``..``, a backslash or a NUL, and for a
-            name that is too long.
-
-    Example:
-        >>> check_inside("data/a.bin", "m.onnx")
-    """
-    parts = name.split("/")
-    if (
-        not name
-        or name.startswith("/")
-        or any(char in name for char in "\\\0:")
-        or any(part in ("..", ".", "") for part in parts[1:])
-        or parts[0] in ("..", "")
-    ):
-        raise UnreadableFileError(label, f"it names a path outside its own directory: {name!r}")
-    sizes = [len(part.encode("utf-8", "replace")) for part in parts]
-    if sum(sizes) > _LONGEST_PATH or max(sizes) > _LONGEST_NAME or _SURROGATE.search(name):
-        raise UnreadableFileError(label, f"it names a path that no file can have: {name[:80]!r}")
-
-
-def _check_links(folder: Path, name: str, label: str) -> None:
-    """Follow every link of a path by its text to the end, without a look at what lies outside."""
-    inside: list[str] = []
-    ahead, links = name.split("/")[::-1], 0
-    while ahead:
-        part = ahead.pop()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            if not inside:
-                raise _leads_outside(name, label, "..")
-            inside.pop()
-            continue
-        path = folder.joinpath(*inside, part)
-        target = _link(path, label)
-        if target is None:
-            inside.append(part)
-            continue
-        links += 1
-        if links > _LINKS:
-            raise UnreadableFileError(label, f"{name!r} is a link to a link, {_LINKS} times over")
-        if _CACHE_LINK.fullmatch(target):
-            if ahead or not _is_blob(path.parent, target, label):
-                raise _leads_outside(name, label, target)
-            return
-        if os.path.isabs(target):
-            raise _leads_outside(name, label, target)
-        ahead += target.split("/")[::-1]
-
-
-def _is_blob(folder: Path, target: str, label: str) -> bool:
-    """Tell whether a link leads to a file under its hash, which is no link in its turn, of the same cache."""
-    real = Path(os.path.realpath(folder))
-    blob = Path(os.path.normpath(real / target))
-    caches = [above.parent for above in real.parents if above.name == "snapshots"]
-    return blob.parent.parent in caches and not any(_link(part, label) for part in (blob.parent, blob))
-
-
-def _link(path: Path, label: str) -> str | None:
-    """Return the text of a link; None for anything else."""
-    try:
-        return os.readlink(path).replace(os.sep, "/") if os.path.islink(path) else None
-    except OSError as error:
-        raise UnreadableFileError(label, error.strerror or str(error)) from None
-
-
-def _leads_outside(name: str, label: str, target: str) -> UnreadableFileError:
-    return UnreadableFileError(
-        label,
-        f"{name!r} is a link that leads outside its directory: {target!r}",
-        hint="name the directory that the link leads to",
-    )
 
 
 def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
@@ -500,15 +343,15 @@ def with_inputs(source: Source, inputs: Any) -> Source:
     """
     if inputs is None:
         return source
-    if isinstance(inputs, str | InputSpec) or _is_shape(inputs):
-        return replace(source, inputs=(_spec(inputs),))
+    if isinstance(inputs, str | InputSpec) or is_shape(inputs):
+        return replace(source, inputs=(spec_of(inputs),))
     if isinstance(inputs, Mapping):
-        if all(_is_spec(value) for value in inputs.values()):
-            return replace(source, inputs=tuple(replace(_spec(v), name=str(k)) for k, v in inputs.items()))
+        if all(is_spec(value) for value in inputs.values()):
+            return replace(source, inputs=tuple(replace(spec_of(v), name=str(k)) for k, v in inputs.items()))
         return replace(source, example=((), dict(inputs)))
     if isinstance(inputs, list | tuple):
-        if inputs and all(_is_spec(value) for value in inputs):
-            return replace(source, inputs=tuple(_spec(value) for value in inputs))
+        if inputs and all(is_spec(value) for value in inputs):
+            return replace(source, inputs=tuple(spec_of(value) for value in inputs))
         return replace(source, example=(tuple(inputs), {}))
     if hasattr(inputs, "shape"):
         return replace(source, example=((inputs,), {}))
@@ -516,33 +359,3 @@ def with_inputs(source: Source, inputs: Any) -> Source:
         f"input={inputs!r} is not a shape",
         expected="a shape such as (1, 3, 224, 224), a text such as 'ids=2,17:int64', or example tensors",
     )
-
-
-def _specs_of(value: Any, name: str | None) -> Iterator[InputSpec]:
-    """Yield the shapes of the tensors in an argument; a mapping names them."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _specs_of(item, str(key))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _specs_of(item, name)
-    elif hasattr(value, "shape"):
-        yield InputSpec(tuple(UNKNOWN if length is None else int(length) for length in value.shape), name)
-
-
-def _is_shape(value: Any) -> bool:
-    if not isinstance(value, list | tuple) or not value:
-        return type(value).__name__ == "Size" or (isinstance(value, list | tuple) and not value)
-    return all(dim is None or (isinstance(dim, int) and not isinstance(dim, bool)) for dim in value)
-
-
-def _is_spec(value: Any) -> bool:
-    return isinstance(value, str | InputSpec) or _is_shape(value)
-
-
-def _spec(value: str | InputSpec | Iterable[int | None]) -> InputSpec:
-    if isinstance(value, InputSpec):
-        return value
-    if isinstance(value, str):
-        return InputSpec.parse(value)
-    return InputSpec(tuple(UNKNOWN if dim is None else int(dim) for dim in value))

@@ -9,14 +9,9 @@ import pytest
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import ModelCodeError, UnreadableFileError, UsageError
 from shapeinspect.sources.imports import from_import_string
-from shapeinspect.sources.source import (
-    InputSpec,
-    check_inside,
-    from_object,
-    from_path,
-    is_import_string,
-    with_inputs,
-)
+from shapeinspect.sources.input_shapes import InputSpec
+from shapeinspect.sources.links import check_inside
+from shapeinspect.sources.source import from_object, from_path, is_import_string, with_inputs
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from shapeinspect.errors import UsageError
 from shapeinspect.frozen import Frozen
 from shapeinspect.infer import infer, with_input_shapes
 from shapeinspect.ir import Model, Value
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 
 Chain = Callable[..., Model]
 N, H = symbol("N"), symbol("H")

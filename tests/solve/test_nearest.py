@@ -11,7 +11,7 @@ from torch import nn
 
 import shapeinspect
 from shapeinspect.api.fitting import nearby
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 
 TOKENS = ["ids=2,40:int64", "types=2,40:int64", "mask=2,40"]
 

@@ -89,7 +89,7 @@ def test_a_dtype_that_an_embedding_cannot_take_is_refused(read: Any) -> None:
     ],
 )
 def test_a_length_that_is_no_number_is_refused(inputs: Any, text: str, read: Any) -> None:
-    from shapeinspect.sources.source import InputSpec
+    from shapeinspect.sources.input_shapes import InputSpec
 
     with pytest.raises(UsageError, match="numbers") as raised:
         read(nn.Linear(5, 3), [InputSpec(inputs)])

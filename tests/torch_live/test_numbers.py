@@ -19,7 +19,8 @@ import torch
 from torch import nn
 
 import shapeinspect
-from shapeinspect.sources.source import InputSpec, from_object, with_inputs
+from shapeinspect.sources.input_shapes import InputSpec
+from shapeinspect.sources.source import from_object, with_inputs
 from shapeinspect_torch.adapters.live import ADAPTER
 from shapeinspect_torch.tracing import real_run
 from shapeinspect_torch.tracing.pytree import tensors

@@ -16,7 +16,8 @@ from shapeinspect import layout
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.infer import infer, with_input_shapes
 from shapeinspect.ir import Model
-from shapeinspect.sources.source import InputSpec, from_path
+from shapeinspect.sources.input_shapes import InputSpec
+from shapeinspect.sources.source import from_path
 from shapeinspect_torch.adapters.checkpoint import ADAPTER
 from shapeinspect_torch.script.code.parser import CodeError, find_function
 

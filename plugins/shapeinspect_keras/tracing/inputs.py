@@ -9,7 +9,8 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.errors import UsageError
-from shapeinspect.sources.source import InputSpec, Source
+from shapeinspect.sources.input_shapes import InputSpec
+from shapeinspect.sources.source import Source
 from shapeinspect_keras.tracing.graph import functional
 
 

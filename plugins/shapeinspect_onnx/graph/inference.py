@@ -11,7 +11,7 @@ from shapeinspect import dims
 from shapeinspect.dims import Dim, Shape, Unknown
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Note, Value
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 from shapeinspect_onnx.dtypes import name as dtype_name
 from shapeinspect_onnx.graph.isolated import Worker
 from shapeinspect_onnx.graph.symbolic import formula

@@ -13,7 +13,8 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Layout, Weight
 from shapeinspect.layout.pattern import parse
-from shapeinspect.sources.source import Source, check_inside
+from shapeinspect.sources.links import check_inside
+from shapeinspect.sources.source import Source
 from shapeinspect_onnx import dtypes
 from shapeinspect_onnx.reading.codes import affine, block_of
 from shapeinspect_onnx.reading.numbers import numbers

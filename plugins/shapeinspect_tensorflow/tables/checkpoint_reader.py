@@ -11,7 +11,8 @@ from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Model, Note
-from shapeinspect.sources.source import Source, check_inside
+from shapeinspect.sources.links import check_inside
+from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.tables import bundle, objects
 from shapeinspect_tensorflow.tables.bundle import OBJECT_GRAPH, Bundle, Entry

@@ -18,7 +18,8 @@ from shapeinspect.binary.pickles.records import Global, Identity, Node, Persiste
 from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Model, Note, Weight
-from shapeinspect.sources.source import Source, check_inside
+from shapeinspect.sources.links import check_inside
+from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_torch.checkpoints.checkpoint import loaded
 from shapeinspect_torch.checkpoints.container import Container

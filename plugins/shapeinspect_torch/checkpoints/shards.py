@@ -16,8 +16,9 @@ from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Note, Weight
 from shapeinspect.progress import counted
+from shapeinspect.sources.links import check_inside
 from shapeinspect.sources.not_a_model import foreign
-from shapeinspect.sources.source import Source, check_inside
+from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 
 _MAX_INDEX = 64 << 20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 from shapeinspect_torch.script.code.parser import Function
 from shapeinspect_torch.script.lengths import Known
 from shapeinspect_torch.script.tensors import Tensors

@@ -16,7 +16,7 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.dims import Expr as Length
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Layer, Value, Weight
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 from shapeinspect_torch.script.arguments import arguments
 from shapeinspect_torch.script.attributes import Attributes
 from shapeinspect_torch.script.budget import Budget

@@ -16,7 +16,7 @@ from typing import Any
 from shapeinspect.dims import Shape, symbol
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Layer, Note, Value
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 from shapeinspect_torch.script.values import Followed
 
 #: Kinds that hand the shape of their only input on.

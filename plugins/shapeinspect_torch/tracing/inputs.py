@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shapeinspect.errors import UsageError
-from shapeinspect.sources.source import InputSpec, Source
+from shapeinspect.sources.input_shapes import InputSpec
+from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.pytree import rebuild, tensors
 

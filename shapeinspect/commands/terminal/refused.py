@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from shapeinspect.render.grid import Line
     from shapeinspect.render.table import View
-    from shapeinspect.sources.source import InputSpec, Source
+    from shapeinspect.sources.input_shapes import InputSpec
+    from shapeinspect.sources.source import Source
 
 
 def explained(

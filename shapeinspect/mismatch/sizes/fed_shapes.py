@@ -9,7 +9,7 @@ from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbol
 from shapeinspect.errors import UsageError
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Model
-from shapeinspect.sources.source import InputSpec
+from shapeinspect.sources.input_shapes import InputSpec
 
 
 def fed_by(model: Model, specs: Sequence[InputSpec]) -> Frozen[Any]:
