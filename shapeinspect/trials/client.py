@@ -134,6 +134,8 @@ class Trials(Generic[T]):
         self._script = script
         self._at_once = at_once
         self._waiting: dict[int, tuple[Order[T], bool]] = {}
+        #: Trials of what has passed with less than all that takes time: they are waited for.
+        self._sure: set[int] = set()
         self._number = 0
         self._input = b""
         self._hurried = False
@@ -187,7 +189,8 @@ class Trials(Generic[T]):
         Args:
             orders: the trials. The next is asked for when there is room for it.
             limit: how long a trial may take, in seconds of processor time.
-            late: whether no more trial is to be started or waited for.
+            late: whether no more trial is to be started or waited for, but one of what has passed already
+                with less than all that takes time.
         """
         more = True
         while more or self._waiting:
@@ -196,12 +199,14 @@ class Trials(Generic[T]):
                 more = order is not None
                 if order is not None and not self._send(order, limit, self._hurried):
                     return
-            if late():
+            if late() and not self._sure:
                 return
             for number, result in self._received():
                 order, hurried = self._waiting.pop(number)
+                self._sure.discard(number)
                 if hurried and result.passed and result.status in ("passed", "running"):
                     self._send(order, limit, hurried=False)
+                    self._sure.add(self._number)
                 else:
                     yield order.key, result
             if self._process.poll() is not None:

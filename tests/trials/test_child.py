@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not available(), reason="trials need Landlock")
 
 
 def trial(
-    folder: Path, text: str, limit: float = 5.0, since: float | None = None, lines: tuple[int, ...] = ()
+    folder: Path, text: str, limit: float = 60.0, since: float | None = None, lines: tuple[int, ...] = ()
 ) -> Result:
     """Run a script once, changed to this text."""
     began = time.time() + 1 if since is None else since
@@ -147,7 +147,7 @@ def test_a_crash_ends_one_trial_alone(folder: Path) -> None:
     texts = {"crash": "import os; os.abort()\n", "run": "x = 1\n"}
     orders = (Order(key, {"script.py": text}) for key, text in texts.items())
     with Trials[str](script, at_once=1) as trials:
-        ended = {key: result.status for key, result in trials.run(orders, 5.0, lambda: False)}
+        ended = {key: result.status for key, result in trials.run(orders, 60.0, lambda: False)}
     assert ended == {"crash": "crashed", "run": "passed"}
 
 
@@ -156,10 +156,28 @@ def test_what_passes_in_a_hurry_is_run_again_as_it_is(folder: Path) -> None:
     places = (Running("script.py", 1, inner=True),)
     changed = (Order(text, {"script.py": text}, places) for text in ("x = 1\n", "raise TypeError\n"))
     with Trials[str](script) as trials:
-        failed = trials.hurry(Order("as it is", {}), 5.0, lambda: False)
-        ended = {key: result.status for key, result in trials.run(changed, 5.0, lambda: False)}
-        ran = trials.hurry(Order("x = 1\n", {"script.py": "x = 1\n"}), 5.0, lambda: False)
+        failed = trials.hurry(Order("as it is", {}), 60.0, lambda: False)
+        ended = {key: result.status for key, result in trials.run(changed, 60.0, lambda: False)}
+        ran = trials.hurry(Order("x = 1\n", {"script.py": "x = 1\n"}), 60.0, lambda: False)
     assert failed is not None
     assert (failed.error, failed.frames) == ("ValueError", (("script.py", 1),))
     assert ended == {"x = 1\n": "passed", "raise TypeError\n": "failed"}
     assert ran is None
+
+
+def test_what_has_passed_in_a_hurry_is_run_as_it_is_however_late_it_is(folder: Path) -> None:
+    script = Script(str(folder), "script.py", ".", (), time.time() + 1, 1 << 29)
+    place = (Running("script.py", 1, inner=True),)
+    texts = ("x = 1\n", "raise TypeError\n", "x = 2\n")
+    up: list[int] = []
+    with Trials[str](script, at_once=1) as trials:
+        trials.hurry(Order("as it is", {}), 60.0, lambda: False)
+
+        def late() -> bool:
+            """The time is up when the first has passed in a hurry."""
+            up.extend(trials._sure)
+            return bool(up)
+
+        orders = iter([Order(text, {"script.py": text}, place) for text in texts])
+        ended = [(key, result.status) for key, result in trials.run(orders, 60.0, late)]
+    assert ended == [("x = 1\n", "passed")]

@@ -16,7 +16,7 @@ from shapeinspect.trials.marks import Running, moved
 pytestmark = pytest.mark.skipif(not available(), reason="trials need Landlock")
 
 
-def trial(folder: Path, text: str, *running: Running, limit: float = 5.0) -> Result:
+def trial(folder: Path, text: str, *running: Running, limit: float = 60.0) -> Result:
     """Run a script once, with places that have to run to their end."""
     (folder / "script.py").write_text("")
     script = Script(str(folder), "script.py", ".", (), time.time() + 60, 1 << 30, beside=False)
