@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from shapeinspect.plugin_api.clock import allowed
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.evidence.edit_causes import causes
 from shapeinspect.plugin_api.evidence.evidence import weight
+from shapeinspect.plugin_api.facts import KeyedLoad
 from shapeinspect.plugin_api.isolation.limits import memory_of_a_run
 from shapeinspect.plugin_api.rerun import Debugger
 from shapeinspect.plugin_api.suggestions import Suggestion
@@ -38,6 +40,7 @@ from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings
 from shapeinspect.trials.copy_of_process import Copy
+from shapeinspect.trials.rows import other_rows
 from shapeinspect.trials.search import Search
 from shapeinspect.trials.sizes import sizes_of
 from shapeinspect.trials.source_file import File
@@ -48,6 +51,8 @@ from shapeinspect.trials.written import shown
 _LONGEST = 12.0
 #: A trial may take so many times what the script took, and at least so many seconds.
 _TIMES, _LEAST = 3.0, 1.0
+#: So many pairs of lengths tell how stored weights differ.
+_PAIRS = 3
 _SHOWN = 3
 #: What a message about shapes, sizes, dtypes or indices says, and one about a call of Python's.
 _OF_SHAPES = re.compile(
@@ -169,11 +174,12 @@ def repaired(
         any("../" in file.text or '".."' in file.text or ".parent" in file.text for file in files),
     )
     known, likely, others = _known(diagnosis)
+    sizes = sizes_of(str(error), known, likely, others)
     wrong = Wrong(
         places,
         type(error).__name__,
         str(error),
-        sizes_of(str(error), known, likely, others),
+        sizes,
         classes_of(frames),
         modules_of(frames),
         _in_data(diagnosis),
@@ -182,7 +188,7 @@ def repaired(
         shapes_of(frames),
     )
     own = [*own_edits(diagnosis, files, places)]
-    suggested = [*own, *_suggested(error, files, folder)]
+    suggested = [*own, *other_rows(files, sizes.pairs), *_suggested(error, files, folder)]
     settled = diagnosis is not None and not own and _is_settled(diagnosis)
     if settled:  # only what is known to make the sizes equal may be better
         suggested = sorted((one for one in suggested if one.rank < 1), key=lambda one: one.rank)[:_FEW]
@@ -363,7 +369,7 @@ def _known(
         return [], [], []
     demand, shapes = diagnosis.problem.demand, diagnosis.problem.shapes
     known = [(demand.had, demand.wanted)] if demand is not None and isinstance(demand.had, int) else []
-    known += _resized(diagnosis)
+    known += [*_stored(diagnosis), *_resized(diagnosis)]
     sizes = [[size for size in shape if isinstance(size, int)] for shape in shapes if shape]
     likely = [
         (a, b)
@@ -372,6 +378,18 @@ def _known(
         if a != b and 1 not in (a, b)
     ]
     return known, likely, [size for shape in sizes for size in shape]
+
+
+def _stored(diagnosis: Diagnosis) -> list[tuple[int, int]]:
+    """Return the lengths that are stored otherwise, those of the model first, the most frequent ones."""
+    fact = diagnosis.failure.fact
+    pairs = Counter(
+        (own, stored)
+        for _, had, wanted in (fact.reshaped if isinstance(fact, KeyedLoad) else ())
+        for stored, own in zip(had, wanted, strict=False)
+        if len(had) == len(wanted) and own != stored
+    )
+    return [pair for pair, _ in pairs.most_common(_PAIRS)]
 
 
 def _resized(diagnosis: Diagnosis) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.edit_words import AXIS_ARGUMENTS, EditWords
 from shapeinspect.plugin_api.suggestions import Suggestion
-from shapeinspect.plugin_api.user_code.source import callee_of, defaults_of, given_names
+from shapeinspect.plugin_api.user_code.source import callee_of, given_names
 from shapeinspect.trials.alterations import altered
 from shapeinspect.trials.choices import chooses
 from shapeinspect.trials.sizes import Sizes
@@ -29,8 +29,6 @@ _NO_SIZES = frozenset(
 )
 #: The rank of another word of a choice of the program's own: it is what it was written for.
 CHOICE = -0.5
-#: A default is given by so many calls at most, instead of being changed.
-_CALLS = 2
 #: How far a pair of sizes stands behind the one before it.
 _PAIR = 0.3
 #: At most so many changes are listed.
@@ -216,7 +214,7 @@ class _Site:
     def _chosen(self, node: ast.Constant, value: str) -> Iterator[Candidate]:
         """Take another word of a choice; for a default, where the function is called."""
         default = isinstance(self.file.parents.get(node), ast.arguments)
-        calls = self._left(node) if default else []
+        calls = self.file.left(node) if default else []
         nearer = -self.unit.distance / 2  # it is no number: a far one does not fit by chance
         for place, other in enumerate(self.file.choices.get(value, ())):
             quoted, rank = self.file.source(node).replace(value, other), CHOICE + nearer + place * _PAIR
@@ -224,25 +222,6 @@ class _Site:
                 yield self._one(call, self.file.extended(call, f"{name}={quoted}"), rank)
             if not default:
                 yield self._one(node, quoted, rank)
-
-    def _left(self, default: ast.Constant) -> list[tuple[ast.Call, str]]:
-        """Return the calls that leave an argument at its default, with its name; none for many."""
-        parameters = self.file.parents.get(default)
-        function = self.file.parents.get(parameters) if isinstance(parameters, ast.arguments) else None
-        if not isinstance(function, ast.FunctionDef):
-            return []
-        name = next(name for name, one in defaults_of(function.args).items() if one is default)
-        owner = self.file.parents.get(function)
-        builds = isinstance(owner, ast.ClassDef) and function.name == "__init__"
-        called = getattr(owner, "name", "") if builds else function.name
-        plain = self.file.positional(function)
-        before = plain.index(name) if name in plain else len(plain)
-        found = [
-            (node, name)
-            for node in self.file.calls.get(called, ())
-            if len(node.args) <= before and all(word.arg not in (name, None) for word in node.keywords)
-        ]
-        return found if len(found) <= _CALLS else []
 
     def _numbers(self, node: ast.Constant, value: int) -> Iterator[Candidate]:
         signed = self.file.parents.get(node)

@@ -49,7 +49,7 @@ def switches(tree: ast.Module) -> Mapping[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
-            name = getattr(node.left, "id", "") or getattr(node.left, "attr", "")
+            name = last_name(node.left)
             value = getattr(node.comparators[0], "value", None)
             if name and type(value) is int:
                 found[name] = (*found.get(name, ()), value)
@@ -73,13 +73,7 @@ def chooses(parents: Mapping[ast.AST, ast.AST], node: ast.AST) -> bool:
 
 def _groups(tree: ast.Module) -> Iterator[list[str]]:
     yield from _compared(tree, tree, {})
-    tables = {
-        target.id: node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    named = dict(tables(tree, (ast.Dict,)))
     for node in ast.walk(tree):
         table: Any = None
         if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
@@ -90,7 +84,7 @@ def _groups(tree: ast.Module) -> Iterator[list[str]]:
             yield _words(getattr(node.value, "elts", ()))
         elif isinstance(node, ast.Match):
             yield _words([getattr(one.pattern, "value", None) for one in node.cases])
-        table = tables.get(table.id) if isinstance(table, ast.Name) else table
+        table = named.get(last_name(table), table)
         if isinstance(table, ast.Dict):
             yield _words(table.keys)
 
@@ -107,6 +101,35 @@ def _compared(
                 found.setdefault((scope, ast.unparse(node.left)), []).extend(words)
         _compared(node, node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else scope, found)
     return found.values()
+
+
+def tables(tree: ast.Module, kinds: tuple[type[ast.expr], ...]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what is written for a name or an attribute.
+
+    Args:
+        tree: the program.
+        kinds: of which kinds.
+
+    Example:
+        >>> [name for name, _ in tables(ast.parse("self.widths = [3, 5]; n = 7"), (ast.List,))]
+        ['widths']
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, kinds):
+            yield from ((last_name(target), node.value) for target in node.targets if last_name(target))
+
+
+def last_name(node: ast.AST | None) -> str:
+    """Return a name or the last one of a chain of attributes; empty for anything else.
+
+    Args:
+        node: the expression.
+
+    Example:
+        >>> last_name(ast.parse("args.net.size", mode="eval").body)
+        'size'
+    """
+    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def _words(nodes: Any) -> list[str]:

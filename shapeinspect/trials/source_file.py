@@ -7,10 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.plugin_api.user_code.source import callee_of, has_self, is_named_batch
+from shapeinspect.plugin_api.user_code.source import (
+    arguments_in,
+    callee_of,
+    defaults_of,
+    has_self,
+    is_named_batch,
+)
 from shapeinspect.trials.choices import choices, switches
 from shapeinspect.trials.slices import Unit, units
 
+#: A default is given by so many calls at most, instead of being changed.
+_CALLS = 2
 #: What makes an array of the lengths that it is given.
 MAKERS = frozenset({
     "rand", "randn", "zeros", "ones", "empty", "full", "normal", "uniform", "standard_normal", "random",
@@ -65,6 +73,7 @@ class File:
         raw: its text in bytes.
         calls: the calls in it, by the last part of what they call.
         functions: its functions by their name, of several of one name the first.
+        arguments: the names of the arguments that its functions and classes take by place.
     """
 
     path: str
@@ -79,6 +88,7 @@ class File:
     raw: bytes = b""
     calls: dict[str, list[ast.Call]] = field(default_factory=dict)
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    arguments: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _spans: list[tuple[int, int, ast.AST]] = field(default_factory=list)
 
     @classmethod
@@ -99,6 +109,7 @@ class File:
         for line in raw.splitlines(keepends=True):
             starts.append(starts[-1] + len(line))
         found = cls(path, text, tree, units(tree), parents, starts, {}, choices(tree), switches(tree), raw)
+        found.arguments |= arguments_in(tree)
         for node in parents:
             if isinstance(node, ast.Constant) and type(node.value) is int:
                 found.numbers.setdefault(node.value, []).append(node)
@@ -127,6 +138,29 @@ class File:
             self.starts[node.lineno - 1] + node.col_offset,
             self.starts[node.end_lineno - 1] + node.end_col_offset,
         )
+
+    def left(self, default: ast.Constant) -> list[tuple[ast.Call, str]]:
+        """Return the calls that leave an argument at its default, with its name; none for many.
+
+        Args:
+            default: the default.
+        """
+        parameters = self.parents.get(default)
+        function = self.parents.get(parameters) if isinstance(parameters, ast.arguments) else None
+        if not isinstance(function, ast.FunctionDef):
+            return []
+        name = next(name for name, one in defaults_of(function.args).items() if one is default)
+        owner = self.parents.get(function)
+        builds = isinstance(owner, ast.ClassDef) and function.name == "__init__"
+        called = getattr(owner, "name", "") if builds else function.name
+        plain = self.positional(function)
+        before = plain.index(name) if name in plain else len(plain)
+        found = [
+            (node, name)
+            for node in self.calls.get(called, ())
+            if len(node.args) <= before and all(word.arg not in (name, None) for word in node.keywords)
+        ]
+        return found if len(found) <= _CALLS else []
 
     def around(self, first: int, last: int) -> ast.AST:
         """Return the smallest expression or statement around a part.

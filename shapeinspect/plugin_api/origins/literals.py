@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shapeinspect.plugin_api.origins.numbers import Number, Origin, Real, called, counted
+from shapeinspect.plugin_api.user_code.source import arguments_in
 
 #: Functions whose results are numbers of numbers, or counts.
 _COUNTING = {"len": len, "int": int, "round": round, "sum": sum}
@@ -74,7 +75,7 @@ class _Reading(ast.NodeTransformer):
         for line in self._raw.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line))
         self._above: list[ast.AST] = []
-        self._parameters = dict(_parameters(ast.parse(text)))
+        self._parameters = dict(arguments_in(ast.parse(text)))
 
     def visit(self, node: ast.AST) -> Any:
         """Visit a node, with those above it known."""
@@ -286,17 +287,6 @@ def _is_fallback(call: ast.Call, node: ast.AST) -> bool:
     keyed = name in _LOOKING_UP and len(call.args) == (3 if name == "getattr" else 2)
     key = call.args[-2] if keyed else None
     return keyed and call.args[-1] is node and isinstance(key, ast.Constant) and isinstance(key.value, str)
-
-
-def _parameters(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the functions and classes of a file, each with the names of its arguments."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            for one in node.body:
-                if isinstance(one, ast.FunctionDef) and one.name == "__init__":
-                    yield node.name, tuple(arg.arg for arg in one.args.args[1:])
-        elif isinstance(node, ast.FunctionDef):
-            yield node.name, tuple(arg.arg for arg in node.args.args)
 
 
 def _first_text(call: ast.Call) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
@@ -230,6 +230,25 @@ def given_names(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> list[str]:
             if isinstance(target, ast.Tuple) and len(target.elts) == len(parent.elts):
                 names += [ast.unparse(target.elts[place])]
     return names
+
+
+def arguments_in(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the functions and classes of a file, each with the names of the arguments that it takes by place.
+
+    Args:
+        tree: the file.
+
+    Example:
+        >>> [*arguments_in(ast.parse("def net(x, width=3): ..."))]
+        [('net', ('x', 'width'))]
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for one in node.body:
+                if isinstance(one, ast.FunctionDef) and one.name == "__init__":
+                    yield node.name, tuple(arg.arg for arg in one.args.args[1:])
+        elif isinstance(node, ast.FunctionDef):
+            yield node.name, tuple(arg.arg for arg in node.args.args)
 
 
 def callee_of(node: ast.AST | None) -> str:
