@@ -5,7 +5,7 @@ An adapter builds a :class:`Model` in the source's own layout; every later stage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -381,24 +381,6 @@ class Block:
     counted: bool = False
     kept: bool = False
     batched: bool = False
-
-
-def enclosing(path: str, bodies: Container[str]) -> Iterator[str]:
-    """Yield the bodies that contain a layer, from the outermost.
-
-    Args:
-        path: the layer's path.
-        bodies: the paths of the bodies.
-
-    Example:
-        >>> list(enclosing("loop/body/if/then/Add", {"loop/body", "if/then", "loop/body/if/then"}))
-        ['loop/body', 'loop/body/if/then']
-    """
-    slash = path.find("/")
-    while slash >= 0:
-        if path[:slash] in bodies:
-            yield path[:slash]
-        slash = path.find("/", slash + 1)
 
 
 def companions(weights: Iterable[Weight]) -> frozenset[str]:

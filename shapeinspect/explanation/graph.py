@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shapeinspect.dims import Dim, Shape
+from shapeinspect.enclosing import Bodies
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Axes, Call, Layer, Model, calls_by_layer
 from shapeinspect.rules import KINDS, Attributes, Naming, Shapes, axis_names
@@ -36,6 +37,8 @@ class Graph:
 
     model: Model
     layers: Mapping[str, Layer] = field(init=False)
+    #: The graphs that run for several rounds.
+    loops: Bodies = field(init=False, repr=False, compare=False)
     _inputs: frozenset[str] = field(init=False, repr=False)
     _producers: Mapping[str, tuple[Call, int]] = field(init=False)
     _calls: Mapping[str, list[Call]] = field(init=False)
@@ -50,7 +53,9 @@ class Graph:
                 continue
             for index, name in enumerate(call.outputs):
                 producers.setdefault(name, (call, index))
+        loops = (body.path for block in self.model.blocks if block.kind != "if" for body in block.bodies)
         object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "loops", Bodies(loops))
         object.__setattr__(self, "_inputs", frozenset(self.model.inputs))
         object.__setattr__(self, "_producers", producers)
         object.__setattr__(self, "_calls", calls_by_layer(self.model.calls))

@@ -19,7 +19,7 @@ from shapeinspect.explanation.values import (
 )
 from shapeinspect.explanation.weights import weight_facts
 from shapeinspect.explanation.work import in_rounds, numbers, work
-from shapeinspect.ir import Call, Layer, enclosing
+from shapeinspect.ir import Call, Layer
 from shapeinspect.rules import KINDS
 from shapeinspect.rules.kind import no_arithmetic
 from shapeinspect.text import plural
@@ -112,8 +112,7 @@ def call_fact(graph: Graph, fields: Fields, call: Call) -> CallFact:
 def _work(graph: Graph, call: Call) -> Work | None:
     layer = graph.layers[call.layer]
     once = work(layer.kind, graph.attributes(call), graph.inputs(call), graph.outputs(call))
-    loops = {body.path for block in graph.model.blocks if block.kind != "if" for body in block.bodies}
-    return in_rounds(once, call.macs) if any(enclosing(call.layer, loops)) else once
+    return in_rounds(once, call.macs) if any(graph.loops.around(call.layer)) else once
 
 
 def _input(graph: Graph, name: str) -> TensorFact:

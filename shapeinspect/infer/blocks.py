@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, substitute, symbol, symbols
+from shapeinspect.enclosing import Bodies
 from shapeinspect.infer.sequences import common
-from shapeinspect.ir import Block, Call, Model, Note, enclosing
+from shapeinspect.ir import Block, Call, Model, Note
 
 #: The most walks until what a loop carries is settled: as it is, growing by a length, unknown.
 MAX_WALKS = 4
@@ -376,10 +377,10 @@ _LEAVE = {
 
 def _members(calls: Iterable[Call], blocks: Iterable[Block]) -> dict[str, list[int]]:
     """Return which calls stand in each body, at any depth, by the body's path."""
-    paths = {body.path for block in blocks for body in block.bodies}
+    bodies = Bodies(body.path for block in blocks for body in block.bodies)
     inside: dict[str, list[int]] = {}
     for index, call in enumerate(calls):
-        for path in enclosing(call.layer, paths):
+        for path in bodies.around(call.layer):
             inside.setdefault(path, []).append(index)
     return inside
 

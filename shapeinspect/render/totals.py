@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shapeinspect.dims import Dim, Unknown
-from shapeinspect.ir import Call, Layer, Model, Weight, enclosing
+from shapeinspect.enclosing import Bodies
+from shapeinspect.ir import Call, Layer, Model, Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ def of_layers(layers: Sequence[Layer], model: Model) -> Totals:
     working = {layer.path for layer in layers if layer.kind != "module" and layer.path in called}
     calls = [call for call in model.calls if call.layer in working and not call.spare]
     # Of the branches of an ``if`` block one counts, see ``infer.blocks``.
-    weighed = {body.path for block in model.blocks if block.kind == "if" for body in block.bodies}
-    doubtful = [call for call in calls if call.conditional and not any(enclosing(call.layer, weighed))]
+    weighed = Bodies(body.path for block in model.blocks if block.kind == "if" for body in block.bodies)
+    doubtful = [call for call in calls if call.conditional and not any(weighed.around(call.layer))]
     left_out = set(map(id, doubtful))
     totals = weigh(
         (weight for layer in layers for weight in layer.weights),

@@ -41,6 +41,7 @@ WORK = {
     "variables of a checkpoint": 38,
     "convolutions of symbolic lengths": 450,
     "members of an archive": 24,
+    "groups of an HDF5 file": 30,
     "opcodes of a pickle": 0.2,
     "values of a msgpack file": 3,
     "seconds of a child": 1e6,  # that computes until its own limit

@@ -8,11 +8,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from cases import ARCHIVES, Case, Read, Refused, main, packed
+from cases import ARCHIVES, HDF5, Case, Read, Refused, main, packed
+from make_hdf5 import BOTH
+from make_hdf5 import model as hdf5
 from make_limits import ONE, VARIABLE, index, once, tensors
+from make_onnx import START, part
 from make_onnx import model as onnx
+from make_pickles import W
 
 Shapes = Mapping[str, tuple[int | None, ...]]
 
@@ -85,7 +90,53 @@ def listed(count: int) -> bytes:
     return first + directory + end
 
 
+def inputs(count: int) -> bytes:
+    """An ONNX graph of as many inputs, of which one is read."""
+
+    def add(made: Any, _: Any) -> None:
+        from onnx import TensorProto, helper
+
+        kind = TensorProto.FLOAT
+        made.graph.input.extend(helper.make_tensor_value_info(f"i{n}", kind, [2, 3]) for n in range(count))
+
+    return onnx(add)
+
+
+def slashes(made: Any, _: Any) -> None:
+    """Nodes whose names of 4,000 characters have 2,000 parts, beside a graph in a node."""
+    from onnx import TensorProto, helper
+
+    graph = made.graph
+    names = [f"{'n/' * 2000}{number}" for number in range(1000)]
+    values = ["y", *names[1:], "z"]
+    graph.node.extend(
+        helper.make_node("Relu", [values[number]], [values[number + 1]], name=name)
+        for number, name in enumerate(names)
+    )
+    body = helper.make_graph(
+        [helper.make_node("Relu", ["z"], ["b"])], "b",
+        [], [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+    graph.node.append(helper.make_node("If", ["c"], ["u"], "n/n", then_branch=body, else_branch=body))
+
+
+def many_groups(made: Any, _: Path) -> None:
+    """60,000 groups that hold nothing, beside the weights."""
+    for number in range(60_000):
+        made.create_group(f"g{number}")
+
+
 CASES: dict[str, Case] = {
+    "hdf5: 60,000 groups": Case(
+        hdf5(many_groups), "nothing: it is large", Read(BOTH), "m.h5", HDF5,
+        work={"groups of an HDF5 file": 60_000}, forms=ONE),
+    "onnx: 100,000 inputs": once(
+        "m.onnx", lambda: inputs(100_000), "memory", Refused("100,002 inputs and outputs")),
+    "onnx: a million inputs": once(
+        "m.onnx", lambda: START + part(7, b"\x5a\x00" * 1_000_000), "a loop", Refused("types of values")),
+    "onnx: names of 2,000 parts": replace(
+        once("m.onnx", lambda: onnx(slashes), "a square of their length", Read(W)), forms=("table",)),
     "zip: 40,000 members": replace(
         large("m.npz", lambda: members(40_000), {str(n): (3,) for n in range(40_000)},
             "members of an archive"), row=ARCHIVES),

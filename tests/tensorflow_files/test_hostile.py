@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import random
 import shutil
-from collections.abc import Callable
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shapeinspect import layout
+from shapeinspect import inspect, layout
 from shapeinspect.binary.flatbuffer import Buffer
 from shapeinspect.binary.protobuf import fields
 from shapeinspect.binary.window import Window
@@ -349,3 +351,56 @@ def test_attributes_of_another_type_are_left_out(tmp_path: Path) -> None:
             read = {one.path: one.attributes for one in model.layers}
             assert {"z", "w"} <= read.keys()
             assert not {"stride", "padding", "shape", "chunks"} & read.get("y", {}).keys(), (op, given)
+
+
+def cut_operators(data: bytes) -> Iterator[bytes]:
+    """Change a TFLite file: each operator's list of inputs or outputs is shorter, or leads nowhere."""
+    from tensorflow.lite.python.schema_py_generated import Model
+
+    graph = Model.GetRootAs(data, 0).Subgraphs(0)
+    assert graph is not None
+    for number in range(graph.OperatorsLength()):
+        operator = graph.Operators(number)
+        assert operator is not None
+        for slot in (6, 8):
+            field = operator._tab.Offset(slot)
+            start = operator._tab.Vector(field) if field else 0
+            (length,) = struct.unpack_from("<I", data, start - 4) if field else (0,)
+            for less in range(length):
+                yield data[: start - 4] + struct.pack("<I", less) + data[start:]
+                yield data[: start + 4 * less] + b"\xff" * 4 + data[start + 4 * less + 4 :]
+
+
+def lite_networks() -> Iterator[bytes]:
+    """TFLite files of layers that are recognized from several operators."""
+    import tensorflow as tf
+
+    kernel, bias = tf.ones((3, 2, 4, 5)), tf.ones(5)
+    lstm = tf.keras.layers.LSTM(5)
+    lstm.build((None, 3, 4))
+
+    def convolved(x: Any) -> Any:
+        y = tf.nn.conv2d(x, kernel, 1, "SAME", dilations=2) + bias
+        return tf.nn.relu(tf.nn.conv2d(y, tf.ones((1, 3, 5, 7)), 2, "VALID")), tf.split(x, 2, 3)
+
+    def turned(x: Any) -> Any:
+        return lstm(x), tf.einsum("abc,cd->adb", x, tf.ones((4, 7))), tf.nn.softmax(x[:, ::-1])
+
+    for call, shape in ((convolved, (1, 9, 8, 4)), (turned, (1, 3, 4))):
+        function = tf.function(call).get_concrete_function(tf.TensorSpec(shape))
+        yield tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+
+
+def test_operators_that_lack_inputs_or_outputs(tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+    for data in lite_networks():
+        for changed in cut_operators(data):
+            path = tmp_path / "m.tflite"
+            path.write_bytes(changed)
+            try:
+                inspect(path).to_dict()
+                counts["read"] += 1
+            except UnreadableFileError:
+                counts["refused"] += 1
+    assert counts["read"] > 20
+    assert sum(counts.values()) > 50

@@ -17,7 +17,7 @@ import runpy
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 SKIPPED = frozenset({b"optimizer", b"optimizer_weights"})
 LISTS = ("layer_names", "weight_names")
@@ -89,13 +89,22 @@ def text(value: Any) -> str:
     return str(value)
 
 
+class Child(NamedTuple):
+    """An object, by a hard link of a group to its address."""
+
+    path: str
+    group: Any
+    name: bytes
+    address: int
+
+
 class Lister:
     """Walks one file and lists its contents."""
 
     def __init__(self, h5py: Any, objects: int) -> None:
         self.h5py = h5py
         self.remaining = objects
-        self.seen: set[Any] = set()
+        self.seen: set[int] = set()
         self.groups: dict[str, dict[str, Any]] = {}
         self.datasets: dict[str, dict[str, Any]] = {}
         self.skipped: dict[str, str] = {}
@@ -122,35 +131,38 @@ class Lister:
         return result
 
     def walk(self, root: Any) -> None:
-        stack = [("", root)]
+        stack = [Child("", root, b"/", self.h5py.h5o.get_info(root).addr)]
         while stack:
-            path, oid = stack.pop()
-            info = self.h5py.h5o.get_info(oid)
-            key = (info.fileno, info.addr)
-            if key in self.seen:
+            path, group, name, address = stack.pop()
+            if address in self.seen:  # of links within one file, which are all that is followed
                 self.skipped[path] = "a second link to an object listed before"
                 continue
-            self.seen.add(key)
+            self.seen.add(address)
             self.remaining -= 1
             if self.remaining < 0:
                 raise ValueError("it holds too many objects")
+            oid = self.h5py.h5o.open(group, name)  # one after the other: many open ones take longer
             if isinstance(oid, self.h5py.h5d.DatasetID):
                 self.dataset(path, oid)
             elif isinstance(oid, self.h5py.h5g.GroupID):
                 self.groups[path] = self.attributes(oid)
                 stack.extend(self.children(path, oid))
 
-    def children(self, path: str, group: Any) -> list[tuple[str, Any]]:
+    def children(self, path: str, group: Any) -> list[Child]:
+        if not group.get_num_objs():
+            return []
+        links: dict[bytes, tuple[int, int]] = {}
+        group.links.iterate(lambda name, info: links.update({name: (info.type, info.u)}), info=True)
         result = []
         for name in list(group):
             if not path and name in SKIPPED:
                 continue
             below = f"{path}/{text(name)}" if path else text(name)
-            kind = group.links.get_info(name).type
+            kind, address = links[name]
             if kind != self.h5py.h5l.TYPE_HARD:
                 self.skipped[below] = "a link that is not followed"
                 continue
-            result.append((below, self.h5py.h5o.open(group, name)))
+            result.append(Child(below, group, name, address))
         return result[::-1]
 
     def dataset(self, path: str, oid: Any) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 #: The most parts of a path; the rest of a longer one stays in one part.
 _DEEPEST = 64
+#: The most slashes at which a path is split: names may be longer than any of their kind.
+_SPLIT = 4 * _DEEPEST
 #: Where PyTorch's exporter writes the modules around a node.
 _SCOPES = "pkg.torch.onnx.name_scopes"
 #: What PyTorch's exporter calls a module where it has lost the name.
@@ -67,7 +69,7 @@ def path_parts(path: str) -> tuple[str, ...]:
     """
     if _FUSED in path:
         return (path,)
-    return _shorten(part for part in path.split("/") if part not in ("", _NO_MODULE)) or (path,)
+    return _shorten(part for part in path.split("/", _SPLIT) if part not in ("", _NO_MODULE)) or (path,)
 
 
 def _scopes(text: str) -> tuple[str, ...] | None:

@@ -28,7 +28,7 @@ from shapeinspect_onnx.reading.constant_tensors import Store
 from shapeinspect_onnx.reading.external import lacking
 from shapeinspect_onnx.reading.messages import messages
 from shapeinspect_onnx.reading.utf8_check import check
-from shapeinspect_onnx.reading.wire import Stripped, strip
+from shapeinspect_onnx.reading.wire import MAX_ENDS, Stripped, strip
 from shapeinspect_onnx.vocabulary import ops
 
 #: Metadata entries longer than this are cut.
@@ -79,6 +79,9 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
     set_inputs(small.graph, source.inputs)
     name_lengths(small.graph)
     inputs = [entry.name for entry in real_inputs(small.graph)]
+    if (ends := len(inputs) + len(small.graph.output)) > MAX_ENDS:
+        reason = f"it has {ends:,} inputs and outputs, more than {MAX_ENDS:,}"
+        raise UnreadableFileError(source.label, reason)
     metadata = _metadata(small)
     if not small.opset_import:
         notes.append(Note("the file names no opset, so its nodes are read by the first one"))

@@ -26,6 +26,9 @@ MAX_FIELDS, _BYTES_A_FIELD = 1_200_000, 16
 #: nothing is fused: 18,900. With each of 128 experts in 48 blocks a branch of ten nodes, Qwen3-30B-A3B has
 #: 61,440. The 256 experts of 58 blocks of DeepSeek-V3 would pass the limit if each were a branch of its own.
 MAX_NODES = MAX_TENSORS = 100_000
+#: Inputs and outputs of the model, without those that are stored: the state of a training step may be among
+#: them. Types of values in all graphs, the stored ones of IR version 3 included.
+MAX_ENDS, MAX_VALUES = 50_000, 400_000
 MAX_KEPT = 256 << 20
 #: Tensors of up to this many values keep them, because shape inference reads some.
 KEEP_INTEGERS = 1024
@@ -38,7 +41,7 @@ _SMALL_NODE = 4096
 _MAX_LENGTHS = 10_000
 #: The field of a tensor that holds its values in their memory layout.
 _RAW = 9
-_KEEP, _DROP = "keep", "drop"
+_KEEP, _DROP, _TYPE = "keep", "drop", "type"
 
 #: The known fields of each message: their names, and the action (a message name: walk into it).
 #: Documentation and training information is dropped; it may be large and does not concern shapes.
@@ -62,9 +65,9 @@ MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
         2: ("name", _KEEP),
         5: ("initializer", "TensorProto"),
         10: ("doc_string", _DROP),
-        11: ("input", _KEEP),
-        12: ("output", _KEEP),
-        13: ("value_info", _KEEP),
+        11: ("input", _TYPE),
+        12: ("output", _TYPE),
+        13: ("value_info", _TYPE),
         14: ("quantization_annotation", _DROP),
         15: ("sparse_initializer", "SparseTensorProto"),
         16: ("metadata_props", _DROP),
@@ -195,6 +198,7 @@ class _Walk:
         self.counted = {
             "NodeProto": Budget(window, "nodes", MAX_NODES),
             "TensorProto": Budget(window, "tensors", MAX_TENSORS),
+            _TYPE: Budget(window, "types of values", MAX_VALUES),
         }
         self.kept = 0
         # A mark that no file can know, so that none of its own doc_strings is mistaken for ours.
@@ -222,7 +226,7 @@ class _Walk:
             action = row[1] if row else _DROP
             if action in self.counted:
                 self.counted[action].spend()
-            if action == _KEEP or (action == "NodeProto" and position - value_start <= _SMALL_NODE):
+            if action in (_KEEP, _TYPE) or (action == "NodeProto" and position - value_start <= _SMALL_NODE):
                 self.fields.spend((position - value_start) // _BYTES_A_FIELD if action == "NodeProto" else 0)
                 continue
             if run < key_start:

@@ -401,7 +401,7 @@ class _Builder:
         shape = tensor.shape or ()
         kernels = (held.name for at, held in enumerate(view.held) if held and op.params.get(at) == "filter")
         filled = role == "bias" and is_filled(
-            tensor, next(kernels, ""), self._zero, biased=operator.outputs[0] in biases
+            tensor, next(kernels, ""), self._zero, biased=not biases.isdisjoint(operator.outputs[:1])
         )
         if tensor.external:
             self._external.add(tensor.name)
