@@ -45,6 +45,10 @@ _PLAIN = 400_000
 #: How many rows the table below the picture has at most.
 _ROWS = 5_000
 _LONGEST = 2000
+#: The code of the page, each file after those that it needs while it is read.
+_SCRIPTS = ("boxes", "layout", "colors", "drawing", "moving", "card", "patterns", "search", "start")
+#: Where the code fails, the table is all that is shown.
+_FAILURE = '})().catch((error) => { document.getElementById("app").hidden = true; throw error; });'
 
 
 def page(model: Model, data: Mapping[str, float | str] | None = None, data_name: str = "") -> str:
@@ -144,7 +148,7 @@ class Content:
         """
         self._drawn.append(geometry)
         empty = [self.text(""), self.text(""), self.text("module"), self.text("module"), [], [], 0, 0, -1]
-        return [*empty, len(self._drawn) - 1, kids, [], [], 0, None, 0, self.text(""), None, None, 0, [], []]
+        return [*empty, len(self._drawn) - 1, kids, [], [], 0, None, 0, self.text(""), None, None, [], []]
 
     def all(self, root: list[Any] | None = None) -> dict[str, Any]:
         """Return everything.
@@ -227,7 +231,6 @@ class Content:
             self.text(sums.bytes_by_dtype[0][0] if sums.bytes_by_dtype else ""),
             field,
             self._data_of(box),
-            box.turn,
             [self.text(text) for text in amounts],
             [[_length(length) for length in shape] for shape in face.shapes],
         ]
@@ -384,6 +387,13 @@ def _part(name: str) -> str:
 
 
 @cache
+def _code() -> str:
+    """Return the code of the page: its files in one function, in which they share their names."""
+    parts = "\n\n".join(_part(f"script/{name}.js") for name in _SCRIPTS)
+    return f'"use strict";\n(async () => {{\n{parts}\n{_FAILURE}'
+
+
+@cache
 def _style() -> str:
     """Return the style of the page and its pictures: dark as the reader chose, else as the system is."""
     colors = f"{{{_part('dark.css')}}}"
@@ -410,7 +420,7 @@ def document(
         pictures: those of the cards, packed.
         columns: the names of the table's columns.
     """
-    style, code = _style(), _part("page.js")
+    style, code = _style(), _code()
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(code)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -249,3 +249,11 @@ def test_a_box_says_how_many_of_its_values_are_not_listed() -> None:
 
 def test_content_is_plain_json() -> None:
     assert json.loads(json.dumps(content(residual()))) == content(residual())
+
+
+def test_the_code_of_a_page_is_about_50_kb_that_can_be_read() -> None:
+    code = document._code()
+    assert len(code.encode()) <= 52_500
+    assert max(map(len, code.splitlines())) < 300
+    folder = Path(document.__file__).with_name("script")
+    assert {file.stem for file in folder.iterdir()} == set(document._SCRIPTS)
