@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shapeinspect.ir import Call, Model
+from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch.words.as_html import operands
 from shapeinspect.mismatch.words.describe import parts
@@ -30,6 +30,7 @@ def diagnosis_page(diagnosis: Diagnosis) -> str:
         "head": visible(told.head),
         "rows": [[label, list(map(visible, texts))] for label, texts in told.rows if label != "via"],
         "operands": [_operand(model, *operand) for operand in operands(diagnosis)],
+        "unreached": [made.text(layer.path) for layer in _unreached(model)],
         "via": [made.text(path) for path in dict.fromkeys(_way(diagnosis))],
     }
     data["families"] = {**data["families"], "wrong": "refuses"}
@@ -51,6 +52,12 @@ def _way(diagnosis: Diagnosis) -> Iterator[str]:
     for layer, call in diagnosis.chain():
         yield layer.path
         yield from inputs & set(call.inputs)
+
+
+def _unreached(model: Model) -> list[Layer]:
+    """Return the layers that no call came to; containers are among them."""
+    called = {call.layer for call in model.calls}
+    return [layer for layer in model.layers if layer.path not in called]
 
 
 def _reached(diagnosis: Diagnosis) -> Model:

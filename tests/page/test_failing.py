@@ -150,6 +150,35 @@ def test_the_layer_is_selected_in_red_with_its_explanation(
     assert said == []
 
 
+def test_layers_that_the_run_did_not_reach_are_pale_and_their_cards_say_so(
+    browser: Browser, tmp_path: Path
+) -> None:
+    class Longer(Joined):
+        def __init__(self) -> None:
+            super().__init__()
+            self.after = nn.Conv2d(8, 7, 1)
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.after(super().forward(image))
+            return result
+
+    path = tmp_path / "longer.html"
+    with pytest.raises(RuntimeError):
+        shapeinspect.debug(Longer(), torch.zeros(2, 3, 33, 48), page=str(path))
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{path.as_uri()}#layer=after")
+    page.wait_for_selector("html[data-ready=yes]")
+    assert "Not reached" in page.inner_text("aside")
+    page.evaluate("location.hash = '#layer=cat'")
+    page.wait_for_function("shapeinspect.state().selected === 'cat'")
+    assert "Not reached" not in page.inner_text("aside")
+    page.close()
+    data = drawn(path)
+    unreached = {data["texts"][name] for name in data["wrong"]["unreached"]}
+    assert "after" in unreached
+    assert not unreached & {"down", "up", "cat"}
+
+
 @pytest.mark.parametrize(
     ("kind", "axis", "shapes", "wrong"),
     [

@@ -32,6 +32,8 @@ if (failed) {
   failed.family = "wrong";
   const via = new Set(texts(D.wrong.via));
   for (const box of all) if (via.has(box.path) && !box.block) for (const b of above(box)) b.via = true;
+  const idle = new Set(texts(D.wrong.unreached));
+  for (const box of [...all].reverse()) box.idle = box.block ? box.kids.every((kid) => kid.idle) : idle.has(box.path);
 }
 /* The lengths of an operand of the layer that refused, those that clash marked; nothing for any other shape. */
 function clash(box, shape) {

@@ -107,6 +107,7 @@ function fill(box) {
     box === failed ? told() : text("about") && make("p", "", text("about")),
     facts.length && make("div", "facts", ...facts.map(([name, value]) => make("div", "", make("small", "", name), make("b", "", String(value))))),
     ...(D.pairs ? compared(box) : []),
+    box.idle && make("p", "quiet", "Not reached: the call failed before it came here."),
     ...said("findings").map((line) => make("p", "finding", line)),
     ...section("Where the repetitions differ", box.differences, "shape"),
     box.badge && !box.differences.length && make("p", "quiet", "All repetitions have the same settings, shapes and weight sizes."),

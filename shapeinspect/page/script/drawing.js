@@ -41,8 +41,10 @@ function inside(box, view) {
   for (const kid of box.kids) {
     if (kid.x > view.r || kid.x + kid.cw < view.l - 300 || kid.y > view.b || kid.y + kid.ch + 60 < view.t) continue;
     drawn++;
+    ctx.globalAlpha = kid.idle ? .6 : 1;
     if (kid.open) { opened(kid); inside(kid, view); } else if (zoom < .2) speck(kid); else closed(kid);
-    if (zoom >= .48) labels(kid);
+    ctx.globalAlpha = 1;
+    if (zoom >= .6) labels(kid);
   }
 }
 function trace(points, ox, oy, quick) {
@@ -93,22 +95,21 @@ function wires(box, view) {
 }
 function sheetOf(x, y, w, h, r, color) { ctx.beginPath(); ctx.roundRect(x, y, w, h, r); ctx.fillStyle = color; ctx.fill(); }
 const marked = (box) => box === selected || mates.has(box) ? css.accent : hits.has(box) && css.family.act[1];
-function border(box, color, width) { const mark = marked(box); stroke(mark || color, mark ? Math.max(2.6, 2 / zoom) : width); }
+function border(box, color, width) { const mark = marked(box); if (box.idle) ctx.setLineDash([4, 4]); stroke(mark || color, mark ? Math.max(2.6, 2 / zoom) : width); ctx.setLineDash([]); }
 function speck(box) {
   const mark = marked(box);
   ctx.fillStyle = mark || paint(box)[1];
-  ctx.globalAlpha = mark ? 1 : .75;
+  ctx.globalAlpha *= mark ? 1 : .75;
   ctx.fillRect(box.x, box.y, box.cw, box.ch);
-  ctx.globalAlpha = 1;
 }
 function closed(box) {
   const [fill, edge] = paint(box), {x, y, w, h, block} = box, r = block ? 9 : 7, change = marks(box);
   for (let i = block ? box.badge ? 2 : 1 : 0; i; i--) { sheetOf(x + 3 * i, y + 3 * i, w, h, r, css.face); stroke(edge, 1); } // there is something inside
   sheetOf(x, y, w, h, r, block && (mode === "kind" || (mode === "status" && !change)) ? css.face : fill);
   border(box, edge, block ? 1.5 : 1);
-  if (zoom < .44) { // from afar the name alone, as large as the box allows
-    const size = Math.min(Math.max(13, 9.5 / zoom), h * .62), font = `600 ${size.toFixed(1)}px ${SANS}`;
-    write(fitted(words(box.title, change), font, w - 14), font, css.ink, x + w / 2, y + h / 2 + size * .04, "center");
+  if (zoom < .6) { // from afar the name alone, as large as the box allows
+    const text = words(box.title, change), [size, font] = enlarged(h * .62, text, w - 14);
+    write(fitted(text, font, w - 14), font, css.ink, x + w / 2, y + h / 2 + size * .04, "center");
     return;
   }
   const left = x + (block ? 26 : 12), badge = words(box.badge, change), taken = badge ? 12 + 8 * badge.length : 0;
@@ -116,9 +117,14 @@ function closed(box) {
   if (block) chevron(x + 13, y + 16, false);
   const space = room - taken - (short ? measured(box.lines[0], SMALL) + 10 : 0);
   write(fitted(box.title, NAME, Math.max(space, 30)), NAME, css.ink, left, middle);
-  write(badge, NAME, css.accent, x + w - 12, middle, "right");
+  write(badge, NAME, mode === "kind" || mode === "status" ? css.accent : css.ink, x + w - 12, middle, "right");
   if (short) write(box.lines[0], SMALL, css.soft, x + w - 12 - taken, middle, "right");
   else box.lines.forEach((text, i) => write(fitted(text, SMALL, room), SMALL, mode !== "kind" ? css.ink : i ? css.soft : css.strong, left, y + 33 + 16 * i));
+}
+/* The size and the font of a name that can be read from afar: smaller where it does not fit. */
+function enlarged(most, text, room) {
+  const size = Math.min(Math.max(13, Math.min(9.5 / zoom, 13 * room / measured(text, NAME))), most);
+  return [size, `600 ${size.toFixed(1)}px ${SANS}`];
 }
 function chevron(x, y, open) {
   const [a, b] = open ? [4, 2.5] : [2.5, 4];
@@ -134,9 +140,9 @@ function opened(box) {
   border(box, css.family.module[1], Math.max(1.2, .8 / zoom));
   if (zoom < .25) return;
   chevron(x + 14, y + 16, true);
-  const title = fitted(caption(box), NAME, room), end = measured(title, NAME) + 12;
-  write(title, NAME, css.ink, x + 27, y + 16);
-  if (room - end > 60 && zoom >= .42 && box.lines.length) write(fitted(box.lines[0], SMALL, room - end), SMALL, css.soft, x + 27 + end, y + 16.5);
+  const [, font] = enlarged(26, caption(box), room), title = fitted(caption(box), font, room), end = measured(title, font) + 12;
+  write(title, font, css.ink, x + 27, y + 16);
+  if (room - end > 60 && zoom >= .6 && box.lines.length) write(fitted(box.lines[0], SMALL, room - end), SMALL, css.soft, x + 27 + end, y + 16.5);
 }
 /* The shapes that come out of a box, beside the edge that leaves it. */
 function labels(box) {
@@ -152,35 +158,29 @@ function labels(box) {
 }
 
 /* The small map. */
-const sheet = document.createElement("canvas"), MAP = [168, 118];
+const [chart, lens] = map.children, {width: MAP_W, height: MAP_H} = chart;
 let mapScale = 1, mapX = 0, mapY = 0;
 function drawMap(view) {
-  const [w, h] = MAP, m = map.getContext("2d");
   map.hidden = view.l <= 0 && view.t <= 0 && view.r >= root.cw && view.b >= root.ch;
   if (map.hidden) return;
-  if (mapStale || map.width !== w * ratio) {
+  if (mapStale) {
+    const m = chart.getContext("2d");
     mapStale = false;
-    for (const each of [map, sheet]) { each.width = w * ratio; each.height = h * ratio; }
-    const s = sheet.getContext("2d");
-    mapScale = Math.min((w - 12) / root.cw, (h - 12) / root.ch);
-    mapX = (w - root.cw * mapScale) / 2; mapY = (h - root.ch * mapScale) / 2;
-    s.setTransform(ratio * mapScale, 0, 0, ratio * mapScale, ratio * mapX, ratio * mapY);
+    chart.width = MAP_W * ratio; chart.height = MAP_H * ratio;
+    mapScale = Math.min((MAP_W - 12) / root.cw, (MAP_H - 12) / root.ch);
+    mapX = (MAP_W - root.cw * mapScale) / 2; mapY = (MAP_H - root.ch * mapScale) / 2;
+    m.setTransform(ratio * mapScale, 0, 0, ratio * mapScale, ratio * mapX, ratio * mapY);
     for (const box of visible()) {
-      s.fillStyle = box.open ? css.line : paint(box)[1];
-      s.globalAlpha = box.open ? .45 : .8;
-      s.fillRect(box.x, box.y, box.cw, Math.max(box.ch, .8 / mapScale));
+      m.fillStyle = box.open ? css.line : paint(box)[1];
+      m.globalAlpha = box.open ? .45 : .8;
+      m.fillRect(box.x, box.y, box.cw, Math.max(box.ch, .8 / mapScale));
     }
   }
-  m.setTransform(1, 0, 0, 1, 0, 0);
-  m.clearRect(0, 0, map.width, map.height);
-  m.drawImage(sheet, 0, 0);
-  m.setTransform(ratio, 0, 0, ratio, 0, 0);
-  m.strokeStyle = css.accent; m.lineWidth = 1.5;
-  const [l, r] = [view.l, view.r].map((x) => between(mapX + x * mapScale, 1, w - 1)), [t, b] = [view.t, view.b].map((y) => between(mapY + y * mapScale, 1, h - 1));
-  m.strokeRect(l, t, Math.max(3, r - l), Math.max(3, b - t));
+  const [left, right] = [view.l, view.r].map((x) => between((mapX + x * mapScale) / MAP_W, 0, 1)), [top, bottom] = [view.t, view.b].map((y) => between((mapY + y * mapScale) / MAP_H, 0, 1));
+  lens.style.inset = [top, 1 - right, 1 - bottom, left].map((part) => part * 100 + "%").join(" ");
 }
 function byMap(event) {
-  const frame = map.getBoundingClientRect(), factor = MAP[0] / frame.width;
+  const frame = map.getBoundingClientRect(), factor = MAP_W / frame.width;
   panX = wide / 2 - ((event.clientX - frame.left) * factor - mapX) / mapScale * zoom;
   panY = high / 2 - ((event.clientY - frame.top) * factor - mapY) / mapScale * zoom;
   later();

@@ -1,7 +1,6 @@
 /* Where everything stands: the data has the places inside each closed block; opening one stretches those around it. */
 const stage = el("stage"), canvas = el("picture"), ctx = canvas.getContext("2d"), map = el("map"), card = el("card");
-const SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
-const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace";
+const fonts = getComputedStyle(document.body), SANS = fonts.fontFamily, MONO = fonts.getPropertyValue("--mono");
 const NAME = "600 13px " + SANS, SMALL = "11px " + MONO;
 const PAD = 20, TOP = 34, STRIP = 15, GAP = 24, HEAD = 30;
 const between = (value, low, high) => Math.max(low, Math.min(high, value));
@@ -43,7 +42,7 @@ function layout(box) {
   const [[first, last], ranks, columns, edges, width] = D.places[box.place], {kids} = box, sides = D.pairs && !box.parent;
   kids.forEach(layout);
   const to = stretched(columns, kids, first), end = first + kids.length, depth = ranks.reduce((a, b) => Math.max(a, b), 0) + 1;
-  const [heights, strips, spans] = [0, 0, 0].map((zero) => new Array(depth).fill(zero));
+  const [heights, strips, spans] = [1, 2, 3].map(() => Array(depth).fill(0));
   kids.forEach((kid, i) => {
     const rank = ranks[first + i];
     heights[rank] = Math.max(heights[rank], kid.ch);

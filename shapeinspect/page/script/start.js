@@ -40,7 +40,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 el("color").addEventListener("change", () => { mode = el("color").value; repaint(); });
 addEventListener("hashchange", byHash);
 
-function sized(w, h, dots) { wide = w; high = h; ratio = dots; canvas.width = Math.round(w * dots); canvas.height = Math.round(h * dots); }
+function sized(w, h, dots) { wide = w; high = h; ratio = dots; mapStale = true; canvas.width = Math.round(w * dots); canvas.height = Math.round(h * dots); }
 function resize() {
   const {width, height} = stage.getBoundingClientRect(), before = wide, dots = Math.min(devicePixelRatio || 1, 2);
   if (!width || (width === wide && height === high && dots === ratio)) return;
@@ -59,14 +59,14 @@ addEventListener("afterprint", () => {
   if (!screen) return;
   sized(...screen);
   [zoom, panX, panY] = screen.slice(3);
-  screen = null; mapStale = true;
+  screen = null;
   resize(); draw();
 });
 
 const last = (path) => path.split(/[\\/]/).filter(Boolean).pop() || path;
 el("title").textContent = D.pairs ? D.title.split(" · ").map(last).join(" · ") : last(D.title);
 el("title").title = D.title;
-el("facts").append(...D.facts.flatMap(([name, value], i) => [i ? " · " : "", make("b", "", value), name && !name.startsWith("f") ? " " + name : ""]));
+el("facts").append(...D.facts.flatMap(([name, value], i) => [i ? " · " : "", make("b", "", value.replace(/ (?=\D{1,2}$)/, "\xa0")), name && !name.startsWith("f") ? " " + name : ""]));
 el("facts").title = el("facts").textContent;
 const choices = {...(D.pairs && {status: "difference"}), kind: "kind", ...NUMBERS, dtype: "dtype", ...(D.column && {data: D.column})};
 el("color").append(...Object.entries(choices).map(([value, text]) => new Option(text, value)));
@@ -92,4 +92,4 @@ const state = () => ({
   edges: [root, ...visible()].filter((box) => box.open).flatMap((box) => lines(box).map(({points, from, into}) => (
     {block: box.number, s: from ? from.number : -1, t: into ? into.number : -1, x0: box.x + points[0], y0: box.y + points[1], x1: box.x + points.at(-3), y1: box.y + points.at(-1)}))),
 });
-window.shapeinspect = Object.freeze({state, draw: () => { const begun = performance.now(); draw(); return performance.now() - begun; }});
+window.shapeinspect = Object.freeze({state});
