@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.compare.result import Comparison, LayerPair
@@ -50,7 +51,7 @@ def diff_page(comparison: Comparison) -> str:
         "notes": [*note_texts(comparison.notes), *dict.fromkeys((*first.limits(), *second.limits()))],
         "statuses": STATUSES,
         "usual": max(first.usual, second.usual),
-        "pairs": [_pair(first, pair) for pair in comparison.layers],
+        "pairs": [_pair(first, pair) for pair in _drawn(comparison)],
         "texts": first.texts,
     }
     table = first_rows(_rows(comparison), len(comparison.layers))
@@ -66,10 +67,19 @@ def _name(comparison: Comparison, side: int) -> str:
     return f"{_SIDES[side]}  {model.source.rstrip('/').rpartition('/')[2] or model.source}"
 
 
+def _drawn(comparison: Comparison) -> Iterator[LayerPair]:
+    """Yield the pairs of boxes: weights that the graph may read as values have boxes of their own."""
+    for pair in comparison.layers:
+        for weight in pair.weights if pair.kind == "module" else ():
+            a, b = (stored.names[0] if stored else None for stored in (weight.a, weight.b))
+            yield replace(pair, a=a, b=b, status=weight.status, weights=(weight,))
+    yield from comparison.layers
+
+
 def _told(comparison: Comparison, side: int) -> dict[str, float | str]:
     """Return what is found of each layer: blocks of which one differs share no box."""
     found: dict[str, float | str] = {}
-    for pair in comparison.layers:
+    for pair in _drawn(comparison):
         path = (pair.a, pair.b)[side]
         if path is not None:
             found[path] = "; ".join((pair.status, *(text for row in pair_rows(pair)[1:] for text in row)))

@@ -214,7 +214,9 @@ class Content:
         return [
             self.text(face.title),
             self.text(box.path),
-            self.text(cells.kind(box.layer) or box.kind if box.layer else box.kind),
+            self.text(
+                cells.kind(box.layer) or box.kind if box.layer and box.kind != "parameter" else box.kind
+            ),
             self.text(face.family),
             [self.text(line) for line in face.lines],
             [[self.text(shape), self.text(change)] for shape, change in face.labels],
@@ -301,6 +303,9 @@ class Content:
             self._report(min(len(self._written), len(self._model.layers) - 1))
             known = self._cards[layer.path] = len(self._written)
             explained = explain_layer(self._graph, self._fields, layer)
+            if box.kind == "parameter":  # which the graph reads as a value
+                read = "numbers that are stored with the model, and read by the layers below"
+                explained = replace(explained, kind=box.kind, type=box.kind, summary=read, notes=())
             told = card(explained)
             told["settings"] = cells.settings(layer)
             coded = self._coded(told)
@@ -315,6 +320,10 @@ class Content:
         if isinstance(value, list):
             return [self._coded(item) for item in value]
         return {name: self._coded(item) for name, item in value.items()}
+
+
+def _kind(box: Box) -> str:
+    return (box.layer and box.kind != "parameter" and cells.kind(box.layer)) or box.kind
 
 
 def _length(length: Dim) -> int | str:

@@ -132,23 +132,12 @@ class Faces:
             return []
         weights = layer.weights
         if box.kind == "parameter":
-            weights = tuple(
-                weight for weight in weights if box.call is None and weight.name in self._given(box)
-            )
             return ["parameter", *_stored(weights)]
         settings = cells.settings(layer)
         kind = cells.kind(layer) or printable(layer.type, 40)
         first = " ".join(text for text in (kind, settings) if text)
         turn = f"call {box.turn}" if box.turn else ""
         return [", ".join(text for text in (first, turn) if text), *_stored(weights)]
-
-    def _given(self, box: Box) -> set[str]:
-        prefix = box.path
-        layer = box.layer
-        names = {weight.name for weight in layer.weights} if layer else set()
-        return {
-            name for name in names if name.removeprefix(prefix).lstrip("./") == box.name.rpartition("/")[2]
-        } or names
 
     def _label(self, box: Box, name: str) -> tuple[str, str]:
         value = self._model.values.get(name) or Value(name)

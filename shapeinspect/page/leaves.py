@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.ir import Call, Layer, Model, Weight
 from shapeinspect.render.tree import shortened
 
 #: How many parts of a path become containers; the rest of a longer path stays one part.
@@ -70,12 +70,13 @@ def leaves(model: Model) -> Iterator[Leaf]:
             entered[layer.parts] = entered.get(layer.parts, 0) + 1
             continue
         for name in call.inputs:
-            owner = parameters.pop(name, None)
-            if owner is not None:
+            owner, weight = parameters.pop(name, (None, None))
+            if owner is not None and weight is not None:
                 role = name.removeprefix(owner.path).lstrip("./")
                 shown.add(owner.path)
                 own = (*owner.parts, role) if owner.parts in inner else (*owner.parts[:-1], role)
-                yield _leaf(own, entered, Leaf(role, (), owner, None, 0, (), (name,), "parameter"))
+                alone = replace(owner, path=name, type=weight.role, parts=own, weights=(weight,))
+                yield _leaf(own, entered, Leaf(role, (), alone, None, 0, (), (name,), "parameter"))
         shown.add(layer.path)
         turns[layer.path] += 1
         turn = turns[layer.path] if times[layer.path] > 1 else 0
@@ -145,10 +146,10 @@ def _given(model: Model, layers: Mapping[str, Layer]) -> set[str]:
     return given
 
 
-def _parameters(model: Model, given: Container[str]) -> dict[str, Layer]:
-    """Return the layers of weights that a graph reads as values, such as a learned position."""
+def _parameters(model: Model, given: Container[str]) -> dict[str, tuple[Layer, Weight]]:
+    """Return the weights that a graph reads as values, such as a learned position, with their layers."""
     return {
-        weight.name: layer
+        weight.name: (layer, weight)
         for layer in model.layers
         if layer.kind == "module" and model.calls
         for weight in layer.weights

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
+import shapeinspect
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Model
 from shapeinspect.page.boxes import ENTRY, EXIT, Box, boxes
+from shapeinspect.page.document import content
+from shapeinspect.page.faces import parameters
 
 from .networks import flat, hostile, residual, two_ways, unet, weights_alone
 
@@ -121,3 +128,40 @@ def _arrivals(box: Box) -> list[tuple[Box, str]]:
             )
             found += [(kid, edge.value)] if not kid.kids else []
     return found + [pair for kid in box.kids for pair in _arrivals(kid)]
+
+
+class Tokens(nn.Module):
+    """Reads two weights of its own as values, as Transformers of pictures do."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, 24))
+        self.place = nn.Parameter(torch.zeros(1, places, 24))
+        self.head = nn.Linear(24, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        token = self.token.expand(x.shape[0], -1, -1)
+        return self.head(torch.cat([token, x], 1) + self.place)  # type: ignore[no-any-return]  # it is a tensor
+
+
+def test_a_weight_that_is_read_as_a_value_is_a_box_of_its_own_with_its_own_size() -> None:
+    network = Tokens(6)
+    model = shapeinspect.inspect(network, (2, 5, 24)).model
+    found = {kid.path: kid for kid in boxes(model).kids if kid.kind == "parameter"}
+    assert {path: parameters(box) for path, box in found.items()} == {
+        name: weight.numel() for name, weight in network.named_parameters(recurse=False)
+    }
+    data = content(model)
+    cards = {data["texts"][card["path"]]: card for card in data["cards"]}
+    stored = [data["texts"][name] for name, *_ in cards["place"]["weights"]]
+    assert stored == ["place"]
+    assert "notes" not in cards["token"]
+
+
+def test_weights_that_are_read_as_values_are_compared_each() -> None:
+    pair = shapeinspect.diff(Tokens(6), Tokens(1), input_a=(2, 5, 24), input_b=(2, 5, 24))
+    found = re.search(r'id="data">(.*?)</script>', pair.to_html(), re.DOTALL)
+    assert found
+    data = json.loads(found[1])
+    status = {data["texts"][a]: status for a, _, status, _ in data["pairs"]}
+    assert (status["token"], status["place"]) == ("same", "differs")
