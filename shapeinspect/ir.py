@@ -400,6 +400,29 @@ def companions(weights: Iterable[Weight]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A weight or a setting that is not what something else asks for.
+
+    Args:
+        about: the weight's name in the file, or the name of the setting.
+        expected: what is asked for.
+        got: what there is.
+        origin: where the expectation comes from.
+        messages: what loaders print for it: the loader's name and its message.
+
+    Example:
+        >>> Contradiction("fc.weight", "(3, 5)", "(3, 4)", "config.json: hidden_size 5").messages
+        ()
+    """
+
+    about: str
+    expected: str
+    got: str
+    origin: str
+    messages: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something a reader should know: what could not be determined and why, or a finding.
 
@@ -409,6 +432,8 @@ class Note:
         fault: whether what runs the file refuses it for this.
         instead: whether it says that something else was read than was named, such as what a wrapper holds.
         held: whether it says that the weights are those that something beside them asks for.
+        unheld: whether it says why the weights could not be held against what stands beside them.
+        contradictions: what does not agree, one by one, where the sentence tells of several.
 
     Example:
         >>> Note("the file records no shapes").about is None
@@ -420,6 +445,8 @@ class Note:
     fault: bool = False
     instead: bool = False
     held: bool = False
+    unheld: bool = False
+    contradictions: tuple[Contradiction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

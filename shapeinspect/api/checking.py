@@ -10,8 +10,10 @@ from shapeinspect.api.debugging import Fit, fits
 from shapeinspect.api.report import analyze
 from shapeinspect.check import Failure, Spec, verdict
 from shapeinspect.errors import ShapeInspectError
-from shapeinspect.mismatch import Diagnosis, agreeing, contradicting, describe, fitting, to_dict
+from shapeinspect.ir import Note
+from shapeinspect.mismatch import Diagnosis, agreeing, describe, fitting, to_dict
 from shapeinspect.mismatch.words.causes import sentence
+from shapeinspect.render.results.contradictions import contradicting
 from shapeinspect.sources.remote import is_url
 from shapeinspect.sources.remote.secrets import without_secrets
 from shapeinspect.sources.source import Source, with_inputs
@@ -91,7 +93,7 @@ def check_model(source: Source, given: Any, asked: Spec | None) -> Checked:
         texts.append(contradicting(result.read.source, faults))
         findings += [Finding("contradiction", note.text, note.text, note.about) for note in faults]
         data["fits"] = False
-        data["faults"] = [{"layer": note.about, "text": note.text} for note in faults]
+        data["faults"] = [_fault(note) for note in faults]
     if asked is not None:
         texts.append(_verdict(failures, asked))
         findings += [
@@ -129,6 +131,16 @@ def _verdict(failures: Sequence[Failure] | None, asked: Spec) -> str:
     if failures is None:
         return "the expectations were not checked: the model refuses its input"
     return verdict(failures, len(asked.lines))
+
+
+def _fault(note: Note) -> dict[str, Any]:
+    weights = [
+        {"name": item.about, "expected": item.expected, "got": item.got, "from": item.origin}
+        for item in note.contradictions
+    ]
+    messages = dict.fromkeys(message for item in note.contradictions for message in item.messages)
+    told = {"messages": [{"loader": loader, "text": text} for loader, text in messages]} if messages else {}
+    return {"layer": note.about, "text": note.text, **({"weights": weights} if weights else {}), **told}
 
 
 def _plain(failure: Failure) -> dict[str, Any]:

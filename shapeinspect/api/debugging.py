@@ -335,9 +335,10 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
 
 def _require_graph(model: Model, request: Source, required: bool) -> None:
     if required and not model.calls and not any(note.fault or note.held for note in model.notes):
+        why = "; ".join(note.text for note in model.notes if note.unheld)
         raise UsageError(
             f'"{request.label}" has no graph, so its calls cannot be checked',
-            got=f"weights alone ({model.format})",
+            got=f"weights alone ({model.format}){f'; {why}' if why else ''}",
             hint="name a model in Python code as package.module:attribute",
         )
 

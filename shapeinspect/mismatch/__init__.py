@@ -6,14 +6,13 @@ from shapeinspect.mismatch.diagnose import diagnose
 from shapeinspect.mismatch.diagnosis import Diagnosis, Tried
 from shapeinspect.mismatch.words.as_dict import to_dict
 from shapeinspect.mismatch.words.causes import CAUSES
-from shapeinspect.mismatch.words.describe import agreeing, contradicting, describe, fitting
+from shapeinspect.mismatch.words.describe import agreeing, describe, fitting
 
 __all__ = [
     "CAUSES",
     "Diagnosis",
     "Tried",
     "agreeing",
-    "contradicting",
     "describe",
     "diagnose",
     "fitting",

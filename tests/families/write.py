@@ -128,6 +128,8 @@ def data_of(library: Library, model_type: str) -> tuple[dict[str, Any], list[str
         "other_names": dict(kind.config_class.attribute_map),
         "asked": fixed(found),
     }
+    if kind._keys_to_ignore_on_load_unexpected:
+        data["ignored"] = sorted(kind._keys_to_ignore_on_load_unexpected)
     text = json.dumps([data["numbers"], data["rows"]])
     data["defaults"] = {
         key: item for key, item in defaults(library, name, found).items() if _named(key, text)

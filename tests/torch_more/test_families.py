@@ -13,8 +13,10 @@ import torch
 from safetensors.torch import save_file
 
 from shapeinspect.api.checking import check_model
+from shapeinspect.errors import UsageError
 from shapeinspect.ir import Model
 from shapeinspect.registry import choose
+from shapeinspect.render.results.contradictions import folded
 from shapeinspect.sources.source import from_path
 from shapeinspect_torch.recognition.families.family import Family, family, model_types
 
@@ -98,29 +100,126 @@ def test_a_whole_model_is_held_against_its_configuration(tmp_path: Path) -> None
 
 
 UP = "model.layers.1.mlp.up_proj.weight"
-#: What is done to the file or its configuration, and what is then said.
-BROKEN: dict[str, tuple[Callable[[State], object], dict[str, object], str]] = {
+FULL = "(40, 24)"
+#: What is done to the file or its configuration, and the row that is then shown: name, expected, got, from.
+BROKEN: dict[str, tuple[Callable[[State], object], dict[str, object], tuple[str, str, str, str]]] = {
     "cut": (
         lambda state: state.update({UP: (37, 24)}), {},
-        "(intermediate_size 40, hidden_size 24), the file has (37, 24)",
+        (UP, FULL, "(37, 24)", "config.json: intermediate_size 40, hidden_size 24"),
     ),
-    "turned": (lambda state: state.update({UP: (24, 40)}), {}, "the file has (24, 40)"),
-    "missing": (lambda state: state.pop(UP), {}, f"missing of what config.json makes: {UP} (40, 24)"),
-    "renamed": (lambda state: state.update({f"{UP}s": state.pop(UP)}), {}, f"makes: {UP} (40, 24)"),
-    "heads": (lambda state: None, {"num_key_value_heads": 3}, "num_key_value_heads 3 × head_dim 5 = 15"),
-    "tied": (lambda state: state.pop("lm_head.weight"), {}, "makes: lm_head.weight (50, 24)"),
+    "turned": (
+        lambda state: state.update({UP: (24, 40)}), {},
+        (UP, FULL, "(24, 40)", "config.json: intermediate_size 40, hidden_size 24"),
+    ),
+    "missing": (lambda state: state.pop(UP), {}, (UP, FULL, "missing", "config.json: num_hidden_layers 3")),
+    "renamed": (
+        lambda state: state.update({f"{UP}s": state.pop(UP)}), {},
+        (f"{UP}s", "no such weight", FULL, "config.json: architectures LlamaForCausalLM"),
+    ),
+    "one block more": (
+        lambda state: state.update({UP.replace(".1.", ".3."): (40, 24)}), {},
+        (UP.replace(".1.", ".3."), "no such weight", FULL, "config.json: num_hidden_layers 3"),
+    ),
+    "key heads": (
+        lambda state: None, {"num_key_value_heads": 3},
+        ("model.layers.{0-2}.self_attn.k_proj.weight", "(15, 24)", "(10, 24)",
+         "config.json: num_key_value_heads 3 × head_dim 5 = 15, hidden_size 24"),
+    ),
+    "groups of heads": (
+        lambda state: None, {"num_attention_heads": 5, "head_dim": 6, "num_key_value_heads": 2},
+        ("num_key_value_heads", "a divisor of 5", "2", "config.json: num_attention_heads 5"),
+    ),
+    "tied": (
+        lambda state: state.pop("lm_head.weight"), {},
+        ("lm_head.weight", "(50, 24)", "missing",
+         "config.json: a LlamaForCausalLM, not(tie_word_embeddings)"),
+    ),
+    "wrapped": (
+        lambda state: [state.update({f"module.{name}": state.pop(name)}) for name in [*state]], {},
+        ("module.lm_head.weight", "no such weight", "(50, 24)",
+         "config.json: architectures LlamaForCausalLM"),
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_breaks_a_model_is_found_where_it_is(tmp_path: Path, name: str) -> None:
-    change, settings, expected = BROKEN[name]
+    change, settings, row = BROKEN[name]
     state = llama()
     change(state)
     read(tmp_path, state, {**LLAMA, **settings})
     answer = check_model(from_path(tmp_path), None, None)
     assert answer.exit_code == 1
-    assert expected in " ".join(answer.text.split())
+    rows = [(item.about, item.expected, item.got, item.origin) for item in folded(model_of(tmp_path).notes)]
+    assert row in rows
+    shown = answer.text.split()
+    assert all(word in shown for text in row for word in text.split())
+    assert max(map(len, answer.text.split("\n")[1:])) <= 80
+
+
+def model_of(folder: Path) -> Model:
+    return choose(source := from_path(folder)).read(source)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ((UP, (37, 24)), f"size mismatch for {UP}: copying a param with shape torch.Size([37, 24]) from "
+     "checkpoint, the shape in current model is torch.Size([40, 24])."),
+    ((UP, None), f'Missing key(s) in state_dict: "{UP}".'),
+    ((f"{UP}s", (3, 7)), f'Unexpected key(s) in state_dict: "{UP}s".'),
+])  # fmt: skip
+def test_what_torch_prints_can_be_found(
+    tmp_path: Path, change: tuple[str, tuple[int, ...] | None], message: str
+) -> None:
+    """The message is that of torch itself, for a module that has the same parameters."""
+    state = llama()
+    module = torch.nn.Module()
+    for name, shape in state.items():
+        *path, role = name.split(".")
+        inner = module
+        for part in path:
+            if not hasattr(inner, part):
+                inner.add_module(part, torch.nn.Module())
+            inner = inner.get_submodule(part)
+        inner.register_parameter(role, torch.nn.Parameter(torch.zeros(shape)))
+    name, other = change
+    if other is None:
+        del state[name]
+    else:
+        state[name] = other
+    with pytest.raises(RuntimeError) as refused:
+        module.load_state_dict({name: torch.zeros(shape) for name, shape in state.items()})
+    assert message in " ".join(str(refused.value).split())
+    read(tmp_path, state, LLAMA)
+    assert message in " ".join(check_model(from_path(tmp_path), None, None).text.split())
+
+
+def test_heads_that_do_not_divide(tmp_path: Path) -> None:
+    """BERT's shapes do not depend on the number of heads."""
+    query = "bert.encoder.layer.0.attention.self.query.weight"
+    config = {"model_type": "bert", "hidden_size": 24, "num_attention_heads": 5, "num_hidden_layers": 1}
+    model = read(tmp_path, {query: (24, 24), query.replace("query", "key"): (24, 24)}, config)
+    found = [item for note in model.notes if note.fault for item in note.contradictions]
+    assert {(item.about, item.expected, item.got) for item in found} == {
+        (query, "a multiple of 5", "24"), (query.replace("query", "key"), "a multiple of 5", "24"),
+    }  # fmt: skip
+    assert not any(
+        note.fault for note in read(tmp_path, {query: (24, 24)}, {**config, "num_attention_heads": 4}).notes
+    )
+
+
+def test_the_setting_is_named_without_which_nothing_is_known(tmp_path: Path) -> None:
+    read(tmp_path, llama(), {name: item for name, item in LLAMA.items() if name != "num_hidden_layers"})
+    with pytest.raises(UsageError, match=r"config\.json has no num_hidden_layers"):
+        check_model(from_path(tmp_path), None, None)
+
+
+def test_a_parameter_without_a_layer_of_its_own_is_held_against_its_shape(tmp_path: Path) -> None:
+    """ViT: 6 × 6 patches and one token more."""
+    config = {"model_type": "vit", "hidden_size": 24, "image_size": 12, "patch_size": 2}
+    name = "vit.embeddings.position_embeddings"
+    assert not any(note.fault for note in read(tmp_path, {name: (1, 37, 24)}, config).notes)
+    (fault,) = [note for note in read(tmp_path, {name: (1, 50, 24)}, config).notes if note.fault]
+    assert [(item.about, item.expected) for item in fault.contradictions] == [(name, "(1, 37, 24)")]
 
 
 def test_a_tied_head_is_not_missing(tmp_path: Path) -> None:
@@ -172,7 +271,7 @@ def test_norms_of_queries_and_keys(tmp_path: Path) -> None:
     assert {layer.kind for layer in found.values()} == {"embedding", "linear", "rms_norm"}
     assert found[f"{block}.q_norm"].attributes["normalized_shape"] == (5,)
     assert found[f"{block}.k_proj"].attributes["num_kv_heads"] == 2
-    assert not any("config.json makes" in note.text for note in model.notes)
+    assert not any("config.json makes its" in note.text for note in model.notes)
 
 
 def test_norms_over_all_heads(tmp_path: Path) -> None:

@@ -123,24 +123,6 @@ def unexplained(where: str, fixes: Sequence[Tried], searched: str = "") -> str:
     return "\n".join(lines)
 
 
-def contradicting(source: str, faults: Sequence[Note]) -> str:
-    """Return the text for weights that contradict what their own file states.
-
-    Args:
-        source: the file, as the user named it.
-        faults: each contradiction.
-
-    Example:
-        >>> print(contradicting("m.gguf", [Note("it has 3 rows, its metadata states 5", "token_embd", True)]))
-        "m.gguf" contradicts itself: what runs it refuses it
-          at        token_embd: it has 3 rows, its metadata states 5
-    """
-    lines = [f'"{printable(source, 200)}" contradicts itself: what runs it refuses it']
-    for fault in faults:
-        lines += _wrapped("at", fault.text if fault.about is None else f"{fault.about}: {fault.text}")
-    return "\n".join(lines)
-
-
 def agreeing(source: str, held: Sequence[Note]) -> str:
     """Return the text for weights without a graph that were held against what stands beside them.
 

@@ -102,6 +102,7 @@ class Family:
         defaults: the value of a setting that a configuration lacks, as an expression of others.
         other_names: the setting that another name stands for.
         asked: settings that had only this value when the library was asked.
+        ignored: patterns of names in files that the library passes over.
 
     Source:
         Each row was found by asking the library for models of small random configurations.
@@ -116,6 +117,7 @@ class Family:
     defaults: Frozen[Any]
     other_names: Frozen[str]
     asked: Frozen[Any]
+    ignored: tuple[str, ...] = ()
 
     @cached_property
     def by_name(self) -> Mapping[str, Row]:
@@ -291,6 +293,7 @@ def of_data(data: Mapping[str, Any]) -> Family:
         Frozen(data["defaults"]),
         Frozen(data["other_names"]),
         Frozen(data["asked"]),
+        tuple(data.get("ignored", ())),
     )
 
 

@@ -110,6 +110,20 @@ def _branch(text: str, settings: Mapping[str, Any], indices: Mapping[str, int]) 
     return "nothing" if holds is None else then if holds else other
 
 
+def names_in(text: str) -> list[str]:
+    """Return the settings that an expression needs.
+
+    Args:
+        text: the expression.
+
+    Example:
+        >>> names_in("num_key_value_heads*head_dim + less(i, depth)")
+        ['num_key_value_heads', 'head_dim', 'depth']
+    """
+    names = dict.fromkeys(_NAME.findall(text))
+    return [name for name in names if name not in LETTERS and not name.startswith((_WORD, "last_"))]
+
+
 def told(text: str, settings: Mapping[str, Any], indices: Mapping[str, int]) -> str:
     """Return an expression with the value of each setting behind its name.
 
@@ -129,5 +143,5 @@ def told(text: str, settings: Mapping[str, Any], indices: Mapping[str, int]) -> 
         name = match[0]
         return f"{name} {settings[name]}" if name in settings and type(settings[name]) is int else name
 
-    shown = _NAME.sub(with_value, taken).replace("*", " × ")
+    shown = _NAME.sub(with_value, taken).replace("**", "^").replace("*", " × ")
     return shown if length is None or taken in settings or taken.isdigit() else f"{shown} = {length}"

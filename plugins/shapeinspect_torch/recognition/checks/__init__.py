@@ -1,0 +1,1 @@
+"""Weights held against what stands beside them: configuration, tokenizer, quantizer, adapter, each other."""
