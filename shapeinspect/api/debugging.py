@@ -307,6 +307,7 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
         examined = registry.debugger(adapter.debugger).examine(request)
     elif not request.is_live:
         model = adapter.read(request if adapter.follows_inputs else replace(request, inputs=()))
+        model = replace(model, notes=(*model.notes, *adapter.held(request, model)))
         examined = Recorded(model, Frozen(), "", None, in_numpy, computed=True, steps=frozenset(IN_NUMPY))
     if examined is None:
         model = inspect_model(request).model

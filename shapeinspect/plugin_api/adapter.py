@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from shapeinspect.ir import Model
+from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
 
@@ -82,6 +82,19 @@ class Adapter(ABC):
             UsageError: if the request does not fit the model.
             MissingDependencyError: if a live model's framework is missing.
         """
+
+    def held(self, source: Source, model: Model) -> tuple[Note, ...]:
+        """Hold what was read against what stands beside it, which only a check asks for.
+
+        Args:
+            source: the request that was read.
+            model: what was read of it.
+
+        Returns:
+            a note for each contradiction, and for what holds.
+        """
+        del source, model
+        return ()
 
     def region(self, source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Region | None:
         """Run a live model at one size, and say at which others it does the same.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from shapeinspect.binary.zip_reader import MAGIC, first_name
-from shapeinspect.ir import Model
+from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.state_dicts import is_state_dict
@@ -61,6 +61,12 @@ class TorchAdapter(Adapter):
         if head[257:262] == b"ustar" and head[:100].rstrip(b"\0").rstrip(b"/") in _TAR_MEMBERS:
             return 2
         return 1 if source.suffix in _SUFFIXES and _is_pickle(head) else 0
+
+    def held(self, source: Source, model: Model) -> tuple[Note, ...]:
+        """Hold weights against what stands beside them; see ``checkpoints.held_against``."""
+        from shapeinspect_torch.checkpoints.held_against import held_against
+
+        return () if source.is_live or model.calls else tuple(held_against(source, model))
 
     def read(self, source: Source) -> Model:
         """Read the file, or the state dict in memory; see ``shapeinspect_torch.checkpoints``."""

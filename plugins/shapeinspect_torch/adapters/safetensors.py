@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect.ir import Model
+from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.file_names import INDEX, MAX_HEADER, SUFFIX
@@ -32,6 +32,12 @@ class SafetensorsAdapter(Adapter):
         if 2 <= length <= MAX_HEADER and source.head[8:].lstrip()[:1] == b"{":
             return 2 if (source.size or 0) >= 8 + length else 1
         return 1 if source.suffix == SUFFIX and source.size else 0
+
+    def held(self, source: Source, model: Model) -> tuple[Note, ...]:
+        """Hold weights against what stands beside them; see ``checkpoints.held_against``."""
+        from shapeinspect_torch.checkpoints.held_against import held_against
+
+        return () if source.is_live or model.calls else tuple(held_against(source, model))
 
     def read(self, source: Source) -> Model:
         """Read the file; see ``shapeinspect_torch.checkpoints.safetensors_file``."""

@@ -7,14 +7,15 @@ Source: ``huggingface_hub/serialization/_base.py`` and ``transformers/modeling_u
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from shapeinspect.binary.json_text import read_file
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.frozen import Frozen
-from shapeinspect.ir import Note, Weight
+from shapeinspect.ir import Contradiction, Note, Weight
 from shapeinspect.progress import counted
 from shapeinspect.sources.links import check_inside
 from shapeinspect.sources.not_a_model import foreign
@@ -24,6 +25,8 @@ from shapeinspect.text import many
 _MAX_INDEX = 64 << 20
 _MAX_FILES = 10_000
 _SHOWN = 5
+#: So many contradictions of one kind are kept.
+_MOST = 200
 #: The file names of a sharded set.
 _PART = re.compile(r"(?P<stem>.+)-\d{1,6}-of-(?P<count>\d{1,6})(?P<ending>\.\w+)")
 
@@ -163,13 +166,19 @@ def _gather(
     notes = [Note(f"the set has {many(len(shards) + len(missing), 'file')}")]
     if missing:
         lost = many(len(homeless), "weight")
-        notes.append(
-            Note(f"{_list([*missing])} is missing: nothing is known about {lost} in it")
-            if len(missing) == 1
-            else Note(f"{_list([*missing])} are missing: nothing is known about {lost} in them")
-        )
+        one = len(missing) == 1
+        text = f"{_list([*missing])} {'is' if one else 'are'} missing: nothing is known about {lost} in "
+        found = [
+            Contradiction(name, "a file", "missing", _index_says(index, name)) for name in [*missing][:_MOST]
+        ]
+        notes.append(Note(text + ("it" if one else "them"), fault=True, contradictions=tuple(found)))
     if absent:
-        notes.append(Note(f"the index names weights that their files do not hold: {_list(absent)}"))
+        text = f"the index names weights that their files do not hold: {_list(absent)}"
+        found = [
+            Contradiction(name, f"in {index.weight_map[name]}", "not in it", "the index: weight_map")
+            for name in absent[:_MOST]
+        ]
+        notes.append(Note(text, fault=True, contradictions=tuple(found)))
     spare = [
         name
         for weights_by_name in shards.values()
@@ -177,7 +186,24 @@ def _gather(
         if name not in index.weight_map
     ]
     if spare:
-        notes.append(Note(f"the files hold weights that the index does not name: {_list(spare)}"))
+        text = f"the files hold weights that the index does not name: {_list(spare)}"
+        found = [
+            Contradiction(name, "a file in the weight_map", "no entry", f"stored: {_holders(shards, name)}")
+            for name in spare[:_MOST]
+        ]
+        notes.append(Note(text, fault=True, contradictions=tuple(found)))
+    twice = [
+        name
+        for name, count in Counter(name for held in shards.values() for name in held).items()
+        if count > 1
+    ]
+    if twice:
+        found = [
+            Contradiction(name, "in one file", f"in {_holders(shards, name)}", _index_says(index, name))
+            for name in twice[:_MOST]
+        ]
+        text = f"several files hold the same weights: {_list(twice)}"
+        notes.append(Note(text, fault=True, contradictions=tuple(found)))
     total = sum(
         weight.nbytes or 0 for weights_by_name in shards.values() for weight in weights_by_name.values()
     )
@@ -186,6 +212,17 @@ def _gather(
             Note(f"the index says the set has {index.total:,} bytes of weights; its files have {total:,}")
         )
     return weights, notes
+
+
+def _index_says(index: _Index, name: str) -> str:
+    """Say where the index has a weight, or how many weights it has in a file."""
+    if name in index.weight_map:
+        return f"the index: {index.weight_map[name]}"
+    return f"the index: {many(sum(file == name for file in index.weight_map.values()), 'weight')}"
+
+
+def _holders(shards: Mapping[str, Mapping[str, Weight]], name: str) -> str:
+    return " and ".join(file for file, held in shards.items() if name in held)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -13,10 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.frozen import Frozen
-from shapeinspect.ir import Layer, Model, Note
+from shapeinspect.ir import Contradiction, Layer, Model, Note
+from shapeinspect_torch.recognition.checks.findings import mismatch, once
 
 _MAX_TEXT = 200
 _MAX_NOTES = 8
+#: The axis of each half of a pair that is the rank.
+_RANK_AXES = {"lora_A.weight": 0, "lora_B.weight": 1}
 _PREFIX = "base_model.model."
 _ENDS = re.compile(r"^\^|\$$")
 #: The most parts of a layer's path, from its end, that a pattern may name.
@@ -115,7 +118,22 @@ def _contradictions(layers: Sequence[Layer], config: Mapping[str, Any], ranks: _
         # AdaLoRA removes ranks, starting from init_r; its "r" is a default that is never read.
         free = bool(config.get("rank_pattern")) or config.get("peft_type") == "ADALORA"
         if rank is not None and configured is not None and rank != configured and not free:
-            notes.append(Note(f"adapter_config.json says rank {configured}, the file has {rank}", layer.path))
+            text = f"adapter_config.json says rank {configured}, the file has {rank}"
+            notes.append(Note(text, layer.path, fault=True, contradictions=_other_ranks(layer, configured)))
     if len(notes) > _MAX_NOTES:
-        return [*notes[:_MAX_NOTES], Note(f"{len(notes) - _MAX_NOTES:,} more layers have another rank")]
+        rest = tuple(item for note in notes[_MAX_NOTES:] for item in note.contradictions)
+        text = f"{len(notes) - _MAX_NOTES:,} more layers have another rank"
+        return [*notes[:_MAX_NOTES], Note(text, fault=True, contradictions=once(rest))]
     return notes
+
+
+def _other_ranks(layer: Layer, rank: Any) -> tuple[Contradiction, ...]:
+    origin = f"adapter_config.json: r {rank}"
+    found = []
+    for weight in layer.weights:
+        axis = _RANK_AXES.get(weight.role)
+        if axis is not None and len(weight.shape) == 2:
+            expected = (rank, weight.shape[1]) if axis == 0 else (weight.shape[0], rank)
+            found.append(mismatch(weight.name, expected, weight.shape, origin))
+    # What vLLM asserts of weights does not concern adapters.
+    return tuple(replace(item, messages=item.messages[:1]) for item in once(found))

@@ -33,7 +33,7 @@ def mismatch(name: str, expected: Sequence[Any], got: Sequence[Any], origin: str
         f"size mismatch for {name}: copying a param with shape torch.Size({list(got)}) from checkpoint, "
         f"the shape in current model is torch.Size({list(expected)})."
     )
-    messages = (("transformers", text), ("vLLM", "assert param_data.shape == loaded_weight.shape"))
+    messages = (("torch, transformers", text), ("vLLM", "assert param_data.shape == loaded_weight.shape"))
     return Contradiction(name, lengths(expected), lengths(got), origin, messages)
 
 

@@ -70,8 +70,9 @@ def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agre
         found = once([missing(item.name, item.shape, _origin(item, known)) for item in lacking])
         text = f"missing of what config.json makes: {named}{_more(len(lacking))}"
         notes.append(Note(text, fault=True, contradictions=found))
+    quantized = any(weight.quantization is not None for _, weight in there.values())
     beyond = sorted(set(there) - {item.name for item in expected})
-    if beyond := [name for name in beyond if not _is_extra(name, *there[name], known)]:
+    if beyond := [name for name in beyond if not _is_extra(name, there[name][0], known, quantized)]:
         found = once([_unexpected(name, there[name][1], known) for name in beyond])
         text = f"not among the weights of {architecture}: {', '.join(beyond[:LISTED])}{_more(len(beyond))}"
         notes.append(Note(text, fault=True, contradictions=found))
@@ -146,14 +147,14 @@ def _beyond_last(name: str, known: Known) -> str:
     return ""
 
 
-def _is_extra(name: str, layer: Layer, weight: Weight, known: Known) -> bool:
+def _is_extra(name: str, layer: Layer, known: Known, quantized: bool) -> bool:
     """Tell whether a weight beyond the model's own is known to do no harm."""
     if name.endswith(_NO_PARAMETERS + _HEADS):
         return True
     if any(re.search(pattern, name) for pattern in known.family.ignored):
         return True
     # What a quantizer keeps beside the weight of a layer.
-    return any(other.quantization is not None for other in layer.weights) and weight.quantization is None
+    return quantized and known.find(layer.path, "weight") is not None
 
 
 def _origin(item: Expected, known: Known) -> str:
