@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import os
 import types
 from collections.abc import Iterator, Sequence
@@ -10,6 +12,9 @@ from typing import Any
 
 from shapeinspect.plugin_api.user_code.frames import Place
 from shapeinspect.trials.marks import Running, is_empty
+
+#: Settings have at most so many entries, and lie so deep in others.
+_MOST, _DEPTH = 200, 2
 
 
 def classes_of(frames: Sequence[Place]) -> dict[str, str]:
@@ -70,6 +75,41 @@ def modules_of(frames: Sequence[Place]) -> frozenset[str]:
         for name, value in frame.f_globals.items()
         if isinstance(value, types.ModuleType)
     )
+
+
+def settings_of(frames: Sequence[Place]) -> dict[str, dict[str, int]]:
+    """Return the whole numbers of the settings in sight, by the last name or key that stands for them.
+
+    Settings are dictionaries, parsed arguments, and classes and objects that hold data. Of two of one name
+    that differ neither counts.
+
+    Args:
+        frames: the frames, the outermost first.
+    """
+    found: dict[str, dict[str, int]] = {}
+    unsure: set[str] = set()
+    for name, value in _named(frames):
+        for key, numbers in _settings(name.rpartition(".")[2], value, _DEPTH):
+            if found.setdefault(key, numbers) != numbers:
+                unsure.add(key)
+    return {name: numbers for name, numbers in found.items() if name not in unsure}
+
+
+def _settings(name: str, value: Any, depth: int) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield the numbers of settings, and of those inside them."""
+    held: Any = value
+    if type(value) in (argparse.Namespace, types.SimpleNamespace) or dataclasses.is_dataclass(value):
+        held = getattr(value, "__dict__", {})
+    elif type(value) is type and value.__module__ == "__main__":
+        held = dict(vars(value))
+    if type(held) is not dict or len(held) > _MOST or name.startswith("__"):
+        return
+    numbers = {key: item for key, item in held.items() if type(key) is str and type(item) is int}
+    if numbers:
+        yield name, numbers
+    for key, item in held.items() if depth else ():
+        if type(key) is str and type(item) is dict:
+            yield from _settings(key, item, depth - 1)
 
 
 def _named(frames: Sequence[Place]) -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,7 @@ from shapeinspect import registry
 from shapeinspect.api import script_progress
 from shapeinspect.api.own_edits import making_lines, own_edits
 from shapeinspect.api.script_files import files_of, folder_of, started_in
-from shapeinspect.api.script_frames import classes_of, modules_of, running_in, shapes_of
+from shapeinspect.api.script_frames import classes_of, modules_of, running_in, settings_of, shapes_of
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.mismatch.diagnosis import Tried
 from shapeinspect.mismatch.reasons.headlines import headline
@@ -40,6 +40,7 @@ from shapeinspect.trials.candidates import Candidate, suggested
 from shapeinspect.trials.client import Script, available, started
 from shapeinspect.trials.coincidences import given_warnings
 from shapeinspect.trials.copy_of_process import Copy
+from shapeinspect.trials.keys import other_keys
 from shapeinspect.trials.rows import other_rows
 from shapeinspect.trials.search import Search
 from shapeinspect.trials.sizes import sizes_of
@@ -188,7 +189,8 @@ def repaired(
         shapes_of(frames),
     )
     own = [*own_edits(diagnosis, files, places)]
-    suggested = [*own, *other_rows(files, sizes.pairs), *_suggested(error, files, folder)]
+    held = [*other_rows(files, sizes.pairs), *other_keys(files, settings_of(frames), sizes.pairs)]
+    suggested = [*own, *held, *_suggested(error, files, folder)]
     settled = diagnosis is not None and not own and _is_settled(diagnosis)
     if settled:  # only what is known to make the sizes equal may be better
         suggested = sorted((one for one in suggested if one.rank < 1), key=lambda one: one.rank)[:_FEW]
