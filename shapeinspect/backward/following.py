@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from shapeinspect.backward.table import Site, kept
+from shapeinspect.backward.site import Site
+from shapeinspect.backward.table import kept
 from shapeinspect.backward.tensors import Strides, Tensor, elements, packed, reshaped
 from shapeinspect.dims import UNKNOWN, Dim, Unknown
 from shapeinspect.dtypes import element_bits

@@ -8,53 +8,19 @@ kernels of their own for dropout, attention and recurrent layers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
 
+from shapeinspect.backward.attention import attention
+from shapeinspect.backward.losses import loss
+from shapeinspect.backward.recurrent import gru, rnn
+from shapeinspect.backward.site import Kept, Site
 from shapeinspect.backward.tensors import Tensor, elements, packed, reshaped
-from shapeinspect.dims import UNKNOWN, Dim, Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One call, as the rows see it.
-
-    Args:
-        name: a name that no other call has.
-        type: the native type of the layer.
-        attributes: the settings of the layer and of the call.
-        inputs: the tensors that are read; None for an omitted one.
-        outputs: the tensors that are returned.
-        params: whether the layer has parameters that are trained; None where it has none of its own.
-    """
-
-    name: str
-    type: str
-    attributes: Mapping[str, Any]
-    inputs: tuple[Tensor | None, ...]
-    outputs: tuple[Tensor, ...]
-    params: bool | None
-
-    @property
-    def input(self) -> Tensor | None:
-        """The first tensor that is read."""
-        return self.inputs[0] if self.inputs else None
-
-    def new(self, part: str, size: Dim) -> Tensor:
-        """Return memory of the call's own.
-
-        Args:
-            part: what it holds.
-            size: its bytes.
-        """
-        return Tensor(f"{self.name}:{part}", size, None, None, 0, grad=False)
-
+from shapeinspect.dims import UNKNOWN, Dim
 
 #: Whose rules these are.
 RULES: Final = "as PyTorch keeps it on a CPU in training mode"
-#: What is kept; None where that is not known.
-Kept: TypeAlias = "tuple[Tensor, ...] | None"
 Row: TypeAlias = "Callable[[Site], Kept]"
 
 
@@ -232,55 +198,6 @@ def _dropout(site: Site) -> Kept:
     return (site.new("mask", elements(shape) * tensor.item),)
 
 
-def _attention(site: Site) -> Kept:
-    tensors = [tensor for tensor in site.inputs if tensor is not None]
-    shapes = [tensor.shape for tensor in tensors if tensor.shape is not None]
-    if len(shapes) != 3 or len(site.inputs) != 3:
-        return None
-    if site.attributes.get("scaled_dot_product"):
-        return _fused(site, tensors, shapes)
-    heads, name = site.attributes.get("num_heads"), {tensor.storage for tensor in tensors}
-    if (
-        not isinstance(heads, int)
-        or len(shapes[0]) != 3
-        or len(name) > 1
-        or site.attributes.get("add_zero_attn")
-    ):
-        return None
-    if shapes[0][-1] != site.attributes.get("embed_dim") or not tensors[0].contiguous or not site.params:
-        return None
-    return _self_attention(site, tensors[0], shapes[0], heads)
-
-
-def _fused(site: Site, tensors: list[Tensor], shapes: list[Shape]) -> Kept:
-    """Return what the fused kernel keeps: query, key, value, the result, and a sum for each row of scores."""
-    if any(len(shape) != 4 or shape[-1] != shapes[0][-1] for shape in shapes) or site.attributes.get("rate"):
-        return None
-    if any(shape[:2] != shapes[0][:2] for shape in shapes) or not all(tensor.grad for tensor in tensors):
-        return None
-    return (*tensors, *site.outputs[:1], site.new("sums", elements(shapes[0][:-1]) * 4))
-
-
-def _self_attention(site: Site, tensor: Tensor, shape: Shape, heads: int) -> Kept:
-    """Return what a layer keeps that projects one input to queries, keys and values, and the result again.
-
-    Source: ``multi_head_attention_forward`` in https://github.com/pytorch/pytorch/blob/main/torch/nn/functional.py
-    """
-    first = bool(site.attributes.get("batch_first"))
-    batch, length = (shape[0], shape[1]) if first else (shape[1], shape[0])
-    weighed, rate = site.attributes.get("need_weights"), site.attributes.get("rate")
-    scores, own = batch * heads * length * length * tensor.item, tensor.own_bytes
-    found = [tensor, site.new("projected", 3 * own), site.new("heads", own)]
-    if not weighed and not rate:
-        return (*found, site.new("sums", batch * heads * length * 4))
-    found += [site.new("scaled query", own), site.new("weights", scores)]
-    if not weighed:
-        found.append(site.new("scaled key", own))
-    if rate:
-        found += [site.new("mask", scores), site.new("dropped", scores)]
-    return tuple(found)
-
-
 #: Functions of one number that keep what they read, what they return, and nothing.
 _READ = frozenset(
     {
@@ -421,7 +338,10 @@ _ROWS: dict[str, Row] = {
     "avg_pool": _avg_pool,
     "adaptive_avg_pool": _adaptive_avg_pool,
     "dropout": _dropout,
-    "attention": _attention,
+    "attention": attention,
+    "gru": gru,
+    "rnn": rnn,
+    "loss": loss,
     "activation": _function,
     "prelu": _input,
     "glu": _input,

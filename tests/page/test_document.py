@@ -252,8 +252,10 @@ def test_content_is_plain_json() -> None:
 
 
 def test_the_code_of_a_page_is_about_50_kb_that_can_be_read() -> None:
-    code = document._code()
-    assert len(code.encode()) <= 52_500
-    assert max(map(len, code.splitlines())) < 300
-    folder = Path(document.__file__).with_name("script")
-    assert {file.stem for file in folder.iterdir()} == set(document._SCRIPTS)
+    found = re.search(r"<script>(.*?)</script>", page(residual(4)), re.DOTALL)
+    assert found
+    assert len(found[1].encode()) <= 52_700
+    assert max(map(len, found[1].splitlines())) < 250
+    files = list(Path(document.__file__).with_name("script").iterdir())
+    assert len(files) > 5
+    assert all(file.read_text("utf-8").strip() in found[1] for file in files)

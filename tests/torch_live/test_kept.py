@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import shapeinspect
-from shapeinspect.backward.following import kept_for_backward, total
+from shapeinspect.backward.following import Share, kept_for_backward, total
 from shapeinspect.dims import substitute
 from shapeinspect.render.forms.records import records
 from shapeinspect.render.table import View
@@ -40,7 +40,7 @@ class Net(nn.Module):
         return self.run(self, x)
 
 
-def saved(net: nn.Module, x: torch.Tensor) -> int:
+def saved(net: nn.Module, *inputs: torch.Tensor) -> int:
     """Return the bytes of all memory that autograd holds until the backward pass, which is then run."""
     net.train()
     own = {tensor.untyped_storage().data_ptr() for tensor in (*net.parameters(), *net.buffers())}
@@ -55,7 +55,7 @@ def saved(net: nn.Module, x: torch.Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        out = net(x)
+        out = net(*inputs)
     out = out[0] if isinstance(out, tuple) else out
     out.sum().backward()
     return sum(found.values())
@@ -255,10 +255,108 @@ EXACT: dict[str, Callable[[], Any]] = {
         (1, 2, 6, 7, 8),
     ),
 }
+#: What a loss is computed of, and what it is held against.
+LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "mse": nn.MSELoss(),
+    "mse of a function": F.mse_loss,
+    "l1": nn.L1Loss(reduction="sum"),
+    "smooth": nn.SmoothL1Loss(),
+    "huber": nn.HuberLoss(),
+    "of logits": nn.BCEWithLogitsLoss(pos_weight=torch.rand(7)),
+    "of probabilities": nn.BCELoss(),
+    "divergence": nn.KLDivLoss(reduction="batchmean"),
+    "classes": nn.CrossEntropyLoss(weight=torch.rand(7)),
+    "classes, added up": lambda y, t: F.cross_entropy(y, t, reduction="sum"),
+    "likelihood": nn.NLLLoss(),
+}
+UNKNOWN_LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "smoothed": nn.CrossEntropyLoss(label_smoothing=0.1),
+    "not reduced": nn.MSELoss(reduction="none"),
+    "of logarithms": nn.KLDivLoss(log_target=True),
+    "counts": nn.PoissonNLLLoss(),
+}
+
+
+class Judged(nn.Module):
+    def __init__(self, loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.fc, self.loss = nn.Linear(12, 7), loss
+
+    def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.loss(self.fc(x).sigmoid(), target)
+
+
+def judged(name: str, loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> tuple[Share, int]:
+    labels = name.startswith(("classes", "likelihood", "smoothed"))
+    target = torch.zeros(9, dtype=torch.long) if labels else torch.rand(9, 7)
+    net, x = Judged(loss), torch.randn(9, 12)
+    return total(kept_for_backward(shapeinspect.inspect(net, (x, target)).model).values()), saved(
+        net, x, target
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_a_loss_keeps(name: str) -> None:
+    found, want = judged(name, LOSSES[name])
+    assert (found.size, found.lacking) == (want, 0)
+
+
+@pytest.mark.parametrize("name", UNKNOWN_LOSSES)
+def test_what_a_loss_keeps_that_has_no_rule(name: str) -> None:
+    found, want = judged(name, UNKNOWN_LOSSES[name])
+    assert found.lacking == 1
+    assert int(str(found.size)) <= want
+
+
+class Masked(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.project, self.out = nn.Linear(12, 36), nn.Linear(12, 7)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        q, k, v = map(heads, self.project(x).chunk(3, -1))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.out(y.transpose(1, 2).reshape(TEXT))  # type: ignore[no-any-return]  # of a module
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 9, 9), (9, 9)])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.float32])
+def test_a_mask_of_truth_values_is_kept_as_numbers(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    net, x, mask = Masked(), torch.randn(*TEXT), torch.ones(*shape).to(dtype)
+    found = total(kept_for_backward(shapeinspect.inspect(net, (x, mask)).model).values())
+    assert (found.size, found.lacking) == (saved(net, x, mask), 0)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(
+    "settings", [{}, {"bidirectional": True}, {"bias": False}, {"nonlinearity": "relu"}], ids=str
+)
+@pytest.mark.parametrize("kind", [nn.GRU, nn.RNN])
+def test_what_recurrent_layers_keep(kind: Any, settings: dict[str, Any], first: bool) -> None:
+    if kind is nn.GRU and "nonlinearity" in settings:
+        settings = {"num_layers": 1}
+    layer = kind(12, 5, batch_first=first, **settings)
+    net, _ = of_text(lambda self, x: self.layers[1](self.layers[0](x))[0], layer)
+    found = total(kept_for_backward(shapeinspect.inspect(net, TEXT).model).values())
+    assert (found.size, found.lacking) == (saved(net, torch.randn(*TEXT)), 0)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_of_stacked_recurrent_layers_it_is_open_whether_there_is_dropout(rate: float) -> None:
+    layer = nn.GRU(12, 5, 3, dropout=rate, bidirectional=True)
+    net, _ = of_text(lambda self, x: self.layers[1](self.layers[0](x))[0], layer)
+    found = total(kept_for_backward(shapeinspect.inspect(net, TEXT).model).values())
+    masks = 2 * 4 * 2 * 9 * 10 if rate else 0  # of 10 states at each step, below each layer but the first
+    assert found.lacking == 1
+    assert int(str(found.size)) == saved(net, torch.randn(*TEXT)) - masks
+
+
 #: Kinds without a rule, or with one that does not know enough.
 BOUNDS: dict[str, Callable[[], Any]] = {
     "lstm": lambda: of_text(lambda self, x: self.layers[1](self.layers[0](x))[0], nn.LSTM(12, 5)),
-    "gru": lambda: of_text(lambda self, x: self.layers[1](self.layers[0](x))[0], nn.GRU(12, 5)),
+    "two grus": lambda: of_text(
+        lambda self, x: self.layers[1](self.layers[0](x))[0], nn.GRU(12, 5, 2, dropout=0.1)
+    ),
     "einsum": lambda: op(lambda y: torch.einsum("nchw,nchv->nwv", y, y)),
     "2/y": lambda: op(lambda y: 2 / y),
     "leaky": lambda: images(nn.LeakyReLU(), nn.Conv2d(5, 4, 3)),
