@@ -9,15 +9,28 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+def whole(tensor: Any) -> Any:
+    """Return a tensor with all of its numbers, or None where other processes have some of them.
+
+    Args:
+        tensor: a tensor; one that is spread over processes (``torch.distributed.tensor.DTensor``) is not
+            gathered, for that would wait for the others.
+    """
+    if not hasattr(tensor, "placements"):
+        return tensor
+    local = tensor.to_local()
+    return local if local.shape == tensor.shape else None
+
+
 def reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
     """Return a function that reads the values of a live tensor.
 
     Args:
-        tensor: a tensor with data: not on the meta device, and with a shape.
+        tensor: a tensor with data: not on the meta device, with a shape, and whole.
     """
 
     def read() -> np.ndarray[Any, Any]:
-        plain = tensor.detach().cpu()
+        plain = whole(tensor).detach().cpu()
         if plain.is_quantized:
             plain = plain.dequantize()
         try:

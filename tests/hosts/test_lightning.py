@@ -18,6 +18,51 @@ pytestmark = pytest.mark.slow
 lightning = pytest.importorskip("lightning.pytorch")
 
 
+class Net(nn.Module):
+    """A body that may be compiled, and a head that may not fit it."""
+
+    def __init__(self, features: int = 11) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(7, 11), nn.Linear(features, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.body(x)))
+
+
+OPTIMIZED = "OptimizedModule (torch.compile)"
+FABRIC = "_FabricModule (Lightning Fabric)"
+
+
+@pytest.mark.parametrize(
+    ("compiles", "without"),
+    [
+        (False, f"the {FABRIC} around it"),
+        (True, f"the {FABRIC} and the {OPTIMIZED} around it"),
+    ],
+)
+def test_a_model_that_fabric_has_set_up_is_read_as_it_was(compiles: bool, without: str) -> None:
+    from lightning.fabric import Fabric
+
+    def set_up(net: Net) -> Any:
+        fabric = Fabric(accelerator="cpu", devices=1)
+        return fabric.setup(torch.compile(net, backend="eager") if compiles else net)
+
+    x = torch.randn(2, 7)
+    report, plain = shapeinspect.inspect(set_up(Net()), x), shapeinspect.inspect(Net(), x)
+    assert [(layer.path, layer.kind, layer.output_shape) for layer in report] == [
+        (layer.path, layer.kind, layer.output_shape) for layer in plain
+    ]
+    assert [note.text for note in report.notes] == [f"shown without {without}"]
+    with pytest.raises(Exception, match="13") as caught:
+        shapeinspect.debug(set_up(Net(13)), x)
+    diagnosis = diagnosis_of(caught.value)
+    assert diagnosis is not None
+    assert diagnosis.layer.path == "head"
+    text = " ".join("\n".join(caught.value.__notes__).split())
+    assert f"note shown without {without}" in text
+    assert "test_lightning.py" in text
+
+
 class Module(lightning.LightningModule):
     """A convolution and a head, whose features and whose batches may not fit."""
 

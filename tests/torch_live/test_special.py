@@ -98,7 +98,7 @@ def test_wrappers_are_taken_off(read: Any) -> None:
     inner = nn.Sequential(nn.Linear(4, 5))
     for wrapped, name in (
         (nn.DataParallel(inner), "DataParallel"),
-        (torch.compile(inner), "OptimizedModule"),
+        (torch.compile(inner), "OptimizedModule (torch.compile)"),
     ):
         found = read(wrapped, (3, 4))
         assert [layer.path for layer in found.layers] == ["0"]
@@ -121,7 +121,9 @@ def test_a_wrapped_model_is_debugged_and_explained_as_it_was() -> None:
         assert "in_features=315" in notes
         explained = shapeinspect.explain(wrap(fitting), "2", x)
         (note,) = explained.notes
-        assert re.fullmatch("shown without the (DataParallel|OptimizedModule) around it", note)
+        assert re.fullmatch(
+            r"shown without the (DataParallel|OptimizedModule \(torch.compile\)) around it", note
+        )
         plain = shapeinspect.explain(fitting, "2", x)
         assert explained.to_text() == f"{plain.to_text()}\n\nnote      {note}"
         assert explained.to_dict() == {**plain.to_dict(), "source": explained.source, "notes": [note]}

@@ -19,7 +19,7 @@ from shapeinspect_torch.pickles.tensors import Storage, Tensor, contiguous
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.state_dicts import is_array, is_tensor
 from shapeinspect_torch.storages import storage
-from shapeinspect_torch.tensor_values import reader
+from shapeinspect_torch.tensor_values import reader, whole
 from shapeinspect_torch.vocabulary.dtypes import BITS
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class _Tree:
         if live.is_quantized:
             return partial(_stored, live)
         # A subclass computes its values, and may have none at all.
-        return None if live.is_meta or tensor.form == type(live).__name__ else reader(live)
+        unread = live.is_meta or tensor.form == type(live).__name__ or whole(live) is None
+        return None if unread else reader(live)
 
     def node(self, value: Any, depth: int = 0) -> Node:
         """Convert a value to a node that the readers of checkpoints understand.

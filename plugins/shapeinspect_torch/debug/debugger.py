@@ -411,10 +411,12 @@ class _Place:
 
     def _path(self, root: Any) -> str:
         """Return the path of a module in the model that is debugged, or in the outermost one called."""
+        from shapeinspect_torch.tracing.wrappers import named_modules, unwrap
+
         for outer in (self.model, self.called[0].f_locals["self"]):
             if outer is not None and outer is not root and hasattr(outer, "named_modules"):
-                for name, module in outer.named_modules():
-                    if module is root:
+                for name, module in named_modules(unwrap(outer)[0]):
+                    if module is unwrap(root)[0]:
                         return str(name)
         return ""
 

@@ -24,8 +24,9 @@ from shapeinspect_torch.debug.loading.survey import Surveyed, survey
 from shapeinspect_torch.debug.spelling import spell
 from shapeinspect_torch.tracing.assembly import assemble
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.module_tree import unwrap, walk
+from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.recorder import PACKAGES
+from shapeinspect_torch.tracing.wrappers import unwrap
 
 #: Libraries that load for the user; their lines are not the user's.
 _LIBRARIES = (

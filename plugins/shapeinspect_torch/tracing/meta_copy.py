@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shapeinspect_torch.tracing.moved_objects import is_moved_by_use, unmoved
+from shapeinspect_torch.tracing.wrappers import run_what_it_holds
 
 #: Integer tensors of up to this many elements keep their values: sizes, flags, lengths.
 TINY = 64
@@ -34,6 +35,8 @@ _ATOMS = (str, bytes, int, float, complex, type(None), type, types.FunctionType,
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 #: Classes of Python's own that hold values of the user's.
 _NAMESPACES = (types.SimpleNamespace, argparse.Namespace, UserDict, UserList)
+#: Packages whose hooks only move weights from and to other processes.
+_GATHERING = ("torch.distributed.", "deepspeed.")
 _LAZY_HOOKS = ("_initialize_hook", "_load_hook")
 
 
@@ -85,7 +88,7 @@ class Shadow:
             new = self._optimizer(thing)
         elif isinstance(thing, RemovableHandle):
             # Removing a hook of the copy must not remove one of the user's model.
-            new = RemovableHandle({})
+            new = RemovableHandle(OrderedDict())
         else:
             return self._container(thing)
         return self._remember(thing, new)
@@ -172,6 +175,7 @@ class Shadow:
                 new.__dict__[key] = None if key == "_compiled_call_impl" else self.of(value)
         for hooks in ("_forward_pre_hooks", "_forward_hooks"):
             self._hooks(module, new, hooks)
+        run_what_it_holds(module, new)
         return new
 
     def _hooks(self, module: Any, new: Any, name: str) -> None:
@@ -184,6 +188,8 @@ class Shadow:
             # anything.
             if home.startswith("torch.nn.utils."):
                 new.__dict__[name][key] = self.of(hook)
+            elif home.startswith(_GATHERING):
+                continue  # they gather and release weights, which the copy has whole
             elif self._runs:
                 new.__dict__[name][key] = self._hook(hook)
             else:

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from shapeinspect_torch.tracing.recorder import Draft
+from shapeinspect_torch.tracing.wrappers import own_class, without_unnamed
 from shapeinspect_torch.vocabulary.kinds import describe, is_known, native_name
 
 _TORCH = ("torch.nn.", "torch.ao.nn.", "torch.ao.quantization.", "torch.nn.quantized.", "torch.jit.")
-#: Modules that wrap another module without changing its behavior.
-WRAPPERS = {
-    "OptimizedModule": "_orig_mod",
-    "DataParallel": "module",
-    "DistributedDataParallel": "module",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +32,6 @@ class Node:
     first: str
 
 
-def unwrap(module: Any) -> tuple[Any, str | None]:
-    """Remove what torch.compile or a parallel wrapper put around a model.
-
-    Args:
-        module: the user's model.
-
-    Returns:
-        The model inside, and the name of the wrapper, or None.
-    """
-    taken = None
-    while type(module).__name__ in WRAPPERS and str(type(module).__module__).startswith("torch."):
-        taken = type(module).__name__
-        module = getattr(module, WRAPPERS[taken])
-    return module, taken
-
-
 def walk(root: Any) -> list[Node]:
     """Return every node of the tree, containers before their children.
 
@@ -72,7 +51,8 @@ def walk(root: Any) -> list[Node]:
 def _children(
     module: Any, outer: tuple[str, ...], nodes: list[Node], seen: dict[int, str], above: tuple[int, ...]
 ) -> None:
-    for name, child in module._modules.items():
+    for name, held in module._modules.items():
+        child = None if held is None else without_unnamed(held)
         # A parametrization belongs to its layer; a module that contains itself would never end.
         if child is None or name == "parametrizations" or id(child) in above:
             continue
@@ -145,10 +125,7 @@ def _prefix(home: str) -> str:
 def _type_name(module: Any, native: str) -> str:
     if _is_script(module):
         return str(module.original_name)
-    kind = type(module)
-    if kind.__name__.startswith("Parametrized") and "parametrizations" in module._modules:
-        kind = kind.__mro__[1]
-    own = kind.__name__
+    own = own_class(module).__name__
     return native if native.rpartition(".")[2] == own else own
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from shapeinspect.plugin_api import clock
 from shapeinspect_torch.storages import address
+from shapeinspect_torch.tensor_values import whole
 from shapeinspect_torch.tracing.dispatch_mode import DEVICE_FLAGS, Listener, function_name
 from shapeinspect_torch.tracing.meta_copy import cloned
 
@@ -64,8 +65,17 @@ class RealRun:
 
         Args:
             tensor: a tensor of the user's.
+
+        Raises:
+            LimitError: if other processes have a part of it.
         """
         import torch
+
+        held = whole(tensor)
+        if held is None:
+            raise LimitError("a real run takes all of each weight, of which this process has a part")
+        if held is not tensor:
+            return torch.nn.Parameter(held.detach().clone(), requires_grad=tensor.requires_grad)
 
         if not isinstance(tensor, torch.nn.Parameter):
             return _with_strides(tensor)

@@ -19,7 +19,10 @@ from shapeinspect_torch.vocabulary.indexing import index_steps
 from shapeinspect_torch.vocabulary.work import work_of
 
 #: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.user_code.frames``.
-PACKAGES = ("torch", "shapeinspect_torch")
+PACKAGES = (
+    "torch", "shapeinspect_torch",
+    "lightning", "lightning_fabric", "pytorch_lightning", "deepspeed", "accelerate",
+)  # fmt: skip
 #: Functions that describe a tensor or return it unchanged: not layers.
 _SILENT = frozenset((
     "contiguous", "detach", "clone", "requires_grad_", "clone_", "data", "grad", "real", "is_same_size",

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.module_tree import WRAPPERS, Node
+from shapeinspect_torch.tracing.module_tree import Node
 from shapeinspect_torch.tracing.recorder import Draft, Recorder
 from shapeinspect_torch.tracing.stored.quantized import float_forward
 from shapeinspect_torch.tracing.stored.weights import own_tensors
@@ -51,9 +51,7 @@ def wrap_copies(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder
             module.__dict__["forward"] = _reporting(node.draft, module, _whole(module.forward), recorder)
             continue
         forward: Any = module.forward
-        if type(module).__name__ in WRAPPERS and module is not copy:
-            forward = functools.partial(_through, getattr(module, WRAPPERS[type(module).__name__]))
-        elif node.leaf and not real and node.draft.type.startswith("quantized."):
+        if node.leaf and not real and node.draft.type.startswith("quantized."):
             forward = float_forward(module, node.draft.kind, node.native)
         if node.draft.kind == "batch_norm" and real:
             forward = _of_one(module, forward)
@@ -90,10 +88,6 @@ def _of_one(module: Any, forward: Any) -> Any:
         return forward(x)
 
     return run
-
-
-def _through(inner: Any, *args: Any, **kwargs: Any) -> Any:
-    return inner(*args, **kwargs)
 
 
 def _reporting(draft: Draft, module: Any, forward: Any, recorder: Recorder) -> Any:

@@ -48,7 +48,7 @@ class ModuleRunner(Runner):
 
 class _ModuleSession(Session):
     def __init__(self, module: Any, model: Model) -> None:
-        from shapeinspect_torch.tracing.module_tree import unwrap
+        from shapeinspect_torch.tracing.wrappers import unwrap
 
         self._module = unwrap(module)[0]
         self._inputs = tuple(model.inputs)
@@ -220,7 +220,9 @@ class _ModuleSession(Session):
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         """Yield the modules by the paths that the table shows: one that is alone has its class's name."""
-        for path, module in self._module.named_modules():
+        from shapeinspect_torch.tracing.wrappers import named_modules
+
+        for path, module in named_modules(self._module):
             yield path or type(module).__name__, module
 
 

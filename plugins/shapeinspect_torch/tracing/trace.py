@@ -25,13 +25,14 @@ from shapeinspect_torch.tracing.dispatch_mode import NeedsNumbersError
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.module_tree import Node, prepared, unwrap, walk
+from shapeinspect_torch.tracing.module_tree import Node, prepared, walk
 from shapeinspect_torch.tracing.pytree import tensors
 from shapeinspect_torch.tracing.real_run import LimitError, unwritten
 from shapeinspect_torch.tracing.recorder import PACKAGES, NeedsIntegersError, Recorder
 from shapeinspect_torch.tracing.reporting import new_recorder, wrap_copies
 from shapeinspect_torch.tracing.scripted import read_script
 from shapeinspect_torch.tracing.ways import Way, WithNumbers, WithoutNumbers, has_numbers
+from shapeinspect_torch.tracing.wrappers import check_whole, own_class, taken_off, unwrap
 
 
 def read_module(source: Source) -> Model:
@@ -41,11 +42,15 @@ def read_module(source: Source) -> Model:
         source: a request whose target is an ``nn.Module``.
 
     Raises:
-        UsageError: if the inputs do not fit the model's forward.
+        UsageError: if the inputs do not fit the model's forward, or its weights are in pieces.
         ModelCodeError: if the forward raises.
     """
-    model, wrapper = unwrap(source.target)
-    notes = [] if wrapper is None else [Note(f"shown without the {wrapper} around it", instead=True)]
+    model, _ = unwrap(source.target)
+    check_whole(source.target)
+    if source.label == type(source.target).__name__:
+        source = replace(source, label=own_class(model).__name__)
+    without = taken_off(source.target)
+    notes = [] if without is None else [Note(without, instead=True)]
     if hasattr(model, "_c"):
         read = read_script(source, model)
         return replace(read, notes=(*notes, *read.notes))

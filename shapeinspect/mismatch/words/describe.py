@@ -178,6 +178,9 @@ def _rows(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
         yield "fix", list(_fixes(diagnosis.fixes))
     if diagnosis.searched:
         yield "tried", [diagnosis.searched]
+    instead = [note.text for note in diagnosis.failure.model.notes if note.instead]
+    if instead:
+        yield "note", instead
 
 
 def _fixes(fixes: Sequence[Tried]) -> Iterator[str]:

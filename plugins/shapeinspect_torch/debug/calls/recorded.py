@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.frozen import Frozen
-from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.ir import Call, Layer, Model, Note
 from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.calls.error_facts import CONTAINERS, axis_order, fact_of, outside
 from shapeinspect_torch.debug.calls.trial import Trial
 from shapeinspect_torch.tracing.assembly import Trace, assemble
+from shapeinspect_torch.tracing.wrappers import own_class
 
 
 def full_path(prefix: str, path: str, root: bool) -> str:
@@ -65,15 +66,16 @@ def failure_of(trial: Trial, prefix: str) -> Failure | None:
     return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position, roles=roles)
 
 
-def model_of(trial: Trial, root: Any, prefix: str) -> tuple[Model, tuple[int, ...]]:
+def model_of(trial: Trial, root: Any, prefix: str, without: str | None) -> tuple[Model, tuple[int, ...]]:
     """Return what a run recorded, and for each of its calls the index in the recorder's calls.
 
     Args:
         trial: the run.
         root: the module that was called.
         prefix: its path.
+        without: what was taken off it, a sentence; None for nothing.
     """
-    source = Source(type(root).__name__, target=root)
+    source = Source(own_class(root).__name__, target=root)
     trace = Trace(trial.recorder, trial.shadow, (), None)
     model = assemble(source, trial.nodes, trial.shadow, trace, [])
     shown = {layer.path for layer in model.layers}
@@ -95,7 +97,7 @@ def model_of(trial: Trial, root: Any, prefix: str) -> tuple[Model, tuple[int, ..
             for call in model.calls
         ),
         values=Frozen({**model.values, **inputs}),
-        notes=(),
+        notes=() if without is None else (Note(without, instead=True),),
     )
     return named, places
 

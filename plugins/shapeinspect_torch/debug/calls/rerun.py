@@ -38,12 +38,13 @@ from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
 from shapeinspect_torch.tracing.meta_checks import refuse_types
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
+from shapeinspect_torch.tracing.module_tree import Node, walk
 from shapeinspect_torch.tracing.real_run import LimitError, unwritten
 from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.tracing.reporting import new_recorder, wrap_copies
 from shapeinspect_torch.tracing.trace import limit_text
 from shapeinspect_torch.tracing.ways import Way, WithNumbers, WithoutNumbers, has_numbers
+from shapeinspect_torch.tracing.wrappers import taken_off, unwrap
 
 #: The ways to run a call, in order: for real where that is soon done, which needs none of torch's own shape
 #: functions and the compiler that they import; with the numbers of few integers, of all integers; for real.
@@ -78,6 +79,7 @@ class TorchRerun(Rerun):
         conditions: Conditions | None = None,
     ) -> None:
         self._root = unwrap(root)[0]
+        self._without = taken_off(root)
         self._example = (args, kwargs)
         #: What a run to its end may claim.
         self.scope = Claim()
@@ -120,7 +122,7 @@ class TorchRerun(Rerun):
         self._typed = _OF_TYPES.search(message) is not None
         trial = self._run(())
         self.failed_on = trial.arguments
-        model, places = model_of(trial, self._root, self._prefix)
+        model, places = model_of(trial, self._root, self._prefix, self._without)
         self._anchor = Anchor(trial.failed, trial.site, places)
         failure = failure_of(trial, self._prefix)
         self.failure = replace(failure, model=model, message=message, where=where) if failure else Failure(

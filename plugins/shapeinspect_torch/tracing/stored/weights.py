@@ -9,7 +9,8 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Dim, product
 from shapeinspect.ir import Layout, Quantization, Weight
 from shapeinspect_torch.storages import address
-from shapeinspect_torch.tensor_values import reader
+from shapeinspect_torch.tensor_values import reader, whole
+from shapeinspect_torch.tracing.wrappers import without_unnamed
 from shapeinspect_torch.vocabulary.element_types import STORED_AS
 from shapeinspect_torch.vocabulary.layouts import bind
 
@@ -28,7 +29,7 @@ def own_tensors(module: Any, deep: bool) -> Iterator[tuple[str, Any]]:
     for name, child in module._modules.items():
         # A parametrization holds the tensors that the module's weight is computed from.
         if child is not None and (deep or name == "parametrizations"):
-            for role, tensor in own_tensors(child, deep=True):
+            for role, tensor in own_tensors(without_unnamed(child), deep=True):
                 yield f"{name}.{role}", tensor
 
 
@@ -99,7 +100,7 @@ def _weight(
         isinstance(real, torch.nn.Parameter) and real.requires_grad,
         _layout(name, role, kind, attributes, shape, uses),
         storage=ties.get(id(real)),
-        values=None if lazy or real.is_meta else reader(real),
+        values=None if lazy or real.is_meta or whole(real) is None else reader(real),
         buffer=not isinstance(real, torch.nn.Parameter) and not real.is_quantized,
         quantization=_quantization(real),
     )

@@ -20,13 +20,13 @@ from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
 from shapeinspect_torch.tracing.meta_checks import refuse
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.module_tree import unwrap
 from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.tracing.recurrent import RECURRENT, one_step
 from shapeinspect_torch.tracing.symbols.conditions import holding
 from shapeinspect_torch.tracing.symbols.known_ids import KnownIds, OutsideTableError
 from shapeinspect_torch.tracing.symbols.real_checks import RealRefusalError, refuse_inputs, refuse_output
 from shapeinspect_torch.tracing.symbols.symbolic_views import multiplied, pooled, reshaped
+from shapeinspect_torch.tracing.wrappers import named_modules, unwrap
 
 #: Exceptions of ours in the place of torch's, which a run without numbers does not raise.
 _RAISED: dict[type[BaseException], str] = {OutsideTableError: "IndexError", RealRefusalError: "RuntimeError"}
@@ -272,7 +272,7 @@ def _is_limit(error: BaseException) -> bool:
 
 def _module(error: BaseException, copy: Any) -> str:
     """Return the path of the innermost module that was running."""
-    paths = {id(module): path for path, module in copy.named_modules()}
+    paths = {id(module): path for path, module in named_modules(copy)}
     frames = [frame for frame, _ in traceback_frames(error.__traceback__)]
     running = [id(frame.f_locals["self"]) for frame in frames if "self" in frame.f_locals]
     return next((paths[one] for one in reversed(running) if one in paths), "")
