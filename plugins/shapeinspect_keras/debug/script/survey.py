@@ -16,6 +16,7 @@ from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.operators import (
+    adapted,
     axes,
     batches,
     exact,
@@ -25,6 +26,7 @@ from shapeinspect_keras.debug.script.operators import (
     loops,
     multiples,
     numbers,
+    painted,
     pictures,
     regrouped,
     samples,
@@ -35,7 +37,9 @@ from shapeinspect_keras.debug.script.operators import (
     structure,
     symbolic,
     treatment,
+    uncalled,
     weighing,
+    weighted_axes,
 )
 from shapeinspect_keras.debug.script.program import Program, program_of
 from shapeinspect_keras.debug.script.reach import Reach
@@ -52,6 +56,7 @@ _OPERATORS: tuple[Operator, ...] = (
     *sequences.OPERATORS, *batches.OPERATORS, *shortened.OPERATORS,
     *settings.OPERATORS, *loops.OPERATORS, *states.OPERATORS, *weighing.OPERATORS, *symbolic.OPERATORS,
     *labels.OPERATORS, *regrouped.OPERATORS, *pictures.OPERATORS,
+    *uncalled.OPERATORS, *adapted.OPERATORS, *weighted_axes.OPERATORS, *painted.OPERATORS,
 )  # fmt: skip
 
 
@@ -118,7 +123,8 @@ class Survey:
     @property
     def facts(self) -> tuple[str, ...]:
         """What is known to be wrong, a sentence."""
-        return () if self.known_wrong is None else (self.known_wrong.why,)
+        said = painted.told(self.scene) if self.known_wrong is None else self.known_wrong.why
+        return (said,) if said else ()
 
     def candidates(self) -> list[Candidate]:
         """Return the edits that are worth trying, the likeliest first."""

@@ -23,7 +23,8 @@ from shapeinspect_keras.debug.statements.site import calls_in
 
 #: What the frameworks say of shapes, ranks, types and indices.
 _ABOUT_SHAPES = re.compile(
-    r"shape|dimension|\brank\b|ndim|incompatible|broadcast|must be equal|cardinality|concat|sequence_length",
+    r"shape|dimension|\brank\b|ndim|incompatible|broadcast|must be equal|cardinality|concat|sequence_length"
+    r"|Only input tensors may be passed|Only instances of `keras\.Layer`",
     re.IGNORECASE,
 )
 _INPUT = re.compile(r"with name '([^']+)'")
@@ -60,7 +61,7 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
     where = user_line(traceback_frames(error.__traceback__), packages)
     clues = clues_of([message]) if told is None else told.clues
     sizes = clues.shapes or clues.pairs or clues.ranks or clues.limits
-    if not sizes and (told is None or not told.operands):
+    if not sizes and (told is None or not (told.operands or told.known_wrong)):
         return None  # no size is told
     shapes: dict[str, Any] = {}
     mapped: ast.Call | None = None

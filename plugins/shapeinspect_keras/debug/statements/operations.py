@@ -95,7 +95,8 @@ def elementwise(recorded: Recorded, site: Site) -> Explained | None:
     masks = _two_masks(site, a, b)
     if masks is not None:
         return masks
-    cause = "class-weights" if differ == [0] and 1 in (len(a), len(b)) and len(a) != len(b) else "broadcast"
+    vector = differ == [0] and 1 in (len(a), len(b)) and len(a) != len(b)
+    cause = "class-weights" if vector and _weighs(layer.type, site) else "broadcast"
     if cause == "class-weights":
         line = f"one weight for each of the {one if len(a) > len(b) else other} classes"
     if cause == "broadcast" and len(a) != len(b) and differ[0] == 1:
@@ -106,6 +107,14 @@ def elementwise(recorded: Recorded, site: Site) -> Explained | None:
     if cause == "length" and samples.isdisjoint((one, other)):
         edits += _numbers(site, one, other)
     return Explained(cause, (line,), (got,), tuple(edits))
+
+
+def _weighs(operation: str, site: Site) -> bool:
+    """Tell whether a statement multiplies something by what it calls weights, or in what it calls a loss."""
+    functions = [item for item in ast.walk(site.tree) if isinstance(item, ast.FunctionDef)]
+    around = [item.name for item in functions if site.statement in ast.walk(item)]
+    said = " ".join([site.text(site.statement), *around]).lower()
+    return "mul" in operation.lower() and ("weight" in said or "loss" in said)
 
 
 def _two_masks(site: Site, a: Shape, b: Shape) -> Explained | None:

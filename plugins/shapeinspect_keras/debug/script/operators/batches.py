@@ -21,6 +21,8 @@ _BATCH = "32"
 #: How many samples a run takes at a time by default, and the runs that take one batch.
 #: Source: ``keras.Model.fit``, ``evaluate``, ``predict``: ``batch_size`` defaults to 32.
 _DEFAULT, _AT_ONCE = 32, frozenset({"train_on_batch", "test_on_batch", "predict_on_batch"})
+#: Calls that give a picture a size that is written there.
+_RESIZE = frozenset({"Resizing", "resize", "resize_with_pad", "resize_with_crop_or_pad", "CenterCrop"})
 #: How a script names the data sets of TensorFlow, which have batches of their own.
 _DATA_SETS = re.compile(r"\bDataset\b|\bdataset_from|\btfds\b|_dataset\b")
 #: Functions whose data sets give batches.
@@ -260,4 +262,52 @@ def _calls_on(scene: Scene, name: str) -> Iterator[ast.Name]:
             yield given
 
 
-OPERATORS = (unbatched, twice, open_lengths, lone_rows, whole_batch)
+def resized_late(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that make samples equally large before they are put together, and not after it.
+
+    Args:
+        scene: the failed run.
+    """
+    if "Cannot batch tensors with different shapes" not in scene.message:
+        return
+    for call in calls_in(scene.program.tree, "map"):
+        made = call.func.value if isinstance(call.func, ast.Attribute) else None
+        if not isinstance(made, ast.Call) or callee_of(made) != "batch" or not call.args:
+            continue
+        before = made.func.value if isinstance(made.func, ast.Attribute) else None
+        resize = _resizing(scene, call.args[0])
+        if before is None or resize is None:
+            continue
+        source = scene.program.source
+        head = len(source(made))
+        mapped, batched = source(call)[head:], source(made)[len(source(before)) :]
+        why = f"`{scene.text(made)}` at {scene.at(made)} puts samples of different sizes together before "
+        why += f"`{scene.text(resize)}` at {scene.at(resize)} makes them equal"
+        yield Candidate(
+            (Replacement(call, source(before) + mapped + batched),), -0.6, "ragged", why, fact=True
+        )
+
+
+def _resizing(scene: Scene, function: ast.expr) -> ast.Call | None:
+    """Return the call that resizes in a function, or in what it calls."""
+    seen: set[str] = set()
+    border: list[ast.AST] = [function]
+    while border:
+        for node in ast.walk(border.pop()):
+            if isinstance(node, ast.Call) and callee_of(node) in _RESIZE:
+                return node
+            if isinstance(node, ast.Name) and node.id not in seen:
+                seen.add(node.id)
+                border += [
+                    item.value if isinstance(item, ast.Assign) else item
+                    for item in scene.program.tree.body
+                    if (isinstance(item, ast.FunctionDef) and item.name == node.id)
+                    or (
+                        isinstance(item, ast.Assign)
+                        and any(isinstance(one, ast.Name) and one.id == node.id for one in item.targets)
+                    )
+                ]
+    return None
+
+
+OPERATORS = (unbatched, twice, open_lengths, lone_rows, whole_batch, resized_late)

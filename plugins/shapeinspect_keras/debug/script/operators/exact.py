@@ -130,7 +130,7 @@ def losses(scene: Scene) -> Iterator[Candidate]:
     target, output = stated(scene.message) or ((), ())
     if not target or not output:
         return
-    indices = len(target) == len(output) - 1 or (len(target) == len(output) and target[-1] == 1)
+    indices = target[1:] == output[1:-1] or (len(target) == len(output) and target[-1] == 1)
     others = _LIKE_OUTPUTS if indices and output[-1] != 1 else _OF_INDICES if target == output else {}
     for node in ast.walk(scene.program.tree):
         if isinstance(node, ast.Attribute) and node.attr in others:

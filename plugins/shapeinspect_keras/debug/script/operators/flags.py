@@ -48,6 +48,11 @@ _CAUSES = {
     "return_sequences": "return-sequences", "padding": "space", "axis": "axis",
     "channels_first": "channels-last", "data_format": "channels-last",
 }  # fmt: skip
+#: What a flag changes of a program's meaning.
+_ALTERS = {
+    "include_top": "what is fed on: the classes of the head",
+    "stateful": "the network: its states are no longer kept from batch to batch",
+}
 
 
 def flags(scene: Scene) -> Iterator[Candidate]:
@@ -66,7 +71,7 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             prior = 1.6 + scene.far(node)
             why = f"`{name}={node.value}` at {scene.at(node)}"
             cause = "" if name == "return_sequences" and node.value else _CAUSES.get(name, "")
-            alters = "what is fed on: the classes of the head" if name == "include_top" else ""
+            alters = _ALTERS.get(name, "")
             yield Candidate((Replacement(node, str(not node.value)),), prior, cause, why, alters)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in texts:
             name = _name(scene, node)

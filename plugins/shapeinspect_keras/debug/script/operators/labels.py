@@ -119,6 +119,31 @@ def each_step(scene: Scene) -> Iterator[Candidate]:
         yield Candidate(edit, 0.3, "return-sequences", why, fact=True)
 
 
+def last_step(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that let the last recurrent layer return its last step, where there is one target a sample.
+
+    Args:
+        scene: the failed run.
+    """
+    target, output = stated(scene.message) or ((), ())
+    if (
+        len(output) != 3
+        or len(target) not in (1, 2)
+        or (len(target) == 2 and target[1] not in (1, output[2]))
+    ):
+        return
+    nodes = [node for node in ast.walk(scene.program.tree) if callee_of(node) in RECURRENT]
+    for call in sorted(nodes, key=lambda node: getattr(node, "lineno", 0))[-1:]:
+        given = call.keywords if isinstance(call, ast.Call) else []
+        flag = next((item.value for item in given if item.arg == "return_sequences"), None)
+        kept = isinstance(flag, ast.Constant) and flag.value is True and isinstance(call, ast.Call)
+        if flag is None or not kept or output[1] not in _steps(scene, call):  # type: ignore[arg-type]  # it is one
+            continue
+        why = f"`{scene.text(call)}` at {scene.at(call)} returns all its steps, so that the network gives "
+        why += f"{show(output)}, and the targets, {show(target)}, are one for each sample"
+        yield Candidate((Replacement(flag, "False"),), 0.2, "steps-kept", why, fact=True)
+
+
 def _steps(scene: Scene, node: ast.Call) -> Iterator[int | None]:
     """Yield the number of steps that a recurrent layer reads."""
     for around in (node, *itertools.islice(scene.program.around(node), 2)):
@@ -187,4 +212,4 @@ def _tested(call: ast.Call, y: ast.expr) -> Iterator[ast.expr]:
         yield tested.elts[1]
 
 
-OPERATORS = (order, each_step, metrics)
+OPERATORS = (order, each_step, last_step, metrics)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from shapeinspect.plugin_api.evidence.edit import number_of
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene
 from shapeinspect_keras.debug.script.program import Replacement
@@ -200,7 +201,15 @@ def _divided(scene: Scene, node: ast.expr | None, size: int, total: int) -> Iter
     nearest = min(even, key=lambda number: abs(number - size))
     why = f"{total} samples = {total // size}·{size} + {total % size}: the last batch has {total % size}, "
     why += f"and {size} is asked for; {nearest} divides {total}"
-    yield Candidate((Replacement(written[0], str(nearest)),), 0.8, "fixed-batch", why)
+    fixed = [
+        item.value.elts[0]
+        for item in ast.walk(scene.program.tree)
+        if isinstance(item, ast.keyword) and item.arg in ("batch_shape", "batch_input_shape")
+        if isinstance(item.value, ast.Tuple) and item.value.elts and number_of(item.value.elts[0]) == size
+    ]
+    declared = [item for item in fixed if isinstance(item, ast.Constant)]
+    edits = tuple(Replacement(item, str(nearest)) for item in (written[0], *declared))
+    yield Candidate(edits, 0.8, "fixed-batch", why)
 
 
 def _number(scene: Scene, node: ast.AST | None) -> int | None:

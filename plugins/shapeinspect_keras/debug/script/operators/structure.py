@@ -15,6 +15,8 @@ from shapeinspect_keras.debug.statements.names import COMPARES
 
 #: What Keras says where a layer that reads steps is given maps.
 _FOUND = re.compile(r"expected ndim=3, found ndim=[45]\. Full shape received: \(([^)]*)\)")
+#: What Keras says where a layer that reads maps is given the numbers of classes.
+_READS_MAPS = re.compile(r"expected ndim=4, found ndim=2\. Full shape received: \(None, \d+\)")
 _OF_STEPS = ("LSTM", "GRU", "SimpleRNN")
 _HEADS = ("Dense", "Dropout", "Bidirectional", "LSTM", "GRU")
 
@@ -200,4 +202,40 @@ def _common(one: str, other: str) -> str:
     return "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-OPERATORS = (pooled, steps, removed, exchanged, neighbors)
+def headed(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that leave out the classifier of a stored network whose maps are read.
+
+    Args:
+        scene: the failed run.
+    """
+    if _READS_MAPS.search(scene.message) is None:
+        return
+    made = [
+        call
+        for call in ast.walk(scene.program.tree)
+        if isinstance(call, ast.Call) and _is_application(callee_of(call))
+    ]
+    for call in made if len(made) == 1 else ():
+        top = next((item.value for item in call.keywords if item.arg == "include_top"), None)
+        if isinstance(top, ast.Constant) and top.value is False:
+            continue
+        default = ", by default (`include_top`)" if top is None else ""
+        why = f"`{scene.text(call)}` at {scene.at(call)} ends in its own classifier{default}, which gives a "
+        why += "number for each class and no maps"
+        edit = (
+            Replacement(call, scene.extended(call, "include_top=False"))
+            if top is None
+            else Replacement(top, "False")
+        )
+        yield Candidate((edit,), -0.6, "head-kept", why, fact=True)
+
+
+def _is_application(name: str) -> bool:
+    """Tell whether a function makes one of the networks that Keras has stored weights for."""
+    import keras
+
+    found = getattr(keras.applications, name, None)
+    return callable(found) and not isinstance(found, type)
+
+
+OPERATORS = (pooled, headed, steps, removed, exchanged, neighbors)
