@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from shapeinspect.ir import Layer, Note
+from shapeinspect_gguf.expected import demanded, demands, expert_lengths, heads, wrong
 from shapeinspect_gguf.facts import Facts
 from shapeinspect_gguf.model import HEADS, block_of, head_dim
 
@@ -43,19 +44,37 @@ def findings(layers: Sequence[Layer], facts: Facts, complete: bool) -> tuple[Not
             Note("the metadata names no architecture with a block count, so the tensor names prove no kinds"),
         )
     contradictions = [*_widths(layers, facts), *_attention(layers, facts)]
-    if facts.architecture in _PLAIN:
+    plain = facts.architecture in _PLAIN
+    if plain:
         contradictions = [replace(note, fault=True) for note in (*contradictions, *_stream(layers, facts))]
+    contradictions = _once([*contradictions, *expert_lengths(layers, facts)])
     notes = contradictions[:_MOST]
-    if len(contradictions) > _MOST:
+    if rest := contradictions[_MOST:]:
         notes.append(
             Note(
-                f"{len(contradictions) - _MOST} more tensors contradict the metadata in the same way",
-                fault=contradictions[0].fault,
+                f"{len(rest)} more tensors contradict the metadata in the same way",
+                fault=any(note.fault for note in rest),
+                contradictions=tuple(item for note in rest if note.fault for item in note.contradictions),
             )
         )
+    notes.extend(heads(facts))
     if complete:
+        notes.extend(demanded(layers, facts))
         notes.extend(_whole(layers, facts))
+        if (plain or demands(facts)) and not contradictions and not any(note.fault for note in notes):
+            text = f"its {len(layers):,} layers have the tensors and lengths that its metadata states"
+            notes.append(Note(text, held=True))
     return tuple(notes)
+
+
+def _once(notes: Sequence[Note]) -> list[Note]:
+    """Leave what a loader prints to the first contradiction: it stops there."""
+    return [
+        note
+        if index == 0
+        else replace(note, contradictions=tuple(replace(item, messages=()) for item in note.contradictions))
+        for index, note in enumerate(notes)
+    ]
 
 
 def _stream(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
@@ -67,10 +86,13 @@ def _stream(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
         if layer.kind == "rms_norm" and layer.type in _NORMS and width is not None:
             shape = layer.attributes.get("normalized_shape")
             if shape != (width,):
+                got = shape if isinstance(shape, tuple) else ()
+                origin = f"{facts.architecture}.embedding_length {width}"
                 yield Note(
                     f"the metadata states {width:,} ({facts.architecture}.embedding_length), "
-                    f"but the tensor has {' × '.join(map(str, shape or ()))}",
+                    f"but the tensor has {' × '.join(map(str, got))}",
                     layer.path,
+                    contradictions=(wrong(layer, (width,), got, origin),),
                 )
         elif layer.kind == "linear" and (layer.type in _READING or layer.path == "output"):
             yield from _differs(layer, "in_features", "embedding_length", width, facts)
@@ -83,10 +105,17 @@ def _stream(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
 def _differs(layer: Layer, name: str, key: str, stated: int | None, facts: Facts) -> Iterator[Note]:
     actual = layer.attributes.get(name)
     if stated is not None and actual is not None and actual != stated:
+        axes = (
+            ("out_features", "in_features") if layer.kind == "linear" else ("num_embeddings", "embedding_dim")
+        )
+        got = [layer.attributes.get(axis) for axis in axes]
+        expected = [stated if axis == name else length for axis, length in zip(axes, got, strict=True)]
+        origin = f"{facts.architecture}.{key} {stated}"
         yield Note(
             f"the metadata states {stated:,} ({facts.architecture}.{key}), "
             f"but the tensor has {name} = {actual:,}",
             layer.path,
+            contradictions=(wrong(layer, expected, got, origin),),
         )
 
 
