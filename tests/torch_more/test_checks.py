@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from shapeinspect.api.checking import Checked, check_model
+from shapeinspect.errors import UsageError
 from shapeinspect.sources.source import from_path
 
 State = dict[str, torch.Tensor]
@@ -70,6 +71,15 @@ def test_norms_of_another_type_than_all_else_are_usual(tmp_path: Path) -> None:
     state = {name: item.bfloat16() for number in range(3) for name, item in block(number).items()}
     state |= {f"model.layers.{number}.input_layernorm.weight": torch.zeros(24) for number in range(3)}
     assert rows(write(tmp_path, state, config=LLAMA)) == []
+
+
+def test_a_file_alone_is_held_against_the_configuration_beside_it(tmp_path: Path) -> None:
+    write(tmp_path, {UP.format(0): torch.zeros(40, 25)}, config=LLAMA)
+    assert rows(tmp_path / "model.safetensors") == rows(tmp_path)
+    assert rows(tmp_path)[0][:3] == (UP.format(0), "(40, 24)", "(40, 25)")
+    (tmp_path / "model.safetensors").rename(tmp_path / "part.safetensors")
+    with pytest.raises(UsageError, match="no graph"):
+        rows(tmp_path / "part.safetensors")
 
 
 def gptq(number: int, bits: int) -> State:

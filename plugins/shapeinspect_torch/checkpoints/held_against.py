@@ -14,6 +14,12 @@ from shapeinspect_torch.recognition.checks.adapter import adapter
 from shapeinspect_torch.recognition.checks.quantizer import quantizer
 from shapeinspect_torch.recognition.checks.tokenizer import tokenizer
 from shapeinspect_torch.recognition.checks.uneven import uneven
+from shapeinspect_torch.recognition.model_config import with_config
+
+#: The files that hold all weights of the configuration beside them.
+_WHOLE = frozenset({
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+})  # fmt: skip
 
 
 def held_against(source: Source, model: Model) -> Iterator[Note]:
@@ -29,6 +35,8 @@ def held_against(source: Source, model: Model) -> Iterator[Note]:
         return
     configs = {name: found for name, _ in FILES if (found := _found(source, name)) is not None}
     if (config := configs.get("config.json")) is not None:
+        if source.name in _WHOLE and not source.is_directory and "config.model_type" not in model.metadata:
+            yield from (note for note in with_config(model, config).notes if note not in model.notes)
         yield from quantizer(model.layers, declared(configs))
         yield from tokenizer(source, config)
 
