@@ -7,9 +7,10 @@ A table shows ``blocks``, below it ``0–2 ×3`` and below that ``fc``, where th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
+from functools import cached_property
 
 from shapeinspect.errors import UnknownLayerError, UsageError
 from shapeinspect.ir import Layer, Model
@@ -28,6 +29,9 @@ _ALIKE, _ALIKE_SHORT, _SHORT = 0.6, 0.5, 3
 _RANGE = re.compile(r"(\d{1,9})[–-](\d{1,9})(?=[./]|$)")
 #: What stands between the literal pieces of a glob, as :mod:`fnmatch` reads it.
 _SIGNS = re.compile(r"[*?]|\[!?\]?[^\]]*\]")
+#: The names that patterns are compared with at most, and as how many of them each sign counts, whose
+#: expression has to be built: a few seconds.
+_TESTS, _SIGN = 8_000_000, 100
 _COUNT = re.compile(r"\s+[×x]\d+$")
 
 
@@ -71,15 +75,7 @@ def find(model: Model, text: str) -> Found:
         >>> [len(find(model, name).layers) for name in ("b.0", "b/1", "Conv", "b", "b.0–1 ×2", "c")]
         [1, 1, 2, 2, 2, 0]
     """
-    exact = tuple(layer for layer in model.layers if layer.path == text)
-    if exact:
-        return Found(exact[:1])
-    body = _COUNT.sub("", text.strip())
-    whole = _Pattern.literal(_spelled("" if body == _NAMELESS else body))
-    found = _search(model.layers, whole)
-    if not found.layers and (_RANGE.search(body) or "…" in body):
-        found = _search(model.layers, _folded(body))
-    return found
+    return Names(model).find(text)
 
 
 def resolve(model: Model, text: str) -> Layer:
@@ -122,24 +118,129 @@ def matching(model: Model, pattern: str) -> Found:
         model: the model.
         pattern: a glob, or a name as for :func:`find`.
 
+    Raises:
+        UsageError: if the glob is longer than any that can be compared in a few seconds.
+
     Example:
         >>> layers = [Layer(f"/b/b.{n}/Conv", "conv", "Conv", ("b", str(n))) for n in (0, 1)]
         >>> len(matching(Model("m", "f", "f", "a", tuple(layers)), "b.*").layers)
         2
     """
-    exact = tuple(layer for layer in model.layers if layer.path == pattern)
-    if exact:
-        return Found(exact)
-    pieces = _SIGNS.split(pattern)
-    part = max(pieces, key=len)
-    globs = tuple(layer for layer in model.layers if part in layer.path and fnmatchcase(layer.path, pattern))
-    if globs:
-        return Found(globs, together=True)
-    found = find(model, pattern)
-    if found.layers or len(pieces) == 1:
+    return Names(model).matching(pattern)
+
+
+class Names:
+    """The names of a model's layers, read once for many patterns.
+
+    Args:
+        model: the model.
+
+    Example:
+        >>> layers = [Layer(f"b.{n}", "conv", "Conv", ("b", str(n))) for n in (0, 1)]
+        >>> names = Names(Model("m", "f", "f", "a", tuple(layers)))
+        >>> [len(names.matching(pattern).layers) for pattern in ("b.*", "b.1", "*", "c*")]
+        [2, 1, 2, 0]
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._spent = 0
+
+    @cached_property
+    def _by_path(self) -> dict[str, tuple[Layer, ...]]:
+        layers: dict[str, tuple[Layer, ...]] = {}
+        for layer in self._model.layers:
+            layers[layer.path] = (*layers.get(layer.path, ()), layer)
+        return layers
+
+    @cached_property
+    def _paths(self) -> str:
+        return "\n".join(self._by_path)
+
+    @cached_property
+    def _spelled(self) -> list[tuple[Layer, tuple[str, ...]]]:
+        return [(layer, _spellings(layer)) for layer in self._model.layers]
+
+    @cached_property
+    def _spellings(self) -> str:
+        return "\n".join(name for _, names in self._spelled for name in names)
+
+    def _spend(self, tests: int) -> None:
+        self._spent += tests
+        if self._spent > _TESTS:
+            raise UsageError(
+                "comparing the names of layers with these patterns takes too long",
+                got=f"over {_TESTS:,} comparisons with {many(len(self._model.layers), 'layer')}",
+                hint="name layers by their paths",
+            )
+
+    def find(self, text: str) -> Found:
+        """Return the layers that a text names; see :func:`find`.
+
+        Args:
+            text: the name.
+        """
+        exact = self._by_path.get(text)
+        if exact:
+            return Found(exact[:1])
+        body = _COUNT.sub("", text.strip())
+        whole = _Pattern.literal(_spelled("" if body == _NAMELESS else body))
+        found = self._search(whole)
+        if not found.layers and (_RANGE.search(body) or "…" in body):
+            found = self._search(_folded(body))
         return found
-    glob = translate(_spelled(pattern)).removesuffix(r"\Z").removesuffix(r"\z")
-    return Found(_search(model.layers, _Pattern(glob, part=_spelled(part))).layers, together=True)
+
+    def matching(self, pattern: str) -> Found:
+        """Return the layers that a glob names; see :func:`matching`.
+
+        Args:
+            pattern: the glob.
+
+        Raises:
+            UsageError: if this and the patterns before it take too long.
+        """
+        exact = self._by_path.get(pattern)
+        if exact:
+            return Found(exact)
+        self._spend(pattern.count("[") * len(pattern) // _SIGN)  # each looks for its end
+        pieces = _SIGNS.split(pattern)
+        part = max(pieces, key=len)
+        if len(pieces) > 1 and part in self._paths:
+            self._spend(len(self._model.layers) + _SIGN * len(pieces))
+            test = re.compile(translate(pattern)).match
+            globs = tuple(
+                layer for layer in self._model.layers if part in layer.path and test(layer.path) is not None
+            )
+            if globs:
+                return Found(globs, together=True)
+        found = self.find(pattern)
+        if found.layers or len(pieces) == 1:
+            return found
+        glob = translate(_spelled(pattern)).removesuffix(r"\Z").removesuffix(r"\z")
+        search = self._search(_Pattern(glob, part=_spelled(part)), len(pieces))
+        return Found(search.layers, together=True)
+
+    def _search(self, pattern: _Pattern, signs: int = 1) -> Found:
+        if pattern.part not in self._spellings:
+            return Found()
+        self._spend(_SIGN * signs)
+        spelled = [
+            (layer, names) for layer, names in self._spelled if any(pattern.part in name for name in names)
+        ]
+        self._spend(len(self._model.layers) + len(spelled))
+        if spelled and not pattern.part:  # of a long list, most match nothing: one test for all readings
+            widest = pattern.test(*_WIDEST)
+            spelled = [(layer, names) for layer, names in spelled if any(map(widest.fullmatch, names))]
+        for before, after, container in _READINGS if spelled else ():
+            test = pattern.test(before, after)
+            found = tuple(
+                layer
+                for layer, names in spelled
+                if any(pattern.holds(test.fullmatch(name)) for name in names)
+            )
+            if found:
+                return Found(found, together=container or bool(pattern.ranges))
+        return Found()
 
 
 def chosen(model: Model, pattern: str) -> tuple[Layer, ...]:
@@ -264,19 +365,3 @@ def _literal(name: str) -> str:
 #: the layer itself, a container, the end of a path, a container anywhere.
 _READINGS = (("", "", False), ("", r"\..*", True), (r".*\.", "", False), (r".*\.", r"\..*", True))
 _WIDEST = (r"(?:.*\.)?", r"(?:\..*)?")
-
-
-def _search(layers: Iterable[Layer], pattern: _Pattern) -> Found:
-    named = ((layer, _spellings(layer)) for layer in layers)
-    spelled = [(layer, names) for layer, names in named if any(pattern.part in name for name in names)]
-    if spelled and not pattern.part:  # of a long list, most match nothing: one test for all readings
-        widest = pattern.test(*_WIDEST)
-        spelled = [(layer, names) for layer, names in spelled if any(map(widest.fullmatch, names))]
-    for before, after, container in _READINGS if spelled else ():
-        test = pattern.test(before, after)
-        found = tuple(
-            layer for layer, names in spelled if any(pattern.holds(test.fullmatch(name)) for name in names)
-        )
-        if found:
-            return Found(found, together=container or bool(pattern.ranges))
-    return Found()

@@ -14,7 +14,7 @@ from shapeinspect.check.pattern import Bindings, match
 from shapeinspect.dims import substitute
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Model, Value
-from shapeinspect.layer_names import matching, similar
+from shapeinspect.layer_names import Names, similar
 from shapeinspect.render.cells import BATCH, channels
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.totals import Totals, of_model
@@ -131,9 +131,10 @@ def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None)
         ()
     """
     names = {} if bindings is None else bindings
+    layers = _Layers(model, Names(model))
     failures: list[Failure] = []
     for line in written(lines):
-        failures += _check(model, line, names)
+        failures += _check(layers, line, names)
     return tuple(failures)
 
 
@@ -151,13 +152,29 @@ def written(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(line for line in stripped if line and not line.startswith("#"))
 
 
-def _check(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
+@dataclass(slots=True)
+class _Layers:
+    """A model, its names, and how many lines may still be told which names are close to theirs.
+
+    Args:
+        model: the model.
+        names: the names of its layers.
+        hints: that number; names of a large model take a while to compare.
+    """
+
+    model: Model
+    names: Names
+    hints: int = 50
+
+
+def _check(layers: _Layers, line: str, names: Bindings) -> Iterable[Failure]:
+    model = layers.model
     total = _TOTAL.fullmatch(line)
     if total is not None:
         return _total(model, line, *total.groups())
     absent = _NO_LAYER.fullmatch(line)
     if absent is not None:
-        paths = [layer.path for layer in matching(model, absent.group(1)).layers]
+        paths = [layer.path for layer in layers.names.matching(absent.group(1)).layers]
         return [Failure(line, "", _present(paths))] if paths else []
     parts = _LAYER.fullmatch(line)
     if parts is None:
@@ -166,7 +183,7 @@ def _check(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
             expected="'conv1: conv i=3 o=64 k=7 -> n 64 112 112', 'params < 26M' or 'no layer: *.dropout'",
         )
     return _layers(
-        model, line, parts["glob"], parts["settings"].split(), (parts["shape"] or "").strip(), names
+        layers, line, parts["glob"], parts["settings"].split(), (parts["shape"] or "").strip(), names
     )
 
 
@@ -204,7 +221,7 @@ def _missing(totals: Totals, name: str) -> tuple[int, str]:
 
 
 def _layers(
-    model: Model, line: str, glob: str, words: list[str], shape: str, names: Bindings
+    known: _Layers, line: str, glob: str, words: list[str], shape: str, names: Bindings
 ) -> Iterable[Failure]:
     for word in words:
         name, equals, wanted = word.partition("=")
@@ -214,10 +231,10 @@ def _layers(
                 got=repr(word),
                 expected="a kind or setting=value, separated by spaces",
             )
-    found = matching(model, glob)
+    found = known.names.matching(glob)
     layers = found.layers
     if not layers or (len(layers) > 1 and not found.together):
-        return [Failure(line, "", _unnamed(model, glob, layers))]
+        return [Failure(line, "", _unnamed(known, glob, layers))]
     failures = []
     for layer in layers:
         for word in words:
@@ -225,15 +242,16 @@ def _layers(
             if problem:
                 failures.append(Failure(line, layer.path, problem))
         if shape:
-            failures += _outputs(model, line, layer, shape, names)
+            failures += _outputs(known.model, line, layer, shape, names)
     return failures
 
 
-def _unnamed(model: Model, glob: str, layers: tuple[Layer, ...]) -> str:
+def _unnamed(known: _Layers, glob: str, layers: tuple[Layer, ...]) -> str:
     """Return the problem of a name that no layer has, or that is the end of several paths."""
     if layers:
         return f"{glob} is the name of {len(layers)} layers: {_several([layer.path for layer in layers])}"
-    close = similar(model, glob)
+    known.hints -= 1
+    close = similar(known.model, glob) if known.hints >= 0 else ()
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     return f"no layer matches {glob}{hint}"
 

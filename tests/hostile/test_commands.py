@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +109,29 @@ def many_inputs(home: Path) -> None:
     write(home, [helper.make_node("Concat", list(names), ["y"], axis=0)], inputs=names)
 
 
+def spec(lines: Callable[[], list[str]], layers: int = 1) -> Callable[[Path], None]:
+    """A specification beside a chain of so many convolutions."""
+
+    def make(home: Path) -> None:
+        names = ["x", *(f"v{at}" for at in range(layers - 1)), "y"]
+        weight = numpy_helper.from_array(np.zeros((3, 3, 1, 1), "f4"), "w")
+        nodes = [
+            helper.make_node("Conv", [names[at], "w"], [names[at + 1]], name=f"/b/b.{at}/Conv")
+            for at in range(layers)
+        ]
+        write(home, nodes, [weight])
+        (home / "s.toml").write_text(f"expect = {json.dumps(lines())}")
+
+    return make
+
+
+def signs() -> list[str]:
+    draw = random.Random(3)
+    return ["no layer: " + "".join(draw.choice("*?[]!") for _ in range(20)) for _ in range(30_000)]
+
+
+FILES = frozenset({"m.onnx", "s.toml", "out.safetensors"})
+CHECK = ("check", "m.onnx", "--spec", "s.toml")
 #: A graph's input needs 70 microseconds, and all around it a second.
 INPUTS = 1 + 20_000 * 70e-6 * cases.SPARE
 
@@ -117,6 +142,23 @@ ROWS = {
     "normalize: one number for 10^15": Row(filled, NORMALIZE, 3, "repeat stored values"),
     "normalize: a sparse kernel": Row(thin, NORMALIZE, 3, "repeat stored values"),
     "fit: lengths of over 64 bits": Row(long, ("fit", "m.onnx"), 0, "elements or a multiple"),
+    "check: 30,000 patterns of signs alone": Row(spec(signs), CHECK, 1, "do not hold"),
+    "check: 30,000 names that no layer has": Row(
+        spec(lambda: [f"q{at}: conv" for at in range(30_000)]), CHECK, 1, "30000 of 30000"
+    ),
+    "check: patterns for each of many layers": Row(
+        spec(lambda: ["no layer: " + "*.*" * 9 + f"{at}" for at in range(20_000)], 500),
+        CHECK,
+        2,
+        "8,000,000 comparisons",
+        4.0,
+    ),
+    "check: 800 ends of names for as many layers": Row(
+        spec(lambda: [f"b.{at}: conv" for at in range(800)], 800), CHECK, 0, "all 800"
+    ),
+    "check: one pattern of 900,000 brackets": Row(
+        spec(lambda: ["no layer: " + "[" * 900_000]), CHECK, 2, "takes too long"
+    ),
     "explain: 20,000 inputs": Row(many_inputs, ("explain", "m.onnx"), 0, "Concat", INPUTS),
 }
 
@@ -126,7 +168,10 @@ ROWS = {
 def test_command(name: str, tmp_path: Path, shower: Any, within: Any) -> None:
     row = ROWS[name]
     row.make(tmp_path)
-    words = [str(tmp_path / word) if word in ("m.onnx", "out.safetensors") else word for word in row.words]
+    words = [
+        str(tmp_path / word) if word in ("m.onnx", "s.toml", "out.safetensors") else word
+        for word in row.words
+    ]
 
     def shown() -> Any:
         shower.ask({"words": words, "given": [os.path.realpath(tmp_path)]})
