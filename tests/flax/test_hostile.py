@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +13,11 @@ import msgpack
 import numpy as np
 import pytest
 
+from shapeinspect.binary import child_limits
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
 from shapeinspect.sources.source import from_path
+from shapeinspect_flax import ocdbt
 from shapeinspect_flax.adapter import ADAPTER
 
 Read = Callable[[bytes], Model]
@@ -191,3 +196,32 @@ def test_only_trees_with_arrays_are_recognized(tmp_path: Path) -> None:
     ):
         path.write_bytes(content)
         assert ADAPTER.match(from_path(path)) == sure
+
+
+#: A library that stands for tensorstore: what it does when a store is opened.
+FAKE = """
+import os, runpy
+class Fake:
+    KvStore = property(lambda self: self)
+    def open(self, spec):
+        {act}
+child = runpy.run_path({child!r})
+print(child["respond"](Fake(), ["store", {limits!r}, str(os.getppid())], ["key"]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux bounds a process so")
+@pytest.mark.parametrize(
+    ("act", "code", "says"),
+    [
+        ("while True: pass", -signal.SIGPROF, ""),
+        ("bytearray(600 << 20)", 1, "MemoryError"),
+        ("raise ValueError(len(bytearray(400 << 20)))", 1, "ValueError: 419430400"),
+    ],
+)
+def test_the_child_that_reads_a_store_has_limits(act: str, code: int, says: str) -> None:
+    child = Path(ocdbt.__file__).with_name("ocdbt_child.py")
+    text = FAKE.format(act=act, child=str(child), limits=child_limits.__file__)
+    done = subprocess.run([sys.executable, "-I", "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert says in done.stderr

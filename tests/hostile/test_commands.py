@@ -147,7 +147,7 @@ ROWS = {
         spec(lambda: [f"q{at}: conv" for at in range(30_000)]), CHECK, 1, "30000 of 30000"
     ),
     "check: patterns for each of many layers": Row(
-        spec(lambda: ["no layer: " + "*.*" * 9 + f"{at}" for at in range(20_000)], 500),
+        spec(lambda: ["no layer: " + "*.*" * (3 + at % 9) for at in range(20_000)], 500),
         CHECK,
         2,
         "8,000,000 comparisons",
