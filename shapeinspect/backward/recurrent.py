@@ -1,4 +1,4 @@
-"""What recurrent layers keep whose steps are run one by one; a library runs an LSTM, with memory of its own."""
+"""What recurrent layers keep whose steps run one by one; a library runs an LSTM, with memory of its own."""
 
 from __future__ import annotations
 
