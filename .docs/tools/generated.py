@@ -201,32 +201,42 @@ def letters_page() -> str:
     return re.sub(r"<!-- (\w+) -->", lambda found: parts[found[1]], head)
 
 
+#: What the types of a record's values are called.
+_TYPES: dict[type, str] = {str: "text", int: "integer", float: "number"}
+
+
 def columns_page() -> str:
     """Return the page of the table's columns and of the fields of a record."""
-    from shapeinspect.render.forms.records import FIELDS, records
+    from shapeinspect.render.forms.fields import FIELDS, MEANINGS
+    from shapeinspect.render.forms.records import records
     from shapeinspect.render.rows import COLUMNS, ON_REQUEST
 
     head = (DOCS / "partials" / "columns.md").read_text(encoding="utf-8")
-    described = dict(re.findall(r"^(\w+): (.+)$", head, re.MULTILINE))
-    text = re.sub(r"^<!--\n(?:\w+: .+\n)+-->\n", "", head, flags=re.MULTILINE)
 
     def rows(names: Sequence[str], shown: Callable[[str], str]) -> str:
-        return _definitions([(f"`{name}`{shown(name)}", described[name]) for name in names])
+        return _definitions([(f"`{name}`{shown(name)}", MEANINGS[name].meaning) for name in names])
 
     def heading(name: str) -> str:
         title = {**COLUMNS, **ON_REQUEST}[name].name
         return "" if title == name else f", under the heading *{title}*"
 
+    def typed(name: str) -> str:
+        known = [_TYPES[each] for each in MEANINGS[name].types if each in _TYPES]
+        place = f", in JSON `{MEANINGS[name].json}`" if MEANINGS[name].json else ", not in JSON"
+        return (
+            f" ({' or '.join(known)}{'' if len(known) == len(MEANINGS[name].types) else ', or empty'}{place})"
+        )
+
     parts = {
         "columns": rows(list(COLUMNS), heading),
         "requested": rows(list(ON_REQUEST), heading),
-        "fields": rows(list(FIELDS), lambda _: ""),
+        "fields": rows(FIELDS, typed),
         "dropped": ", ".join(
             column.name for column in sorted(COLUMNS.values(), key=lambda each: -each.rank) if column.rank
         ),
         "records": inspect.cleandoc(records.__doc__ or "").split("\n\n")[1].replace("``", "`"),
     }
-    return re.sub(r"<!-- (\w+) -->", lambda found: parts[found[1]], text)
+    return re.sub(r"<!-- (\w+) -->", lambda found: parts[found[1]], head)
 
 
 def schemas_page() -> str:

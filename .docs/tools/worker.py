@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import code
 import contextlib
+import functools
 import gc
 import importlib
 import io
@@ -53,7 +54,7 @@ def main() -> None:
         page = json.loads(line)
         child = os.fork()
         if child == 0:
-            _whole(lambda page=page: _page(page["steps"], Path(page["folder"]), Path(page["results"])))
+            _whole(functools.partial(_page, page["steps"], Path(page["folder"]), Path(page["results"])))
         os.waitpid(child, 0)
         sys.stdout.write("\n")
         sys.stdout.flush()

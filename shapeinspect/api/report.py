@@ -289,7 +289,8 @@ class Report:
             MissingDependencyError: if it, or either, is not installed.
         """
         from shapeinspect.api.data_frame import frame
-        from shapeinspect.render.forms.records import FIELDS, records
+        from shapeinspect.render.forms.fields import FIELDS
+        from shapeinspect.render.forms.records import records
 
         return frame(records(self.model), FIELDS, library)
 

@@ -162,14 +162,20 @@ def _action() -> dict[str, Any]:
     return {"inputs": inputs, "script": "\n".join(line.strip() for line in script.splitlines())}
 
 
-def test_the_action_runs_what_it_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("between", [" ", "\n"])
+def test_the_action_runs_what_it_says(between: str, tmp_path: Path) -> None:
     action = _action()
     assert action["inputs"] == ["models", "spec", "input", "format", "output"]
     shim = tmp_path / "shapeinspect"
     shim.write_text(f'#!/bin/sh\nexec {sys.executable} -m shapeinspect "$@"\n')
     shim.chmod(0o755)
     report = tmp_path / "report.xml"
-    given = {"MODELS": f"{LENET} {LENET}", "SPEC": "tests/data/lenet.toml", "INPUT": "", "FORMAT": "junit"}
+    given = {
+        "MODELS": f"{LENET}{between}{LENET}\n",
+        "SPEC": "tests/data/lenet.toml",
+        "INPUT": "",
+        "FORMAT": "junit",
+    }
     env = {**os.environ, **given, "OUTPUT": str(report), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-e", "-c", action["script"]], env=env, cwd=ROOT, check=False)
     assert done.returncode == 0

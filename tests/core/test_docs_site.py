@@ -16,7 +16,7 @@ import shapeinspect
 from shapeinspect import schema, testing
 from shapeinspect.commands.names import COMMANDS
 from shapeinspect.render import cells
-from shapeinspect.render.forms.records import FIELDS
+from shapeinspect.render.forms.fields import FIELDS
 from shapeinspect.render.legend import ACTIVATION_AXES, WEIGHT_AXES
 from shapeinspect.render.rows import ALL_COLUMNS
 

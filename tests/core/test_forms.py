@@ -21,8 +21,9 @@ from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Call, Layer, Layout, Model, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.render.activations import activations
+from shapeinspect.render.forms.fields import FIELDS, MEANINGS
 from shapeinspect.render.forms.markdown import markdown
-from shapeinspect.render.forms.records import FIELDS, csv_lines, records
+from shapeinspect.render.forms.records import csv_lines, records
 from shapeinspect.render.forms.svg import svg
 from shapeinspect.render.grid import as_text
 from shapeinspect.render.legend import legend
@@ -195,3 +196,36 @@ def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
     for part in ("T time", "dilation", "groups", "gates", "vocabulary"):
         assert part not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def _at(layer: dict[str, Any], keys: str) -> list[Any]:
+    """Return what stands at a place of a layer in JSON, in each entry of the lists on the way."""
+    found: list[Any] = [layer]
+    for key in keys.split("."):
+        found = [inner[key] for each in found for inner in (each if isinstance(each, list) else [each])]
+    return found
+
+
+def test_records_hold_the_types_that_the_reference_says(model: Model) -> None:
+    other = shapeinspect.inspect(LENET).model
+    seen: dict[str, set[type]] = {name: set() for name in FIELDS}
+    for record in (*records(model), *records(other)):
+        for name, value in record.items():
+            seen[name].add(type(value))
+    assert {name for name in FIELDS if not seen[name] <= set(MEANINGS[name].types)} == set()
+    assert seen["macs"] == {int, str, type(None)}
+    assert seen["params"] == {int, type(None)}
+    assert seen["share"] == {float, type(None)}
+
+
+def test_each_field_stands_in_json_where_the_reference_says() -> None:
+    report = shapeinspect.inspect(LENET)
+    layer = next(each for each in report.to_dict()["layers"] if each["path"] == "conv1")
+    record = next(each for each in records(report.model) if each["path"] == "conv1")
+    places = {name: field.json for name, field in MEANINGS.items() if field.json}
+    assert {name for name, place in places.items() if not _at(layer, place)} == set()
+    for name in ("path", "type", "params", "buffers", "bytes"):
+        assert _at(layer, places[name]) == [record[name]]
+    assert _at(layer, places["macs"]) == [record["macs"]]
+    assert _at(layer, places["from"]) == ["image"] == [record["from"]]
+    assert [len(calls) for calls in _at(layer, places["calls"])] == [record["calls"]]

@@ -11,17 +11,12 @@ from shapeinspect.ir import Model, calls_by_layer
 from shapeinspect.layer_names import matching
 from shapeinspect.render import cells
 from shapeinspect.render.activations import activations
+from shapeinspect.render.forms.fields import FIELDS
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.rows import Sheet, Texts
 from shapeinspect.render.totals import weigh
 from shapeinspect.render.tree import Node
 from shapeinspect.text import one_line
-
-#: The fields of a record, in this order; see :func:`records`.
-FIELDS = (
-    "path", "kind", "type", "calls", "from", "input", "output", "settings", "weights", "common", "params",
-    "share", "trainable", "buffers", "bytes", "macs", "activations", "kept",
-)  # fmt: skip
 
 #: What a spreadsheet would take for the start of a formula.
 _FORMULA = ("=", "+", "-", "@")
