@@ -87,8 +87,8 @@ def check_model(source: Source, given: Any, asked: Spec | None) -> Checked:
         findings.append(Finding(cause, title, texts[-1], layer.path))
     elif walked and not faults:
         texts.append(fitting(result.model, result.unchecked))
-    elif not faults and (held := [note for note in result.model.notes if note.held]):
-        texts.append(agreeing(result.model.source, held))
+    elif not faults and any(note.held for note in result.model.notes):
+        texts.append(agreeing(result.model.source, result.model.notes))
     if faults and result.read is not None:
         texts.append(contradicting(result.read.source, faults))
         findings += [Finding("contradiction", note.text, note.text, note.about) for note in faults]

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 
@@ -50,6 +51,8 @@ class Draw:
         return old
 
 
+#: Settings that are numbers, whatever they are by default.
+_NUMBERED = re.compile(r"^(n|num|max)_|_(size|dim|groups?|rank|k)$|experts|layers|heads")
 _Drawing = Callable[[Draw, Any], Any]
 #: What is drawn for a setting: the first pattern that its name holds decides. A function gets the draw.
 _DRAWN: tuple[tuple[str, _Drawing], ...] = (
@@ -90,6 +93,58 @@ _DRAWN: tuple[tuple[str, _Drawing], ...] = (
 )
 
 
+def _scaled(value: Any, ratio: Fraction) -> Any:
+    """Return a number, or the numbers in lists, times a ratio; None where that is no whole number."""
+    if type(value) is int:
+        return int(value * ratio) if value and (value * ratio).denominator == 1 else None
+    if isinstance(value, list | tuple) and value:
+        items = [item if isinstance(item, str) else _scaled(item, ratio) for item in value]
+        if not all(isinstance(item, str) for item in value):
+            return None if None in items else items
+        return list(value)
+    return None
+
+
+def _together(
+    base: Mapping[str, Any], wanted: Mapping[str, Any], key: str, takes: Callable[[Mapping[str, Any]], bool]
+) -> dict[str, Any] | None:
+    """Change a number together with another one that goes with it, as a width does with its heads."""
+    old, part = base[key], key.rpartition(".")[0]
+    if type(old) is not int or type(wanted[key]) is not int or old <= 0:
+        return None
+    for number in (wanted[key], wanted[key] + 1, wanted[key] - 1, 2 * wanted[key], old // 2, 2 * old):
+        if number in (0, old):
+            continue
+        for other, value in base.items():
+            if other == key or other.rpartition(".")[0] != part or value in (None, True, False):
+                continue
+            for ratio in (Fraction(number, old), Fraction(old, number)):
+                scaled = _scaled(value, ratio)
+                if scaled is not None and scaled != value:
+                    both = {**base, key: number, other: scaled}
+                    if takes(both):
+                        return both
+    return None
+
+
+def _complete(
+    name: str, settings: Mapping[str, Any], takes: Callable[[Mapping[str, Any]], bool]
+) -> dict[str, Any]:
+    """Give numbers to settings that have none by default, where no model can be made without them."""
+    base = dict(settings)
+    if takes(base):
+        return base
+    draw = Draw(zlib.crc32(name.encode()))
+    empty = [key for key, old in settings.items() if old is None and _NUMBERED.search(key.rpartition(".")[2])]
+    whole = {**base, **{key: draw.value(key, 8) for key in empty}}
+    if not takes(whole):
+        return base
+    for key in empty:
+        if takes({**whole, key: None}):
+            whole[key] = None
+    return whole
+
+
 def draws(
     name: str, settings: Mapping[str, Any], takes: Callable[[Mapping[str, Any]], bool], count: int
 ) -> list[dict[str, Any]]:
@@ -110,12 +165,13 @@ def draws(
         if not changed or takes(whole):
             return whole
         if len(changed) == 1:
+            together = _together(base, wanted, changed[0], takes) if not refused[changed[0]] else None
             refused.update(changed)
-            return dict(base)
+            return dict(base) if together is None else together
         middle = len(changed) // 2
         return as_far(as_far(base, wanted, changed[:middle]), wanted, changed[middle:])
 
-    base = dict(settings)
+    base = _complete(name, settings, takes)
     for seed in range(count):
         random_numbers: dict[str, Draw] = {}
         wanted = {}

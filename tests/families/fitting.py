@@ -14,6 +14,8 @@ from terms import Point, Terms, is_number, is_other
 _LETTERS = "ijk"
 #: So many conditions are combined in threes.
 _TRIPLES = 60
+#: Inside of so many conditions, one of two others is looked for.
+_OUTER = 4
 
 
 def conditions(points: Sequence[Point], counts: Sequence[Sequence[int]]) -> Iterator[tuple[str, Any]]:
@@ -63,6 +65,10 @@ def _equal(points: Sequence[Point]) -> Iterator[tuple[str, Any]]:
         for name in points[0].settings
         if not is_other(name) and all(map(is_number, (point.settings.get(name) for point in points)))
     }
+    for name in points[0].settings:
+        lists = [point.settings.get(name) for point in points]
+        if all(isinstance(item, list | tuple) and item and all(map(is_number, item)) for item in lists):
+            values[f"at({name}, 0)"] = np.array([item[0] for item in lists])
     for left, right in itertools.combinations(values, 2):
         truth = values[left] == values[right]
         if truth.any() and not truth.all() and "size" in left + right:
@@ -130,6 +136,12 @@ def condition(points: Sequence[Point], counts: Sequence[Sequence[int]], there: A
     for (left, left_text), (right, right_text) in itertools.combinations(below, 2):
         if ((left | right) == there).all():
             return f"or({left_text}, {right_text})"
+    for outer, outer_text in sorted(above, key=lambda row: int(row[0].sum()))[:_OUTER]:
+        inside = [(truth & outer, text) for truth, text in rows if not (truth & outer & ~there).any()]
+        inside = [(truth, text) for truth, text in inside if truth.any()]
+        for (left, left_text), (right, right_text) in itertools.combinations(inside, 2):
+            if ((left | right) == there).all():
+                return f"and({outer_text}, or({left_text}, {right_text}))"
     return None
 
 

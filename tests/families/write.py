@@ -197,8 +197,9 @@ def main(model_types: Sequence[str]) -> None:
         for text in [*problems[:4], *[line for lines in differences for line in lines[:2]][:4]]:
             print("   ", text[:200])
         unknown = sum("unknown" in (*shape, *condition) for _, _, shape, *condition in data["rows"])
-        fixed_ones = any(_DECIDES.search(name) for name in data["asked"])
+        fixed_ones = [name for name in data["asked"] if _DECIDES.search(name)]
         if any(differences) or fixed_ones or unknown > 0.1 * len(data["rows"]):
+            print("    not kept:", f"{unknown} rows unknown", *fixed_ones, flush=True)
             continue
         (FOLDER / f"{model_type}.json").write_text(_lines(data))
         answers = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.file_names import INDEX, MAX_HEADER, SUFFIX
+from shapeinspect_torch.file_names import INDEX, MAX_HEADER, PARTS, SUFFIX
 
 
 class SafetensorsAdapter(Adapter):
@@ -25,7 +25,9 @@ class SafetensorsAdapter(Adapter):
     def match(self, source: Source) -> int:
         """Tell by the length and the first bytes of the header, or by an index in a directory."""
         if source.is_directory:
-            return 2 if any(name.endswith((SUFFIX, INDEX)) for name in source.entries) else 0
+            if any(name.endswith((SUFFIX, INDEX)) for name in source.entries):
+                return 2
+            return int(any(name in source.entries for name in PARTS))
         if source.name.endswith(INDEX):
             return 2 if b'"weight_map"' in source.head else 1
         length = int.from_bytes(source.head[:8], "little")

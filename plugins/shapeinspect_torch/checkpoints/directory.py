@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shapeinspect.errors import UsageError
 from shapeinspect.ir import Model, Note
 from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.configurations import configuration
+from shapeinspect_torch.checkpoints.parts import Part, folder_of, holds_weights, lacking, parts_of, together
 from shapeinspect_torch.checkpoints.shards import pick
 from shapeinspect_torch.file_names import INDEX, SUFFIX
 from shapeinspect_torch.quantized.declared import FILES, Declared, declared
@@ -36,6 +38,31 @@ def read_directory(source: Source) -> Model:
         UnreadableFileError: if its weights or its configuration are malformed, or a name leads outside.
         UsageError: if it holds several models and nothing tells which one to read.
     """
+    parts = parts_of(source)
+    return _read_parts(source, parts) if parts else _read_one(source)
+
+
+def _read_parts(source: Source, parts: tuple[Part, ...]) -> Model:
+    models: list[tuple[Part, Model]] = []
+    notes: tuple[Note, ...] = ()
+    for part in parts:
+        folder = folder_of(source, part)
+        if folder is not None and holds_weights(folder):
+            models.append((part, _read_one(folder)))
+        else:
+            notes += lacking(part, folder)
+    if not models:
+        raise UsageError(
+            f'no part of the directory "{source.label}" has weights of torch',
+            got=", ".join(part.folder for part in parts[:_SHOWN]),
+        )
+    if len(models) == 1 and not models[0][0].name:
+        return replace(models[0][1], notes=(*models[0][1].notes, *notes))
+    named = ", ".join(part.folder or "the directory itself" for part, _ in models)
+    return together(source, models, (Note(f"one model of several parts: {named}"), *notes))
+
+
+def _read_one(source: Source) -> Model:
     chosen, notes = pick(source, _BEST, (INDEX, SUFFIX))
     name = chosen.name
     configs = {file: configuration(source, file) for file, _ in FILES if file in source.entries}

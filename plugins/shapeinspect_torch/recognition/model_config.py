@@ -95,9 +95,9 @@ def with_config(model: Model, config: Mapping[str, Any]) -> Model:
                 for item in divided
             ]
         notes += [*depth(layers, known), *whole(layers, known, config, not notes)]
-    elif "model_type" in config:
-        text = f"which weights config.json makes is not known of the model_type {config['model_type']}"
-        notes.append(Note(text[: _MAX_TEXT * 2], unheld=True))
+    elif (named := config.get("model_type", config.get("_class_name"))) is not None:
+        text = f"which weights config.json makes is not known of {str(named)[:_MAX_TEXT]}"
+        notes.append(Note(text, unheld=True))
     notes += ties(layers, config, notes)
     before: list[Note] = []
     for note in model.notes:

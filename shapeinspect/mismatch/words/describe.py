@@ -123,21 +123,27 @@ def unexplained(where: str, fixes: Sequence[Tried], searched: str = "") -> str:
     return "\n".join(lines)
 
 
-def agreeing(source: str, held: Sequence[Note]) -> str:
+def agreeing(source: str, notes: Sequence[Note]) -> str:
     """Return the text for weights without a graph that were held against what stands beside them.
 
     Args:
         source: the model, as the user named it.
-        held: what was found of them.
+        notes: what was found of them; of what could not be held against anything, the text says no more.
 
     Example:
         >>> print(agreeing("bert", [Note("its 42 weights have the shapes of config.json", held=True)]))
         "bert" holds the weights that it should (no graph: no call was checked)
           held      its 42 weights have the shapes of config.json
     """
-    lines = [f'"{printable(source, 200)}" holds the weights that it should (no graph: no call was checked)']
-    for note in held:
+    unheld = [note for note in notes if note.unheld]
+    known = ", as far as is known" if unheld else ""
+    lines = [
+        f'"{printable(source, 200)}" holds the weights that it should{known} (no graph: no call was checked)'
+    ]
+    for note in [note for note in notes if note.held]:
         lines += _wrapped("held", note.text)
+    for note in unheld:
+        lines += _wrapped("not held", note.text)
     return "\n".join(lines)
 
 
