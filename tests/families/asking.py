@@ -10,8 +10,6 @@ import numpy as np
 from drawing import draws
 from fitting import condition, piecewise
 
-from shapeinspect_torch.recognition.families.family import flat
-
 if TYPE_CHECKING:
     from library import Library, Sample
 from terms import Point
@@ -42,11 +40,10 @@ def template(name: str, literal: Collection[str] = ()) -> tuple[str, tuple[int, 
 
 def samples(library: Library, architecture: str, count: int) -> list[Sample]:
     """Return the files of models of random configurations."""
-    kind = getattr(library._transformers, architecture).config_class
     # A list of what each layer is follows from other settings.
     settings = {
         name: value
-        for name, value in flat(kind().to_dict()).items()
+        for name, value in library.defaults(architecture).items()
         if not (
             isinstance(value, list) and (len(value) > _LONG or any(isinstance(item, str) for item in value))
         )
@@ -61,7 +58,10 @@ def samples(library: Library, architecture: str, count: int) -> list[Sample]:
         return True
 
     found = []
-    for values in draws(architecture, settings, takes, count):
+    choices = {
+        name: library.words(architecture, name) for name, old in settings.items() if isinstance(old, str)
+    }
+    for values in draws(architecture, settings, takes, count, choices):
         if repr(values) not in made and not takes(values):
             continue
         found.append(made[repr(values)])

@@ -146,7 +146,11 @@ def _complete(
 
 
 def draws(
-    name: str, settings: Mapping[str, Any], takes: Callable[[Mapping[str, Any]], bool], count: int
+    name: str,
+    settings: Mapping[str, Any],
+    takes: Callable[[Mapping[str, Any]], bool],
+    count: int,
+    choices: Mapping[str, Sequence[str]],
 ) -> list[dict[str, Any]]:
     """Return configurations that a library takes, each a draw of its own.
 
@@ -155,6 +159,7 @@ def draws(
         settings: those of the library's default.
         takes: whether a model can be made of them.
         count: how many.
+        choices: the words that a setting may be.
     """
     found: list[dict[str, Any]] = []
     refused: Counter[str] = Counter()
@@ -165,9 +170,10 @@ def draws(
         if not changed or takes(whole):
             return whole
         if len(changed) == 1:
-            together = _together(base, wanted, changed[0], takes) if not refused[changed[0]] else None
-            refused.update(changed)
-            return dict(base) if together is None else together
+            together = _together(base, wanted, changed[0], takes)
+            if together is None:
+                refused.update(changed)
+            return together or dict(base)
         middle = len(changed) // 2
         return as_far(as_far(base, wanted, changed[:middle]), wanted, changed[middle:])
 
@@ -178,7 +184,8 @@ def draws(
         for key, old in settings.items():
             part = key.rpartition(".")[0]
             draw = random_numbers.setdefault(part, Draw(zlib.crc32(f"{name} {part} {seed}".encode())))
-            wanted[key] = draw.value(key, old)
+            words = choices.get(key, ())
+            wanted[key] = draw.random.choice(words) if len(words) > 1 else draw.value(key, old)
         # What was refused twice is tried only now and then, so that the others are drawn in one piece.
         changed = [key for key in wanted if wanted[key] != base[key] and (refused[key] < 2 or seed % 8 == 7)]
         base = as_far(base, wanted, changed)

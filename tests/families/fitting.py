@@ -14,6 +14,8 @@ from terms import Point, Terms, is_number, is_other
 _LETTERS = "ijk"
 #: So many conditions are combined in threes.
 _TRIPLES = 60
+#: What decides between two expressions: a truth, or whether it is the first of several layers.
+_SIMPLE = re.compile(r"^(given|yes)\(|^less\(([ijk], 1|([ijk]), last_\3)\)$")
 #: Inside of so many conditions, one of two others is looked for.
 _OUTER = 4
 
@@ -180,7 +182,7 @@ def piecewise(
         return whole
     left_over = None
     for text, truth in _true_or_false(points, counts):
-        if truth.all() or not truth.any() or "(" in text.removeprefix("given(").removeprefix("yes("):
+        if truth.all() or not truth.any() or "(" in _SIMPLE.sub("", text):
             continue
         sides = []
         for side in (truth, ~truth):

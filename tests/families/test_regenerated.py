@@ -15,13 +15,14 @@ FOLDER = Path(__file__).parents[2] / "plugins/shapeinspect_torch/recognition/fam
 
 @pytest.mark.parametrize("model_type", model_types())
 def test_a_family_asked_again_has_the_same_rows(model_type: str) -> None:
-    transformers = pytest.importorskip("transformers")
     stored = json.loads((FOLDER / f"{model_type}.json").read_text())
-    if stored["library"] != f"transformers {transformers.__version__}":
+    name, version = stored["library"].split()
+    library = pytest.importorskip(name)
+    if library.__version__ != version:
         pytest.skip(f"the rows are those of {stored['library']}")
-    from library import Library
+    from library import Diffusers, Library
     from write import data_of, wrong
 
-    data, _, held_back = data_of(Library(), model_type)
+    data, _, held_back = data_of(Diffusers() if name == "diffusers" else Library(), model_type)
     assert data == stored
     assert [wrong(of_data(data), sample) for sample in held_back] == [[]] * len(held_back)

@@ -18,8 +18,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 from asking import rows, samples
-from fitting import forget, piecewise
-from library import Library, Sample
+from fitting import condition, forget, piecewise
+from library import Diffusers, Library, Sample
 from terms import Point
 
 from shapeinspect_torch.recognition.families.family import Family, flat, of_data
@@ -31,6 +31,12 @@ _ASKED, _HELD_BACK = 24, 6
 #: Settings without which a family is not known: each configuration has others.
 _DECIDES = re.compile(
     r"(^|\.)((num|n)_(hidden_)?layers|(encoder|decoder)_layers|hidden_size|d_model|n_embd|\w*heads)$"
+)
+#: Words that change no weight: what functions are applied, and how files and tasks are called.
+_HARMLESS = re.compile(
+    r"(^|[._])(act|activation)(_|$)|act_fn|_act$|activation|dtype|tokenizer|name|path|task|implementation|version"
+    r"|init|scoring|topk_method|loss|reduction|pooling|interpolat|strategy|feature_select|problem|token$|padding"
+    r"|architectures|processor|backend|resampl"
 )
 _KINDS = (
     *("SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", "ZERO_SHOT_IMAGE_CLASSIFICATION", "MASKED_LM", "CAUSAL_LM"),
@@ -75,6 +81,10 @@ def defaults(library: Library, name: str, found: Sequence[Sample]) -> dict[str, 
             text = piecewise(kept, np.array(seen, np.int64), [[] for _ in kept])
             if text is not None:
                 values[setting] = text
+        elif all(type(item) is bool for item in seen) and len(seen) > 5:
+            text = condition(kept, [[] for _ in kept], np.array(seen))
+            if text:
+                values[setting] = text
     return values
 
 
@@ -83,7 +93,7 @@ def _derived(value: Any) -> bool:
 
 
 def fixed(found: Sequence[Sample]) -> dict[str, Any]:
-    """Return the numbers and truths that were the same in all samples although others were drawn."""
+    """Return the numbers, truths and words that were the same in all samples although others were drawn."""
     first = found[0].config
     lists = {name: item for name, item in first.items() if isinstance(item, list) and not _derived(item)}
     return {
@@ -96,7 +106,7 @@ def fixed(found: Sequence[Sample]) -> dict[str, Any]:
     } | {
         name: item
         for name, item in first.items()
-        if isinstance(item, bool | int)
+        if (isinstance(item, bool | int) or (isinstance(item, str) and not _HARMLESS.search(name)))
         and item != 0
         and not name.endswith(("_id", "_ids", "_index"))
         and all(sample.config.get(name) == item for sample in found)
@@ -105,17 +115,26 @@ def fixed(found: Sequence[Sample]) -> dict[str, Any]:
 
 def data_of(library: Library, model_type: str) -> tuple[dict[str, Any], list[str], list[Sample]]:
     """Return a family's file, what was not found, and models that it was not found from."""
-    name = architecture(model_type)
-    every = samples(library, name, _ASKED + _HELD_BACK)
+    answer = _data_of(library, model_type, _ASKED)
+    family = of_data(answer[0])
+    if any(wrong(family, sample) for sample in answer[2]):
+        # What is true of few models by chance is not true of more.
+        answer = _data_of(library, model_type, 2 * _ASKED)
+    return answer
+
+
+def _data_of(library: Library, model_type: str, asked: int) -> tuple[dict[str, Any], list[str], list[Sample]]:
+    name = model_type if library.name == "diffusers" else architecture(model_type)
+    every = samples(library, name, asked + _HELD_BACK)
     found, held_back = every[:-_HELD_BACK], every[-_HELD_BACK:]
     forget()
     made, problems = rows(found)
-    kind = getattr(library._transformers, name)
+    prefix, other_names, ignored = library.facts(name)
     data = {
         "model_type": model_type,
         "architecture": name,
-        "library": f"transformers {library.version}",
-        "prefix": f"{kind.base_model_prefix}." if kind.base_model_prefix else "",
+        "library": f"{library.name} {library.version}",
+        "prefix": prefix,
         "numbers": [
             [row["each"], row["of"], *([row["if"]] if "if" in row else [])] for row in made if "each" in row
         ],
@@ -125,15 +144,20 @@ def data_of(library: Library, model_type: str) -> tuple[dict[str, Any], list[str
             if "name" in row
         ],
         "defaults": {},
-        "other_names": dict(kind.config_class.attribute_map),
+        "other_names": other_names,
         "asked": fixed(found),
     }
-    if kind._keys_to_ignore_on_load_unexpected:
-        data["ignored"] = sorted(kind._keys_to_ignore_on_load_unexpected)
+    if ignored:
+        data["ignored"] = ignored
     text = json.dumps([data["numbers"], data["rows"]])
-    data["defaults"] = {
-        key: item for key, item in defaults(library, name, found).items() if _named(key, text)
-    }
+    derived = defaults(library, name, found)
+    while True:
+        kept = {key: item for key, item in derived.items() if _named(key, text)}
+        if kept == data["defaults"]:
+            break
+        # What a default follows from has a default of its own.
+        data["defaults"] = kept
+        text += json.dumps([item for item in kept.values() if isinstance(item, str)])
     data["other_names"] = {key: item for key, item in data["other_names"].items() if _named(item, text)}
     return data, problems, held_back
 
@@ -171,10 +195,15 @@ def digest(weights: Mapping[str, Sequence[int]]) -> str:
 
 def main(model_types: Sequence[str]) -> None:
     """Write the file of each family, and the answers that they are held against."""
-    library = Library()
+    libraries: dict[bool, Library] = {}
     FOLDER.mkdir(exist_ok=True)
     ANSWERS.mkdir(exist_ok=True)
     for model_type in model_types:
+        # The classes of diffusers are the types of their configurations.
+        of_diffusers = model_type[0].isupper()
+        if of_diffusers not in libraries:
+            libraries[of_diffusers] = Diffusers() if of_diffusers else Library()
+        library = libraries[of_diffusers]
         try:
             data, problems, held_back = data_of(library, model_type)
         except Exception as error:  # noqa: BLE001  the next family is asked all the same

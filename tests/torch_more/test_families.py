@@ -305,3 +305,40 @@ def test_an_encoder_of_sound(tmp_path: Path) -> None:
         "encoder.conv1": "conv", "encoder.embed_positions": "embedding", "encoder.layer_norm": "layer_norm",
         "encoder.layers.0.self_attn.k_proj": "linear", "decoder.embed_positions": "embedding",
     }  # fmt: skip
+
+
+def test_norms_of_the_first_files_have_other_names(tmp_path: Path) -> None:
+    """BERT as TensorFlow's names it: gamma and beta are the weight and the bias."""
+    rows = known("bert")
+    config = {
+        "model_type": "bert", "architectures": [rows.architecture], "hidden_size": 24, "num_hidden_layers": 1,
+        "num_attention_heads": 4, "intermediate_size": 40, "vocab_size": 50, "max_position_embeddings": 11,
+    }  # fmt: skip
+    expected = rows.expected(rows.settings(config))
+    assert expected is not None
+    state = {item.name: tuple(length or 2 for length in item.shape) for item in expected}
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): shape
+        for name, shape in state.items()
+    }
+    assert set(old) != set(state)
+    assert not any(note.fault for note in read(tmp_path, old, config).notes)
+
+
+def test_a_word_that_decides_which_weights_there_are(tmp_path: Path) -> None:
+    """T5's gated feed-forward layer has two projections in."""
+    layer = "encoder.block.0.layer.1.DenseReluDense"
+    config = {"model_type": "t5", "d_model": 24, "d_ff": 40, "num_layers": 1, "vocab_size": 50}
+    gated = {f"{layer}.wi_0.weight": (40, 24), f"{layer}.wi_1.weight": (40, 24)}
+    names = {"gated-gelu": {"wi_0", "wi_1"}, "relu": {"wi"}}
+    rows = known("t5")
+    for word, inner in names.items():
+        expected = rows.expected(
+            rows.settings({**config, "feed_forward_proj": word, "num_decoder_layers": 1})
+        )
+        assert expected is not None
+        found = {item.name.split(".")[-2] for item in expected if item.name.startswith(f"{layer}.wi")}
+        assert found == inner
+    assert not any(
+        note.fault for note in read(tmp_path, gated, {**config, "feed_forward_proj": "gated-gelu"}).notes
+    )

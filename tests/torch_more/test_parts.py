@@ -52,7 +52,7 @@ def pipeline(tmp_path: Path) -> Path:
         model__embed_tokens__weight=(50, 24))  # fmt: skip
     put(
         tmp_path / "unet",
-        {"_class_name": "UNet2DConditionModel"},
+        {"_class_name": "MysteryModel"},
         time_embedding__linear_1__weight=(64, 32),
         time_embedding__linear_1__bias=(64,),
     )
@@ -74,7 +74,7 @@ def test_a_pipeline_is_one_model(pipeline: Path) -> None:
     texts = [note.text for note in model.notes]
     assert texts[0] == "one model of several parts: text_encoder, unet"
     assert sum("the file holds weights only" in text for text in texts) == 1
-    assert "unet: which weights config.json makes is not known of UNet2DConditionModel" in texts
+    assert "unet: which weights config.json makes is not known of MysteryModel" in texts
 
 
 def test_a_part_is_held_against_its_own_configuration(pipeline: Path) -> None:

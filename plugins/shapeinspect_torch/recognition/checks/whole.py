@@ -20,6 +20,7 @@ _NO_PARAMETERS = (
     "rotary_emb.inv_freq", "position_ids", "attn.bias", "attn.masked_bias", "attention.bias",
     "attention.masked_bias", "num_batches_tracked",
 )  # fmt: skip
+_TODAY = {"gamma": "weight", "beta": "bias"}
 #: What wrappers put before every name.
 _WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "model.", "base_model.model.")
 
@@ -45,7 +46,7 @@ def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agre
         agrees: whether the weights that the file has contradict it in nothing.
     """
     family, architecture = known.family, known.family.architecture
-    classes = config.get("architectures")
+    classes = config.get("architectures", [config.get("_class_name")])
     if other := family.not_asked(known.settings):
         text = f"what follows from {', '.join(other[:LISTED])} is not known of a {family.model_type}"
         return [Note(text, unheld=True)]
@@ -55,7 +56,7 @@ def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agre
     if expected is None:
         return [Note(_lacking_settings(known), unheld=True)]
     there = {
-        f"{known.added}{weight_name(layer, weight)}": (layer, weight)
+        f"{known.added}{_today(weight_name(layer, weight))}": (layer, weight)
         for layer in layers
         for weight in layer.weights
     }
@@ -83,6 +84,14 @@ def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agre
             text += f"{len(expected) - unknown:,} of them, whose shapes are known, these shapes,"
         notes.append(Note(f"{text} of a {architecture}", held=True))
     return notes
+
+
+def _today(name: str) -> str:
+    """Return how a norm's weights are called today, of which the first files had other names.
+
+    Source: ``transformers/modeling_utils.py``, which renames ``LayerNorm.gamma`` and ``LayerNorm.beta``.
+    """
+    return re.sub(r"(?<=LayerNorm\.)(gamma|beta)$", lambda match: _TODAY[match[0]], name)
 
 
 def _part(layers: Sequence[Layer], known: Known, classes: Any, agrees: bool) -> Note:

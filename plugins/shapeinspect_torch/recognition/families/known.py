@@ -34,7 +34,7 @@ class Known:
     @classmethod
     def of(cls, config: Mapping[str, Any], layers: Sequence[Layer]) -> Known | None:
         """Return the family that a configuration names; a part of a model may be stored alone."""
-        rows = family(str(config.get("model_type")))
+        rows = family(str(config.get("model_type", config.get("_class_name"))))
         if rows is None:
             return None
         settings = rows.settings(config)
