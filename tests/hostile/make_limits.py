@@ -274,6 +274,18 @@ def endless(made: Any, _: Any) -> None:
     made.graph.node.append(helper.make_node("Op", ["s"], ["u"], domain="q", t=b"b" * 28_000_000))
 
 
+def endless_beside_nodes(made: Any, _: Any) -> None:
+    """The same beside 20,000 nodes with names of 300 characters, which take six megabytes."""
+    from onnx import helper
+
+    made.graph.input.append(helper.make_tensor_value_info("s", 1, []))
+    names = ["s", *(f"{'n' * 300}{number}" for number in range(20_000))]
+    made.graph.node.extend(
+        helper.make_node("Relu", [names[number]], [names[number + 1]]) for number in range(20_000)
+    )
+    made.graph.node.append(helper.make_node("Einsum", ["s"], ["z"], equation=b"-\xa8"))
+
+
 def deep(number: int) -> str:
     """A name of 250 parts."""
     return ".".join("abcdefgh"[number >> place % 12 & 7] for place in range(250)) + f".{number}"
@@ -328,9 +340,11 @@ SIMPLE = {
     "onnx: millions of empty weights": once(
         "m.onnx", lambda: START + part(7, b"\x2a\x00" * 3_000_000), "a loop", Refused("100,000 tensors")),
     "onnx: nodes of many inputs": once("m.onnx", lambda: onnx(concat), "memory", Refused("fields")),
-    "onnx: an equation without end beside many bytes": replace(
-        once("m.onnx", lambda: onnx(endless), "a limit that grows with the file", Read(W, "gave up")),
-        work={"seconds of a child": 2}),
+    "onnx: an equation without end beside many bytes": once(
+        "m.onnx", lambda: onnx(endless), "a limit that grows with the file", Read(W, "gave up")),
+    "onnx: an equation without end beside many nodes": replace(
+        once("m.onnx", lambda: onnx(endless_beside_nodes), "a limit that grows with the file",
+             Read(W, "gave up")), forms=("table",), work={"nodes of an ONNX graph": 20_000}),
     "tflite: operators that are one": once(
         "m.tflite", lambda: bytes(Lite(300_000, 2).data), "memory", Refused("tables")),
     "tflite: tensors that are one": once(

@@ -17,7 +17,7 @@ from typing import Any
 _NAME = "onnx_cpp2py_export"
 #: Seconds of computing for a small model, bytes of a longer one for each further second, and the most in
 #: all: an honest graph of 6.7 MB takes 0.8 s and 270 MB.
-_SECONDS, _BYTES_A_SECOND, _LONGEST = 1.5, 4_000_000, 5.0
+_SECONDS, _BYTES_A_SECOND, _LONGEST = 1.2, 8_000_000, 5.0
 
 
 #: How the seconds that a model may take stand before it.
@@ -53,8 +53,8 @@ def seconds(size: int) -> float:
         size: the bytes of the model that inference computes with.
 
     Example:
-        >>> seconds(0), seconds(4_000_000), seconds(40_000_000)
-        (1.5, 2.5, 5.0)
+        >>> seconds(0), seconds(8_000_000), seconds(80_000_000)
+        (1.2, 2.2, 5.0)
     """
     return min(_SECONDS + size / _BYTES_A_SECOND, _LONGEST)
 
