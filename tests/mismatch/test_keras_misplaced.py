@@ -12,8 +12,10 @@ from shapeinspect_keras.debug.script.operators import (
     adapted,
     batches,
     exact,
+    grouped,
     labels,
     painted,
+    pictures,
     structure,
     uncalled,
     weighted_axes,
@@ -47,6 +49,37 @@ pictures = [np.zeros((7 + n, 9, 3), "float32") for n in range(2)]
 data = tf.data.Dataset.from_generator(lambda: iter(pictures), output_signature=tf.TensorSpec((None, 9, 3)))
 data = data.batch(2).map(lambda x: tf.image.resize(x, (5, 6)))
 list(data)
+"""
+TWO = """
+a, b = keras.Input((6,)), keras.Input((3,))
+net = keras.Model([a, b], layers.Dense(4)(layers.concatenate([a, b])))
+net.compile("sgd", "mse")
+
+def samples():
+    while True:
+        yield {}
+
+net.fit(samples(), steps_per_epoch=2, verbose=0)
+"""
+NAMED = """
+x = keras.Input((6,))
+net = keras.Model(x, [layers.Dense(1, name="age")(x), layers.Dense(2, name="size")(x)])
+net.compile("sgd", {"age": "mse", "size": "mse"})
+targets = {"age": np.zeros((5, 1)), "height": np.zeros((5, 2))}
+net.fit(np.zeros((5, 6)), targets, verbose=0)
+"""
+GRAY = """
+net = keras.Sequential([keras.Input((7, 5, 3)), layers.Conv2D(4, 1)])
+pictures = np.zeros((2, 7, 5, 3))
+gray = np.mean(pictures, axis=3)
+fed = gray[..., np.newaxis]
+net.predict(fed, verbose=0)
+"""
+ENCODED = """
+x = keras.Input((6,))
+encoder = keras.Model(x, [layers.Dense(4)(x), layers.Dense(4)(x)])
+decoder = keras.Sequential([keras.Input((4,)), layers.Dense(6)])
+decoder(encoder(x))
 """
 #: Of each kind the operators, a script that fails on its last line, what is written and what belongs there.
 SCRIPTS: dict[str, tuple[tuple[Operator, ...], str, str, str]] = {
@@ -131,6 +164,26 @@ SCRIPTS: dict[str, tuple[tuple[Operator, ...], str, str, str]] = {
         "True",
         "False",
     ),
+    "inputs in a row with the targets": (
+        grouped.OPERATORS,
+        TWO.format("np.zeros((5, 6)), np.zeros((5, 3)), np.zeros((5, 4))"),
+        "np.zeros((5, 6)), np.zeros((5, 3)), np.zeros((5, 4))",
+        "(np.zeros((5, 6)), np.zeros((5, 3))), np.zeros((5, 4))",
+    ),
+    "a list of inputs from a generator": (
+        grouped.OPERATORS,
+        TWO.format("[np.zeros((5, 6)), np.zeros((5, 3))], np.zeros((5, 4))"),
+        "[np.zeros((5, 6)), np.zeros((5, 3))]",
+        "(np.zeros((5, 6)), np.zeros((5, 3)))",
+    ),
+    "states among the outputs": (
+        grouped.OPERATORS,
+        "x = keras.Input((7, 3))\nh = layers.GRU(5, return_state=True)(x)\ny = layers.Dense(4)(h)",
+        "True",
+        "False",
+    ),
+    "outputs of an encoder": (grouped.OPERATORS, ENCODED, "encoder(x)", "encoder(x)[0]"),
+    "a name of targets": (labels.OPERATORS, NAMED, '"height"', '"size"'),
 }  # fmt: skip
 
 
@@ -164,3 +217,10 @@ def test_outputs_of_a_picture_are_not_called_painted() -> None:
     scene = Scene(program, outcome.seen, clues_of([message]), Reach(program, outcome.lines), message)
     assert "shape" in message
     assert painted.told(scene) == ""
+
+
+def test_channels_that_a_mean_takes_away_are_kept(run: Callable[[str], None]) -> None:
+    program, found = first(HEAD + GRAY, pictures.OPERATORS)
+    edits = [(program.source(one.node), one.text) for one in found.replacements]
+    assert edits == [("np.mean(pictures, axis=3)", "pictures"), ("gray[..., np.newaxis]", "gray")]
+    run(program.edited(found.replacements).text)

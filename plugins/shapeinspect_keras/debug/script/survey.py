@@ -22,6 +22,7 @@ from shapeinspect_keras.debug.script.operators import (
     exact,
     feeds,
     flags,
+    grouped,
     labels,
     loops,
     multiples,
@@ -57,6 +58,7 @@ _OPERATORS: tuple[Operator, ...] = (
     *settings.OPERATORS, *loops.OPERATORS, *states.OPERATORS, *weighing.OPERATORS, *symbolic.OPERATORS,
     *labels.OPERATORS, *regrouped.OPERATORS, *pictures.OPERATORS,
     *uncalled.OPERATORS, *adapted.OPERATORS, *weighted_axes.OPERATORS, *painted.OPERATORS,
+    *grouped.OPERATORS,
 )  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from shapeinspect_keras.debug.statements.site import calls_in
 #: What the frameworks say of shapes, ranks, types and indices.
 _ABOUT_SHAPES = re.compile(
     r"shape|dimension|\brank\b|ndim|incompatible|broadcast|must be equal|cardinality|concat|sequence_length"
-    r"|Only input tensors may be passed|Only instances of `keras\.Layer`",
+    r"|Only input tensors may be passed|Only instances of `keras\.Layer`"
+    r"|input tensors|`output_signature`|of type 'str'",
     re.IGNORECASE,
 )
 _INPUT = re.compile(r"with name '([^']+)'")

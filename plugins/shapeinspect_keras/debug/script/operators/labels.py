@@ -10,6 +10,7 @@ from typing import Any
 from shapeinspect.plugin_api.user_code.source import callee_of
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, show
 from shapeinspect_keras.debug.script.operators.flags import RECURRENT
+from shapeinspect_keras.debug.script.operators.insertion import assigned
 from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.statements.names import COMPARES
 from shapeinspect_keras.debug.statements.site import argument, calls_in
@@ -212,4 +213,46 @@ def _tested(call: ast.Call, y: ast.expr) -> Iterator[ast.expr]:
         yield tested.elts[1]
 
 
-OPERATORS = (order, each_step, last_step, metrics)
+def named(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of the names of targets, where these are none of the outputs'.
+
+    Args:
+        scene: the failed run.
+    """
+    for _, y, model in _runs(scene):
+        given = assigned(scene, y) if isinstance(y, ast.Name) else y
+        names = list(getattr(model, "output_names", None) or ())
+        nodes = given.keys if isinstance(given, ast.Dict) else []
+        keys = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        wrong = [node for node in keys if node.value not in names]
+        free = [name for name in names if name not in [node.value for node in keys]]
+        if not wrong or len(keys) != len(nodes) or len(wrong) != len(free):
+            continue
+        pairs = _paired([str(node.value) for node in wrong], free)
+        told = " and ".join(f'"{node.value!s}"' for node in wrong)
+        outputs = " and ".join(f'"{name}"' for name in names)
+        why = (
+            f"{told} at {scene.at(wrong[0])} {'is' if len(wrong) == 1 else 'are'} no name of an output: the "
+        )
+        why += f"model has {outputs}"
+        edits = tuple(Replacement(node, f'"{pairs[str(node.value)]}"') for node in wrong)
+        yield Candidate(edits, -0.6, "named-targets", why, fact=True)
+
+
+def _paired(wrong: list[str], free: list[str]) -> dict[str, str]:
+    """Pair names by their likeness, else in their order.
+
+    Example:
+        >>> _paired(["kind", "price"], ["price_out", "type"])
+        {'price': 'price_out', 'kind': 'type'}
+    """
+    found: dict[str, str] = {}
+    for name in wrong:
+        alike = [one for one in free if name in one or one in name]
+        if len(alike) == 1 and alike[0] not in found.values():
+            found[name] = alike[0]
+    rest = [one for one in free if one not in found.values()]
+    return {**found, **dict(zip((name for name in wrong if name not in found), rest, strict=True))}
+
+
+OPERATORS = (named, order, each_step, last_step, metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.user_code.source import callee_of
@@ -19,6 +20,13 @@ _DECODE = ("decode_image", "decode_png", "decode_jpeg", "decode_bmp", "decode_an
 #: Source: ``keras.utils.load_img``, ``keras.utils.image_dataset_from_directory``: ``color_mode`` is "rgb".
 _LOAD = ("load_img", "image_dataset_from_directory", "flow_from_directory", "flow_from_dataframe")
 _MODES = {1: "grayscale", 3: "rgb", 4: "rgba"}
+#: What Keras says of the channels that it reads, and what makes one value of several.
+_READ = re.compile(
+    r"axis -1 of input shape to have value (\d+)|Expected shape \([^)]*?(\d+)\), but input has"
+)
+_REDUCE = frozenset({"mean", "sum", "max", "min", "average", "reduce_mean", "rgb_to_grayscale"})
+#: How an axis is added behind the others.
+_ADDS = frozenset({"..., np.newaxis", "..., None", "..., tf.newaxis", ":, :, :, np.newaxis", ":, :, :, None"})
 
 
 def channels(scene: Scene) -> Iterator[Candidate]:
@@ -100,4 +108,37 @@ def colored(scene: Scene) -> Iterator[Candidate]:
     yield Candidate((*edits, *imported), 0.5, "color", why)
 
 
-OPERATORS = (channels, colored)
+def reduced(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that keep the channels which a model reads, where a mean or the like makes one of them.
+
+    Args:
+        scene: the failed run.
+    """
+    match = _READ.search(scene.message)
+    wanted = 0 if match is None else int(match[1] or match[2])
+    for call in ast.walk(scene.program.tree) if wanted > 1 else ():
+        if not isinstance(call, ast.Call) or callee_of(call) not in _REDUCE:
+            continue
+        method = call.func.value if isinstance(call.func, ast.Attribute) else None
+        operand = next(
+            (item for item in (method, *call.args[:1]) if item is not None and scene.shape(item)), None
+        )
+        shape = None if operand is None else scene.shape(operand)
+        if operand is None or not shape or len(shape) < 3 or shape[-1] != wanted:
+            continue
+        if scene.shape(call) not in (shape[:-1], (*shape[:-1], 1)):
+            continue
+        why = (
+            f"`{scene.text(call)}` at {scene.at(call)} makes one value of the {wanted} channels that are read"
+        )
+        edit = Replacement(call, scene.program.source(operand))
+        added = [
+            Replacement(node, scene.program.source(node.value))
+            for node in ast.walk(scene.program.tree)
+            if isinstance(node, ast.Subscript) and scene.program.source(node.slice) in _ADDS
+        ]
+        for place, edits in enumerate(((edit, *added), (edit,)) if len(added) == 1 else ((edit,),)):
+            yield Candidate(edits, -0.5 + 0.1 * place, "color", why, fact=True)
+
+
+OPERATORS = (channels, colored, reduced)
