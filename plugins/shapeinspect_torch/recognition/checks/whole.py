@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.ir import Contradiction, Layer, Note, Weight
@@ -68,13 +69,13 @@ def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agre
     notes = []
     if lacking:
         named = ", ".join(f"{item.name} {lengths(item.shape)}" for item in lacking[:LISTED])
-        found = once([missing(item.name, item.shape, _origin(item, known)) for item in lacking])
+        found = _printed([missing(item.name, item.shape, _origin(item, known)) for item in lacking], known)
         text = f"missing of what config.json makes: {named}{_more(len(lacking))}"
         notes.append(Note(text, fault=True, contradictions=found))
     quantized = any(weight.quantization is not None for _, weight in there.values())
     beyond = sorted(set(there) - {item.name for item in expected})
     if beyond := [name for name in beyond if not _is_extra(name, there[name][0], known, quantized)]:
-        found = once([_unexpected(name, there[name][1], known) for name in beyond])
+        found = _printed([_unexpected(name, there[name][1], known) for name in beyond], known)
         text = f"not among the weights of {architecture}: {', '.join(beyond[:LISTED])}{_more(len(beyond))}"
         notes.append(Note(text, fault=True, contradictions=found))
     if agrees and not lacking and not beyond and not part:
@@ -132,10 +133,21 @@ def _wrapped(
     for before in _WRAPPERS:
         inside = [name for name in there if name.startswith(before) and name.removeprefix(before) in names]
         if len(inside) > len(there) // 2:
-            found = once([_unexpected(name, there[name][1], known) for name in inside])
+            found = _printed([_unexpected(name, there[name][1], known) for name in inside], known)
             return [Note(f'its names begin with "{before}", and those of {known.family.architecture} do not',
                          fault=True, contradictions=found)]  # fmt: skip
     return [Note(f"none of its names is one of {known.family.architecture}", unheld=True)]
+
+
+def _printed(found: Sequence[Contradiction], known: Known) -> tuple[Contradiction, ...]:
+    """Leave out what a loader prints that does not load such models."""
+    if known.family.library.startswith("transformers"):
+        return once(found)
+    others = [[item for item in row.messages if item[0] != "vLLM"] for row in found[:1]]
+    return tuple(
+        replace(item, messages=tuple(others[0]) if index == 0 else ())
+        for index, item in enumerate(once(found))
+    )
 
 
 def _unexpected(name: str, weight: Weight, known: Known) -> Contradiction:
