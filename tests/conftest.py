@@ -52,6 +52,12 @@ def close() -> Close:
 
 
 @pytest.fixture
+def usual_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a diagnosis take as long as it does for people."""
+    monkeypatch.setenv("SHAPEINSPECT_PATIENCE", "1")
+
+
+@pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Call the command line in this process: its exit code, and what it wrote to both streams."""
     from shapeinspect.cli import main

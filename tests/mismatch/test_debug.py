@@ -233,6 +233,7 @@ def test_an_edit_that_changes_the_gradients_is_not_offered() -> None:
     assert (found.layer.path, found.cause, found.fixes) == ("add", "in-place", ())
 
 
+@pytest.mark.usefixtures("usual_limits")
 def test_no_run_is_started_that_the_time_left_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock of its own: every run takes 1.5 of the 4 seconds, so a third would end too late."""
     import importlib
@@ -256,6 +257,7 @@ def test_no_run_is_started_that_the_time_left_does_not_hold(monkeypatch: pytest.
     assert clock == [103.0]
 
 
+@pytest.mark.usefixtures("usual_limits")
 def test_a_run_that_imports_a_framework_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock of its own: the first run imports for 9 seconds, and the others are as quick as ever."""
     import importlib
@@ -285,6 +287,7 @@ def test_a_run_that_imports_a_framework_is_not_counted(monkeypatch: pytest.Monke
     assert clock == [112.0]
 
 
+@pytest.mark.usefixtures("usual_limits")
 def test_what_a_search_imports_is_counted_neither_once_nor_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock of its own: a search of 7.5 seconds imports, in a run of 1.5 seconds and beside it."""
     import importlib

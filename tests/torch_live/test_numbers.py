@@ -109,9 +109,9 @@ class Endless(nn.Module):
         return y
 
 
+@pytest.mark.usefixtures("usual_limits")
 def test_a_run_that_takes_too_long_is_stopped_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(10**9))
-    monkeypatch.setenv("SHAPEINSPECT_PATIENCE", "1")
     monkeypatch.setattr(real_run.clock, "now", lambda: next(ticks) / 100)
     model, x = Endless(), torch.randn(5, 4)
     with NUMBERS.as_it_was(model, x):
