@@ -16,6 +16,7 @@ from shapeinspect_keras.debug.script.operators import (
     labels,
     painted,
     pictures,
+    regrouped,
     structure,
     uncalled,
     weighted_axes,
@@ -67,6 +68,19 @@ net = keras.Model(x, [layers.Dense(1, name="age")(x), layers.Dense(2, name="size
 net.compile("sgd", {"age": "mse", "size": "mse"})
 targets = {"age": np.zeros((5, 1)), "height": np.zeros((5, 2))}
 net.fit(np.zeros((5, 6)), targets, verbose=0)
+"""
+CUT = """
+class Mix(layers.Layer):
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(12, 7))
+
+    def call(self, x):
+        return keras.ops.matmul(x, self.w)
+
+x = keras.Input((5, 3, 12))
+flat = layers.Reshape((30, 6))(x)
+net = keras.Model(x, Mix()(flat))
+net.predict(np.zeros((2, 5, 3, 12)), verbose=0)
 """
 GRAY = """
 net = keras.Sequential([keras.Input((7, 5, 3)), layers.Conv2D(4, 1)])
@@ -217,6 +231,12 @@ def test_outputs_of_a_picture_are_not_called_painted() -> None:
     scene = Scene(program, outcome.seen, clues_of([message]), Reach(program, outcome.lines), message)
     assert "shape" in message
     assert painted.told(scene) == ""
+
+
+def test_channels_that_a_reshape_takes_apart_are_kept(run: Callable[[str], None]) -> None:
+    program, found = first(HEAD + CUT, regrouped.OPERATORS)
+    assert (found.cause, [one.text for one in found.replacements]) == ("cut-channels", ["15", "12"])
+    run(program.edited(found.replacements).text)
 
 
 def test_channels_that_a_mean_takes_away_are_kept(run: Callable[[str], None]) -> None:

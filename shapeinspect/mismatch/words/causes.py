@@ -95,6 +95,7 @@ CAUSES: dict[str, str] = {
     "samples-in-shape": "the declared input shape includes the number of samples",
     "time-axis": "the time axis is missing",
     "steps-of-images": "each step of the sequence is still an image",
+    "cut-channels": "a reshape before takes the channels apart that are read together",
     "flat-inputs": "the arrays of several inputs are not grouped, so that only the first is read as an input",
     "list-inputs": "a generator gives several arrays as a list, where a tuple belongs",
     "named-targets": "a target is given under a name that no output has",

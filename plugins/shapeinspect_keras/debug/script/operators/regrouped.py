@@ -103,4 +103,37 @@ def _is_size(scene: Scene, node: ast.AST) -> bool:
     return isinstance(outer, places) and callee_of(outer) != "fit"
 
 
-OPERATORS = (products, places)
+def channels(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a reshape that takes channels apart which a later layer reads together.
+
+    Args:
+        scene: the failed run.
+    """
+    for call in calls_in(scene.program.tree, "Reshape"):
+        shape = argument(call, 0, "target_shape")
+        outer = scene.program.parents.get(call)
+        node = outer.args[0] if isinstance(outer, ast.Call) and outer.func is call and outer.args else None
+        given = None if node is None else scene.shape(node)
+        if (
+            not isinstance(shape, ast.Tuple)
+            or not given
+            or len(given) < 3
+            or len(shape.elts) != 2
+            or node is None
+        ):
+            continue
+        count, had, wanted = scene.value(shape.elts[0]), scene.value(shape.elts[1]), given[-1]
+        if None in given[1:] or type(had) is not int or type(count) is not int or had == wanted:
+            continue
+        if (had, wanted) not in scene.clues.pairs and (wanted, had) not in scene.clues.pairs:
+            continue
+        places = math.prod(length or 0 for length in given[1:-1])
+        why = (
+            f"`{scene.text(call)}` at {scene.at(call)} takes the {wanted} channels of `{scene.text(node)}`, "
+        )
+        why += f"{show(given)}, apart: {'·'.join(map(str, given[1:-1]))} = {places} places have {wanted} each"
+        edits = (Replacement(shape.elts[0], str(places)), Replacement(shape.elts[1], str(wanted)))
+        yield Candidate(edits, -0.4, "cut-channels", why, fact=True)
+
+
+OPERATORS = (channels, products, places)
