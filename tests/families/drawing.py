@@ -108,8 +108,14 @@ def _scaled(value: Any, ratio: Fraction) -> Any:
 def _together(
     base: Mapping[str, Any], wanted: Mapping[str, Any], key: str, takes: Callable[[Mapping[str, Any]], bool]
 ) -> dict[str, Any] | None:
-    """Change a number together with another one that goes with it, as a width does with its heads."""
+    """Change a setting together with one that goes with it, as a width does with its heads."""
     old, part = base[key], key.rpartition(".")[0]
+    if type(old) is bool and type(wanted[key]) is bool:
+        for other, value in base.items():
+            if other != key and other.rpartition(".")[0] == part and type(value) is bool:
+                both = {**base, key: wanted[key], other: not value}
+                if takes(both):
+                    return both
     if type(old) is not int or type(wanted[key]) is not int or old <= 0:
         return None
     for number in (wanted[key], wanted[key] + 1, wanted[key] - 1, 2 * wanted[key], old // 2, 2 * old):

@@ -140,7 +140,7 @@ class Terms:
         for (name, floats), atom, factor in itertools.product(self.floats.items(), names, (2, 4, 8)):
             # The stages of a network are so many times as wide as its first one.
             yield floats * factor * self.atoms[atom], f"floor({factor}*{atom}*{name})"
-        for factor, (left, right) in itertools.product((2, 3, 4), pairs):
+        for factor, (left, right) in itertools.product((2, 3, 4, 6), pairs):
             yield factor * self.atoms[left] * self.atoms[right], f"{factor}*{left}*{right}"
 
     def quotients(self) -> Iterator[tuple[Any, str]]:
