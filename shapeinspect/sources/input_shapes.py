@@ -12,8 +12,8 @@ from shapeinspect.errors import UsageError
 
 _DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int(?:8|16|32|64))")
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
-#: The characters of a length or symbol, and a length that no array has.
-_LONGEST, _TOO_LONG = 64, 1 << 63
+#: The characters of a length or symbol, a length that no array has, and the axes of one.
+_LONGEST, _TOO_LONG, _MOST_AXES = 64, 1 << 63, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,12 @@ class InputSpec:
         body = body.strip().removeprefix("(").removesuffix(")").strip().rstrip(",")
         numeric = re.fullmatch(r"(?:\d+|[A-Z?])(?:x(?:\d+|[A-Z?]))+", body)
         parts = [part.strip() for part in (body.split("x") if numeric else body.split(","))] if body else []
+        if len(parts) > _MOST_AXES:
+            raise UsageError(
+                f"invalid value {_cut(text)!r} for '--input'",
+                expected=f"at most {_MOST_AXES} axes, as arrays of NumPy and PyTorch have",
+                got=f"{len(parts):,} axes",
+            )
         for part in parts:
             named = _DIM.fullmatch(part) and len(part) <= _LONGEST
             if not named or (part.isdecimal() and int(part) >= _TOO_LONG):

@@ -159,6 +159,9 @@ ROWS = {
     "check: one pattern of 900,000 brackets": Row(
         spec(lambda: ["no layer: " + "[" * 900_000]), CHECK, 2, "takes too long"
     ),
+    "check: an input of 1,000 axes": Row(
+        long, ("check", "m.onnx", "-i", "1," * 999 + "1"), 2, "at most 64 axes"
+    ),
     "explain: 20,000 inputs": Row(many_inputs, ("explain", "m.onnx"), 0, "Concat", INPUTS),
 }
 
