@@ -63,7 +63,12 @@ class TorchAdapter(Adapter):
         return 1 if source.suffix in _SUFFIXES and _is_pickle(head) else 0
 
     def held(self, source: Source, model: Model) -> tuple[Note, ...]:
-        """Hold weights against what stands beside them; see ``checkpoints.held_against``."""
+        """Hold weights against what stands beside them; see ``checkpoints.held_against``.
+
+        Args:
+            source: the directory or file.
+            model: what was read of it.
+        """
         from shapeinspect_torch.checkpoints.held_against import held_against
 
         return () if source.is_live or model.calls else tuple(held_against(source, model))

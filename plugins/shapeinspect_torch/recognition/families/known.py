@@ -33,7 +33,12 @@ class Known:
 
     @classmethod
     def of(cls, config: Mapping[str, Any], layers: Sequence[Layer]) -> Known | None:
-        """Return the family that a configuration names; a part of a model may be stored alone."""
+        """Return the family that a configuration names; a part of a model may be stored alone.
+
+        Args:
+            config: the configuration.
+            layers: the stored layers, of which the first tell how their paths begin.
+        """
         rows = family(str(config.get("model_type", config.get("_class_name"))))
         if rows is None:
             return None
