@@ -114,7 +114,7 @@ def _is_class(scene: Scene, node: ast.expr) -> bool:
     if not isinstance(found, type) or not issubclass(found, keras.Layer):
         return False
     written, imported = scene.layer(name[2])
-    return not imported and (written == scene.program.source(node) or bool(name[0]))
+    return not imported and (written == scene.program.source(node) or name[0].endswith("layers"))
 
 
 def _called_on(scene: Scene, layer: ast.Call, tensor: ast.expr) -> tuple[Replacement, ...]:

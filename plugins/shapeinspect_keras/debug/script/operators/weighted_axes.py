@@ -75,7 +75,7 @@ def masks(scene: Scene) -> Iterator[Candidate]:
         asked, read = (scene.shape(item) if item is not None else None for item in (query, value))
         if not mask or not asked or not read or len(mask) != 2 or len(asked) != 3 or len(read) != 3:
             continue
-        if mask[1] != read[1] or mask[0] not in (read[0], None):
+        if mask[1] != read[1] or mask[0] not in (read[0], None) or mask[0] == asked[1]:
             continue
         text = scene.program.source(node)
         text = text if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call) else f"({text})"
