@@ -239,7 +239,7 @@ def kinds_named(name: str) -> tuple[str, ...]:
         (('attention',), ('conv',), ())
     """
     last = name.rpartition(".")[2]
-    known = tables()
+    known = shown_tables()
     exact = [table.classes[last] for table in known if last in table.classes]
     folded = [kind for table in known for key, kind in table.classes.items() if key.lower() == last.lower()]
     return tuple(dict.fromkeys(exact or folded))
@@ -256,7 +256,7 @@ def channels_last_named(name: str) -> bool | None:
         (True, False, None)
     """
     last = name.rpartition(".")[2]
-    known = tables()
+    known = shown_tables()
     exact = {table.channels_last for table in known if last in table.classes}
     folded = {table.channels_last for table in known for key in table.classes if key.lower() == last.lower()}
     habits = exact or folded
@@ -270,7 +270,30 @@ def class_names() -> tuple[str, ...]:
         >>> {"Conv2d", "Conv2D", "Conv"} <= set(class_names())
         True
     """
-    return tuple(dict.fromkeys(name for table in tables() for name in table.classes))
+    return tuple(dict.fromkeys(name for table in shown_tables() for name in table.classes))
+
+
+def layers_inside(name: str) -> dict[str, tuple[str, ...]] | None:
+    """Return the layers that a framework's layer consists of; None if it is not known to consist of others.
+
+    Args:
+        name: a class, with or without its module.
+
+    Returns:
+        their names in each framework with such a class, none where any layer may be in it.
+
+    Example:
+        >>> layers_inside("Bidirectional")["keras"], layers_inside("nn.ModuleList"), layers_inside("Dense")
+        (('LSTM', 'GRU', 'SimpleRNN'), {'torch': ()}, None)
+    """
+    last = name.rpartition(".")[2].lower()
+    held = {
+        table.framework: tuple(inside.split())
+        for table in shown_tables()
+        for key, inside in table.holds.items()
+        if key.lower() == last
+    }
+    return held or None
 
 
 def tables() -> list[NativeTable]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Layout
 from shapeinspect.layout.canonical import at
+from shapeinspect.layout.shown import shown_rows
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 from shapeinspect_flax.layouts import TABLE
 
@@ -94,6 +96,13 @@ CLASSES: Mapping[str, str] = Frozen(
     BatchNorm="batch_norm", LayerNorm="layer_norm", GroupNorm="group_norm", InstanceNorm="instance_norm",
     RMSNorm="rms_norm", LSTMCell="lstm_cell", OptimizedLSTMCell="lstm_cell", GRUCell="gru_cell",
     SimpleCell="rnn_cell", MultiHeadDotProductAttention="attention", MultiHeadAttention="attention",
+    SelfAttention="attention", DenseGeneral="linear", LinearGeneral="linear", Dropout="dropout",
+)  # fmt: skip
+
+#: The classes that consist of other layers, and the names of these; an empty text for any.
+_HOLDS: Mapping[str, str] = Frozen(
+    Bidirectional="LSTMCell GRUCell SimpleCell", RNN="LSTMCell GRUCell SimpleCell", Sequential="",
+    WeightNorm="", SpectralNorm="", List="", Dict="",
 )  # fmt: skip
 
 LINEN = NativeTable(
@@ -107,6 +116,12 @@ LINEN = NativeTable(
     classes=CLASSES,
     collections=Frozen({"": "params", "mean": "batch_stats", "var": "batch_stats"}),
     listed=False,
+    holds=_HOLDS,
+    shown=shown_rows(TABLE, {"DenseGeneral": "linear"}, rare=True),
+)
+
+_LINEAR_GENERAL = tuple(
+    replace(row, type="LinearGeneral") for row in shown_rows(TABLE, {"DenseGeneral": "linear"}, rare=True)
 )
 
 NNX = NativeTable(
@@ -126,4 +141,6 @@ NNX = NativeTable(
     classes=CLASSES,
     graph=False,
     listed=False,
+    holds=_HOLDS,
+    shown=_LINEAR_GENERAL,
 )

@@ -178,11 +178,18 @@ def _known(name: str) -> str:
     kinds = calculated()
     if not name.replace(".", "").isidentifier() or name in kinds or os.path.lexists(name):
         return name  # a path, an address, an import string, or the kind itself
-    from shapeinspect.registry import class_names, kinds_named
+    from shapeinspect.registry import class_names, kinds_named, layers_inside
 
     named = [kind for kind in kinds_named(name) if kind in kinds]
     if named or not name.isidentifier():
         return named[0] if named else name
+    inside = layers_inside(name)
+    if inside is not None:
+        some = [*dict.fromkeys(layer for layers in inside.values() for layer in layers)][:2]
+        raise UsageError(
+            f"{name} consists of other layers, which are explained one by one",
+            expected=f"one of these, such as {' or '.join(some or ['Dense', 'nn.Conv2d'])}, or a model",
+        )
     close = get_close_matches(name, [*kinds, *class_names()], 3, 0.5)
     raise UsageError(
         f'"{name}" is neither a file nor a kind of layer',

@@ -48,6 +48,7 @@ class ShownRow:
         common: its axes in the common convention.
         code: the NumPy expression that moves ``weight`` there, where no einops pattern does.
         note: what else is to be known, as a clause.
+        rare: whether it is left out where its kind is asked for, not its type.
 
     Example:
         >>> ShownRow("linear", "MaxoutDense", "W", "p i o", "p o i").transform
@@ -61,6 +62,7 @@ class ShownRow:
     common: str
     code: str = ""
     note: str = ""
+    rare: bool = False
 
     @property
     def transform(self) -> str:
@@ -91,6 +93,8 @@ class NativeTable:
         graph: whether its live models, given an input, show their graph.
         shown: further weights of which only the layout is shown.
         listed: whether its models give their weights as a flat list, layer by layer in the order of the rows.
+        holds: the framework's layers that consist of other layers, and the names of these; an empty text
+            where any layer may be in one.
 
     Example:
         >>> NativeTable("f", ".", (), lambda *_: None, lambda *_: "").find("conv", {}) is None
@@ -111,6 +115,7 @@ class NativeTable:
     graph: bool = True
     shown: tuple[ShownRow, ...] = ()
     listed: bool = True
+    holds: Mapping[str, str] = Frozen()
 
     def find_all(self, kind: str, attributes: Mapping[str, Any]) -> tuple[NativeRow, ...]:
         """Return every row of a kind that the settings allow, the one that is written first.

@@ -48,6 +48,7 @@ WEIGHT_AXES = {
     "n": "normalized",
     "j": "in, of the second input",
     "expert": "experts",
+    "block": "blocks with a scale each",
     "r": "rank",
     **{letter: ACTIVATION_AXES[letter] for letter in "CDHWL"},
 }

@@ -62,6 +62,9 @@ def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixtur
         ["ggml", "ffn_up"],
         ["weight", "o i", "o i", "1"],
         ["bias", "o", "o"],
+        ["tflite", "FULLY_CONNECTED"],
+        ["filter", "o i", "o i"],
+        ["bias", "o", "o"],
     ]
 
 
@@ -115,7 +118,7 @@ def test_the_names_of_the_frameworks_are_taken_for_their_kinds(
 ) -> None:
     printed = _printed(capsys, "layouts", name, "--width", "80")
     assert kind in printed.splitlines()
-    assert row in printed
+    assert " ".join(row.split()) in " ".join(printed.split())
 
 
 @pytest.mark.parametrize("name", ["DepthwiseConv2D", "CuDNNLSTM", "nn.MultiheadAttention"])

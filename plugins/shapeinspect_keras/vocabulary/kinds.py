@@ -122,6 +122,36 @@ CLASSES: Mapping[str, str] = Frozen(
     {name: kind for name, (kind, _, _) in _LAYERS.items() if kind != "module"}
 )
 
+#: The second names of classes in ``keras.layers``, which no file has.
+ALIASES: Mapping[str, str] = Frozen(
+    {
+        **{f"Convolution{rank}D": f"Conv{rank}D" for rank in (1, 2, 3)},
+        **{f"Convolution{rank}DTranspose": f"Conv{rank}DTranspose" for rank in (1, 2, 3)},
+        **{f"SeparableConvolution{rank}D": f"SeparableConv{rank}D" for rank in (1, 2)},
+        **{f"GlobalAvgPool{rank}D": f"GlobalAveragePooling{rank}D" for rank in (1, 2, 3)},
+        **{f"GlobalMaxPool{rank}D": f"GlobalMaxPooling{rank}D" for rank in (1, 2, 3)},
+        **{
+            f"{short}Pool{rank}D": f"{long}Pooling{rank}D"
+            for short, long in (("Avg", "Average"), ("Max", "Max"))
+            for rank in (1, 2, 3)
+        },
+        "GroupQueryAttention": "GroupedQueryAttention",
+    }
+)
+
+#: The classes that consist of other layers, and the names of these; an empty text for any.
+HOLDS: Mapping[str, str] = Frozen(
+    {
+        **dict.fromkeys(("Bidirectional", "RNN"), "LSTM GRU SimpleRNN"),
+        "StackedRNNCells": "LSTMCell GRUCell SimpleRNNCell",
+        **dict.fromkeys(
+            ("TimeDistributed", "Wrapper", "Functional", "Sequential", "Pipeline", "SpectralNormalization",
+             "FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
+            "",
+        ),
+    }
+)  # fmt: skip
+
 #: The modes of Keras 1's ``Merge``.
 _MERGE = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate",
           "dot": "Dot", "cos": "Dot"}  # fmt: skip

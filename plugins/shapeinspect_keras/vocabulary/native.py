@@ -12,7 +12,7 @@ from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Layout
 from shapeinspect.layout.canonical import at
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
-from shapeinspect_keras.vocabulary.kinds import CLASSES
+from shapeinspect_keras.vocabulary.kinds import ALIASES, CLASSES, HOLDS
 from shapeinspect_keras.vocabulary.layouts import TABLE
 from shapeinspect_keras.vocabulary.shown import SHOWN
 
@@ -84,6 +84,9 @@ NATIVE = NativeTable(
         ("activation:elu", "alpha", 1.0),
         ("activation:hard_sigmoid", "alpha", 1 / 6),
     ),
-    classes=CLASSES,
+    classes=Frozen(
+        {"Activation": "activation", **CLASSES, **{other: CLASSES[name] for other, name in ALIASES.items()}}
+    ),
+    holds=HOLDS,
     shown=SHOWN,
 )

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from shapeinspect.frozen import Frozen
 from shapeinspect.ir import Layout
 from shapeinspect.layout.canonical import at
+from shapeinspect.layout.shown import shown_rows
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
-from shapeinspect_onnx.vocabulary.ops import STANDARD
+from shapeinspect_onnx.vocabulary.ops import DOMAINS, STANDARD
 
 _STACK = "{layer}W:3 {layer}R:3 {layer}B:2 {layer}P:2"
 _BOTH = Frozen(bidirectional=True)
@@ -34,6 +35,36 @@ def _bind(kind: str, role: str, ndim: int, sizes: Mapping[str, int]) -> Layout |
     layout = LAYOUTS.bind(kind, match[2], ndim, sizes)
     return layout and at(layout, int(match[1]))
 
+
+#: The kind of each operator that has one whatever its inputs are; of the others, that of their usual inputs.
+_CLASSES: Mapping[str, str] = Frozen(
+    {
+        **{
+            name: op.kind
+            for rows in DOMAINS.values()
+            for name, (_, op) in rows.items()
+            if isinstance(op.kind, str) and op.kind != "unknown"
+        },
+        "FusedMatMul": "matmul", "DynamicQuantizeMatMul": "matmul", "MatMulIntegerToFloat": "matmul",
+        "FusedGemm": "linear", "QGemm": "linear", "QLinearMatMul": "matmul", "MatMulInteger": "matmul",
+        **{name: op.kind for name, op in STANDARD.items() if isinstance(op.kind, str)},
+        "Gemm": "linear", "MatMul": "matmul", "Gather": "gather",
+    }
+)  # fmt: skip
+
+#: The operators that store weights and that nothing is written as, besides a stored matrix of MatMul.
+_STORED = {
+    "MatMul": "linear", "MatMulNBits": "linear", "MatMulBnb4": "linear", "MatMulInteger": "linear",
+    "QLinearMatMul": "linear", "DynamicQuantizeMatMul": "linear", "MatMulIntegerToFloat": "linear",
+    "FusedMatMul": "linear", "FusedGemm": "linear", "QGemm": "linear", "LinearClassifier": "linear",
+    "LinearRegressor": "linear", "FusedConv": "conv", "QLinearConv": "conv", "ConvInteger": "conv",
+    "NhwcConv": "conv", "Attention": "attention", "PackedAttention": "attention", "QAttention": "attention",
+    "MultiHeadAttention": "attention", "EmbedLayerNormalization": "embedding",
+    "GatherBlockQuantized": "embedding", "SkipLayerNormalization": "layer_norm",
+    "SkipSimplifiedLayerNormalization": "rms_norm", "SimplifiedLayerNormalization": "rms_norm",
+    "GroupNorm": "group_norm", "SkipGroupNorm": "group_norm", "DynamicQuantizeLSTM": "lstm",
+    "MoE": "moe", "QMoE": "moe",
+}  # fmt: skip
 
 NATIVE = NativeTable(
     "onnx",
@@ -63,5 +94,6 @@ NATIVE = NativeTable(
         *((kind, "cell_function", "tanh") for kind in ("rnn", "gru", "lstm")),
         *((kind, "gate_function", "sigmoid") for kind in ("gru", "lstm")),
     ),
-    classes=Frozen({name: op.kind for name, op in STANDARD.items() if isinstance(op.kind, str)}),
+    classes=_CLASSES,
+    shown=shown_rows(LAYOUTS, _STORED, rare=True),
 )

@@ -21,6 +21,7 @@ class TFLite(Adapter):
     framework = "tflite"
     formats = ("TFLite (.tflite, .lite)",)
     signatures = True
+    shown = "shapeinspect_tensorflow.tflite.shown:TFLITE"
     script = "shapeinspect_tensorflow.vocabulary.loading_code:TFLITE"
     runner = "shapeinspect_tensorflow.adapters.runner:RUNNER"
     debugger = "shapeinspect_tensorflow.debug.debugger:DEBUGGER"

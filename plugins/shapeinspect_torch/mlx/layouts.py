@@ -14,7 +14,7 @@ from shapeinspect.ir import Layout
 from shapeinspect.layout import Row, Table
 from shapeinspect.layout.bare import Evidence
 from shapeinspect.layout.canonical import at
-from shapeinspect.plugin_api.native import NativeRow, NativeTable
+from shapeinspect.plugin_api.native import NativeRow, NativeTable, ShownRow
 from shapeinspect_torch.recognition.evidence import FLAT
 from shapeinspect_torch.vocabulary.layouts import bind as bind_torch
 
@@ -116,9 +116,12 @@ _GRU = (("reset_after", True, "MLX's GRU resets after the product, this one befo
 CLASSES: Mapping[str, str] = Frozen(
     Linear="linear", Bilinear="bilinear", Embedding="embedding", BatchNorm="batch_norm",
     InstanceNorm="instance_norm", GroupNorm="group_norm", LayerNorm="layer_norm", RMSNorm="rms_norm",
+    QuantizedLinear="linear", QuantizedEmbedding="embedding",
     PReLU="prelu", RNN="rnn", LSTM="lstm", GRU="gru", MultiHeadAttention="attention",
     **dict.fromkeys(_CONV.split(), "conv"), **dict.fromkeys(_TRANSPOSED.split(), "conv_transpose"),
 )  # fmt: skip
+
+_PACKED = "packed: 32 bits hold several neighbors of the last axis"
 
 NATIVE = NativeTable(
     "mlx",
@@ -156,4 +159,27 @@ NATIVE = NativeTable(
     format="mlx",
     graph=False,
     listed=False,
+    holds=Frozen(
+        {
+            "Sequential": "",
+            **dict.fromkeys(
+                (
+                    "Transformer",
+                    "TransformerEncoder",
+                    "TransformerEncoderLayer",
+                    "TransformerDecoder",
+                    "TransformerDecoderLayer",
+                ),
+                "MultiHeadAttention Linear LayerNorm",
+            ),
+        }
+    ),
+    shown=(
+        ShownRow("linear", "QuantizedLinear", "weight", "o i", "o i", note=_PACKED, rare=True),
+        ShownRow("linear", "QuantizedLinear", "scales", "o block", "o block", rare=True),
+        ShownRow("linear", "QuantizedLinear", "biases", "o block", "o block", rare=True),
+        ShownRow("embedding", "QuantizedEmbedding", "weight", "V E", "V E", note=_PACKED, rare=True),
+        ShownRow("embedding", "QuantizedEmbedding", "scales", "V block", "V block", rare=True),
+        ShownRow("embedding", "QuantizedEmbedding", "biases", "V block", "V block", rare=True),
+    ),
 )

@@ -446,3 +446,24 @@ _TABLE: dict[str, _Row] = {
 
 #: The kind of each class that is one layer.
 CLASSES: Mapping[str, str] = Frozen({name: row[0] for name, row in _TABLE.items() if row[0] != "module"})
+
+#: The classes whose input sizes are unknown before the first call, after which they are those above.
+LAZY: Mapping[str, str] = Frozen(
+    {f"Lazy{name}": CLASSES[name]
+     for name in ("Linear", *(f"{norm}Norm{rank}d" for norm in ("Batch", "Instance") for rank in (1, 2, 3)),
+                  *(f"{kind}{rank}d" for kind in ("Conv", "ConvTranspose") for rank in (1, 2, 3)))}
+)  # fmt: skip
+
+_ENCODER = "MultiheadAttention Linear LayerNorm"
+#: The classes that consist of other layers, and the names of these; an empty text for any.
+HOLDS: Mapping[str, str] = Frozen(
+    {
+        **{name: "" for name, row in _TABLE.items() if row[0] == "module"},
+        **dict.fromkeys(
+            ("Transformer", "TransformerEncoder", "TransformerEncoderLayer", "TransformerDecoder",
+             "TransformerDecoderLayer"),
+            _ENCODER,
+        ),
+        "AdaptiveLogSoftmaxWithLoss": "Linear",
+    }
+)  # fmt: skip

@@ -5,8 +5,9 @@ Source: the ``Variables`` sections of ``torch.nn``'s own pages.
 
 from __future__ import annotations
 
+from shapeinspect.frozen import Frozen
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
-from shapeinspect_torch.vocabulary.kinds import CLASSES
+from shapeinspect_torch.vocabulary.kinds import CLASSES, HOLDS, LAZY
 from shapeinspect_torch.vocabulary.layouts import bind
 
 _NORM = "weight:n bias:n"
@@ -65,5 +66,6 @@ NATIVE = NativeTable(
     ),
     # Source: torch.nn.BatchNorm2d: x_new = (1 - momentum) * x + momentum * x_t.
     momentum_of_new=True,
-    classes=CLASSES,
+    classes=Frozen({**CLASSES, **LAZY}),
+    holds=HOLDS,
 )

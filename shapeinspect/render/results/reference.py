@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.ir import Layout
 from shapeinspect.layout import transform
 from shapeinspect.layout.canonical import base
+from shapeinspect.layout.pattern import expand, expand_to, parse
 from shapeinspect.plugin_api.native import NativeRow, NativeTable, ShownRow
 from shapeinspect.render.grid import Column, Line, draw
 from shapeinspect.render.legend import WEIGHT_AXES, explained
@@ -40,13 +43,16 @@ _USE = (
 )
 
 
-def reference(tables: Iterable[NativeTable], kind: str | None = None, axes: int = 2) -> list[dict[str, Any]]:
+def reference(
+    tables: Iterable[NativeTable], kind: str | None = None, axes: int = 2, type_: str = ""
+) -> list[dict[str, Any]]:
     """Return a row for every weight that a framework stores for a kind of layer.
 
     Args:
         tables: the frameworks' tables.
         kind: one kind; None for all.
         axes: the number of kernel axes, 1 to 3.
+        type_: the native type that was asked for, in lower case; rare ones of a kind are left out.
 
     Example:
         >>> reference([])
@@ -61,10 +67,12 @@ def reference(tables: Iterable[NativeTable], kind: str | None = None, axes: int 
         for weight in _weights(table, row, axes)
     ]
     rows += [
-        _shown(table, row)
+        _shown(table, row, axes)
         for table in every
         for row in table.shown
-        if kind in (None, row.kind) and _has_axes(row, axes)
+        if kind in (None, row.kind)
+        and _has_axes(row, axes)
+        and (kind is None or not row.rare or row.type.lower() == type_)
     ]
     order = {name: index for index, name in enumerate(dict.fromkeys(row["kind"] for row in rows))}
     return sorted(rows, key=lambda row: order[row["kind"]])
@@ -76,10 +84,16 @@ _GATES = {"lstm": "ifgo", "gru": "rzn"}
 
 def _has_axes(row: ShownRow, axes: int) -> bool:
     """Tell whether a row is about so many kernel axes; most are about none."""
-    return not row.type.endswith(("1D", "2D", "3D")) or row.type.endswith(f"{axes}D")
+    named = re.search(r"([123])D(?:_|$)", row.type)
+    kernel = sum(name in ("kl", "kd", "kh", "kw") for name in parse(row.native).names)
+    return (named is None or int(named[1]) == axes) and kernel in (0, axes)
 
 
-def _shown(table: NativeTable, row: ShownRow) -> dict[str, Any]:
+def _shown(table: NativeTable, row: ShownRow, axes: int) -> dict[str, Any]:
+    if "*" in row.native:
+        rank = len(parse(row.native).axes) - 1 + (axes if "*k" in row.native else 1)
+        native, count = expand(row.native, rank), axes if "*k" in row.native else 1
+        row = replace(row, native=native, common=expand_to(row.common, count))
     return {
         "kind": row.kind, "framework": table.framework, "type": row.type, "when": "",
         "weight": row.weight, "native": row.native, "common": row.common, "transform": row.transform,
