@@ -25,7 +25,7 @@ from shapeinspect.plugin_api.rerun import Failure
 #: Attributes of the vocabulary with another name in torch.
 _ARGUMENTS = {"axis": "dim"}
 
-_CASTS = {"int64": "long", "float32": "float", "float64": "double", "float16": "half"}
+_CASTS = {"int64": "long", "float32": "float", "float64": "double", "float16": "half", "bool": "bool"}
 
 _STEPS: dict[str, Callable[[str, Any], str]] = {
     "permute": lambda x, axes: f"{x}.permute{axes}" if _swap(axes) is None else f"{x}.transpose{_swap(axes)}",

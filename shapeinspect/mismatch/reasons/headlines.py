@@ -212,10 +212,12 @@ def _of_dtype(failure: Failure, problem: Problem, shapes: Sequence[_Shape]) -> b
 
 
 def _differing(failure: Failure, problem: Problem, shapes: Sequence[_Shape]) -> bool | None:
-    """Tell whether two operands of one rank have an axis of two lengths."""
+    """Tell whether two operands of one rank have an axis of two lengths that are not broadcast."""
     del problem
     if failure.fact is not None or failure.layer.kind not in _COMBINING:
         return None
+    if failure.layer.kind == "elementwise" and _fit(shapes):
+        return False
     return len({*shapes}) > 1 and len({len(shape) for shape in shapes}) == 1 if len(shapes) > 1 else None
 
 

@@ -44,6 +44,18 @@ _OF_LENGTHS = re.compile(r"Expected (\w+) to have value at most (\d+), but got v
 _OF_MASKS = "shape of the mask"
 #: Its message for an index of ``scatter``, ``gather`` or ``index_select`` that is no tensor of integers.
 _OF_INDEX_TYPES = re.compile(r"[Ee]xpected (?:dtype )?int\d\d(?:/| or )?\S* for index")
+#: What starts the name of a dtype of whole numbers or of flags.
+_WHOLE = ("int", "uint", "bool")
+#: Its messages for a tensor of another dtype than a function takes: that dtype, the first operand that may
+#: have it, and how the names of those begin that are not taken; all but the wanted one where that is empty.
+_OF_OPERANDS: tuple[tuple[re.Pattern[str], str, int, tuple[str, ...]], ...] = (
+    (re.compile(r"only supports boolean masks|expected BoolTensor for mask"), "bool", 1, ()),
+    (re.compile(r"expected condition to be a boolean tensor"), "bool", 0, ()),
+    (re.compile(r"tensors used as indices must be"), "int64", 1, ("float", "bfloat", "complex")),
+    (re.compile(r"Expected floating point type for target"), "float32", 1, _WHOLE),
+    (re.compile(r"must be either a floating point or complex dtype"), "float32", 0, _WHOLE),
+    (re.compile(r"not implemented for '(?:Long|Int|Short|Char|Byte|Bool)'"), "float32", 0, _WHOLE),
+)
 _OF_INDICES = re.compile(r"index(?: -?\d+)? (?:is )?out of (?:range|bounds)")
 #: Its message for a label that is none of the classes.
 _OF_LABELS = re.compile(r"[Tt]arget (-?\d+) is out of bounds")
@@ -73,7 +85,20 @@ def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fac
     if _OF_INDEX_TYPES.search(str(error)):
         real = [at for at, dtype in enumerate(dtypes) if at and dtype and "float" in dtype]
         return OtherType("int64", str(dtypes[real[0]]), real[0]) if real else None
-    return _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
+    return _of_operand(str(error), dtypes) or _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
+
+
+def _of_operand(message: str, dtypes: Sequence[str | None]) -> OtherType | None:
+    """Return which tensor has a dtype that a function refuses; None where the message tells nothing."""
+    for pattern, wants, first, refused in _OF_OPERANDS:
+        if not pattern.search(message):
+            continue
+        for at, dtype in list(enumerate(dtypes))[first:]:
+            if dtype and (dtype.startswith(refused) if refused else dtype != wants):
+                return OtherType(wants, str(dtype), at)
+            if refused is _WHOLE:  # nothing but the operand itself
+                break
+    return None
 
 
 def outside(

@@ -133,6 +133,8 @@ def _forms(
     if any(word in message for word in ("dtype", "scalar type", "Long", "Float", "Double", "Byte", "type")):
         for cast in ("float", "long"):
             yield f"{{}}.{cast}()", 0.2, _of_mask(f"{{}}.{cast}()", dtype)
+    if "bool" in message.lower() and dtype != "bool":
+        yield "{}.bool()", 0.15, ""
     few = 0.5 - 0.1 * ("dimension" in message or "D " in message)
     for axis in dict.fromkeys((0, 1, -1)):
         if -rank <= axis <= rank:
