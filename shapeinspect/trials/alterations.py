@@ -65,6 +65,8 @@ def altered(file: File, edits: Sequence[Edit], node: Any) -> str:
         old, new = raw[edits[0].first : edits[0].last].decode(), edits[0].new
         if old == file.source(node) and new and new != old and new in old and not new.endswith(")"):
             return f"what is computed: without {callee_of(node)}"
+    if "reduction" in _names(file, edits, node):
+        return "what the loss returns: it is reduced otherwise"
     whole = [one for one in _replaced(file, edits, node) if file.is_batch(one)]
     if whole and all(edit.new.isdigit() for edit in edits):
         return "how many samples there are"

@@ -76,7 +76,7 @@ def suggested(file: File, one: Suggestion) -> Candidate:
     node = file.around(low, high)
     old = getattr(node, "value", None)
     number = (old, int(edits[0].new)) if type(old) is int and edits[0].new.isdigit() else None
-    alters = one.alters or altered(file, edits, node)
+    alters = one.alters or ("" if one.sure else altered(file, edits, node))
     return Candidate(edits, one.rank, node, file.path, "", number, alters, one.cause, one.why, one.sure)
 
 

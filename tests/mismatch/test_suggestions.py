@@ -193,3 +193,24 @@ def test_an_argument_that_is_never_read_is_not_exchanged(tmp_path: Path) -> None
     script = _HEAD.replace("width, classes):", "width, classes, side=0):")
     found, text = _suggested(script.replace("MADE", "9, CLASSES, 11").replace("GIVEN", "11"), tmp_path)
     assert not any("Head(11, CLASSES, 9)" in _edited(text, edits) for _, edits in found)
+
+
+@pytest.mark.parametrize(
+    ("made", "failing", "wanted"),
+    [
+        (
+            "loss = 0.5 * ids[:, 1:]",
+            "kept = (loss * mask).sum() / mask.sum()",
+            "kept = (loss * mask[:, 1:]).sum() / mask[:, 1:].sum()",
+        ),
+        ("loss = 0.5 * ids[:, :-1]", "kept = loss + mask", "kept = loss + mask[:, :-1]"),
+        ("mask = mask + ids", "kept = 0.9 * mask[:, 1:] - mask", "kept = 0.9 * mask[:, 1:] - mask[:, :-1]"),
+    ],
+)
+def test_what_is_not_shifted_as_the_others_are(made: str, failing: str, wanted: str, tmp_path: Path) -> None:
+    """A slice leaves out one entry of an array, and the statement that fails reads another one whole."""
+    begin = "import torch\nids = torch.rand(3, 8)\nmask = torch.ones(3, 8)\n"
+    exec(f"{begin}{made}\n{wanted}\nassert kept.isfinite().all()", {})  # torch itself takes it so
+    found, script = _suggested(f"{begin}{made}\n{failing}\n", tmp_path)
+    _, edits = min(found, key=lambda one: one[0])
+    assert wanted in _edited(script, edits)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from shapeinspect.plugin_api.evidence.brothers import brothers, settings_of_brothers
 from shapeinspect.plugin_api.evidence.mixed_samples import kept_samples
 from shapeinspect.plugin_api.evidence.products import products
+from shapeinspect.plugin_api.evidence.shifts import shifted
 from shapeinspect.plugin_api.programs.arguments import (
     arguments,
     calls_of,
@@ -87,7 +88,10 @@ def suggested(error: BaseException) -> list[Suggestion]:
     trace = second.trace
     found = suggestions(trace, steps_of(trace, error.__traceback__), message_of(error))
     ordered = sorted(found, key=lambda one: one.rank)
-    return [*{(one.file, one.edits): one for one in reversed(ordered)}.values()][::-1]
+    best: dict[tuple[str, tuple[tuple[int, int, str], ...]], Suggestion] = {}
+    for one in ordered:
+        best.setdefault((one.file, one.edits), one)
+    return [*best.values()]
 
 
 def suggested_later(error: BaseException, texts: Mapping[str, str], message: str) -> list[Suggestion]:
@@ -133,6 +137,7 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
     yield from reordered(trace, steps)
     yield from products(trace, along, pairs)
     yield from kept_samples(trace, pairs)
+    yield from shifted(trace, steps, along, pairs)
     yield from brothers(trace, along)
     yield from settings_of_brothers(trace, along, WORDS.settings)
     yield from by_names(trace, along, pairs, vocabulary)
