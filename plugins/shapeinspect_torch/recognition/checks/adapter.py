@@ -54,6 +54,7 @@ def adapter(layers: Sequence[Layer], config: Mapping[str, Any]) -> Iterator[Note
         )
     if not lone and not others:
         text = f"its {len(halves) // 2:,} low-rank pairs are whole, and of layers that target_modules names"
+        text += "; diff ADAPTER BASE holds them against the base"
         yield Note(text, held=True)
 
 
