@@ -51,17 +51,42 @@ def described(
 def config_of(operation: Any) -> Mapping[str, Any] | None:
     """Return the settings of a layer or operation, None if it does not report them.
 
+    Where its own ``get_config`` fails, the class of Keras that it is made from says what it has stored.
+
     Args:
         operation: the layer or operation.
     """
-    try:
-        config = operation.get_config()
-    except Exception:  # noqa: BLE001  # a user's layer may fail here; its settings stay unknown
-        return None
-    if not isinstance(config, Mapping):
+    config = _reported(operation, type(operation))
+    if config is None:
+        bases = (base for base in type(operation).__mro__ if base.__module__.partition(".")[0] == "keras")
+        base = next((base for base in bases if "get_config" in vars(base)), None)
+        config = _reported(operation, base) if base is not None else None
+    if config is None:
         return None
     if "data_format" in config and config["data_format"] is None:  # the global default stands for it
         import keras
 
         return {**config, "data_format": keras.config.image_data_format()}
     return config
+
+
+def doubt(operation: Any) -> str | None:
+    """Return what is to be known of the settings of a layer that does not report them; None if it does.
+
+    Args:
+        operation: a layer that is made from one of Keras's.
+    """
+    if _reported(operation, type(operation)) is not None:
+        return None
+    failed = f"get_config() of {type(operation).__name__} fails"
+    if config_of(operation) is None:
+        return f"{failed}, so its settings are unknown"
+    return f"{failed}; its settings are those of the Keras layer that it is made from"
+
+
+def _reported(operation: Any, kind: Any) -> Mapping[str, Any] | None:
+    try:
+        config = kind.get_config(operation)
+    except Exception:  # noqa: BLE001  # a user's layer may fail here
+        return None
+    return config if isinstance(config, Mapping) else None

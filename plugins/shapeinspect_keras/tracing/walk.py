@@ -18,7 +18,7 @@ from shapeinspect_keras.calls.indexing import Step
 from shapeinspect_keras.calls.steps import chained
 from shapeinspect_keras.calls.values import Values
 from shapeinspect_keras.tracing import graph as graphs
-from shapeinspect_keras.tracing.description import MODULE, config_of, described
+from shapeinspect_keras.tracing.description import MODULE, config_of, described, doubt
 from shapeinspect_keras.tracing.inputs import lengths
 
 #: Two batch sizes with which the output shape of an operation is computed.
@@ -412,6 +412,8 @@ class Walk:
         path = self.paths[key] = "/".join(where)
         self.first_paths.setdefault(id(operation), path)
         self.layers[path] = described(operation, name, where, shapes)
+        if name is not None and type(operation).__name__ != name and (text := doubt(operation)) is not None:
+            self.note(text, path)
         return path
 
     def idle(self, container: Any, parts: tuple[str, ...]) -> None:
