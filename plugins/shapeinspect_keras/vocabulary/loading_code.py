@@ -20,6 +20,17 @@ READ_AT_CALLS = {
     "alpha": "alpha",
 }
 
+_INSIDE = (
+    "",
+    "",
+    "def inside(layer, *names):",
+    '    """Return the layer of a name in a layer, of whatever class that is."""',
+    "    for name in names:",
+    "        held = layer._flatten_layers(include_self=False, recursive=False)",
+    "        layer = next(inner for inner in held if inner.name == name)",
+    "    return layer",
+)
+
 
 class VariablesScript(LoadingScript):
     """Assigns each variable by its path; in a model that was made anew, by its place among the weights.
@@ -57,12 +68,13 @@ class VariablesScript(LoadingScript):
         order = ["#: All weights of the model, in the order of model.weights.", "ORDER = ["]
         order += [f"    {name!r}," for name in loading.order]
         settings = [_line(setting) for setting in loading.settings]
+        helper = _INSIDE if any("inside(" in line for line in settings) else ()
         imports = ["from safetensors.numpy import load_file"]
         main = None
         if loading.is_file:
             imports.insert(0, "import keras")
             main = [f"model = load(keras.models.load_model({loading.model!r}))", 'model.save("ported.keras")']
-        return module_text(loading, "a Keras model", imports, body, settings, main, (*order, "]"))
+        return module_text(loading, "a Keras model", imports, body, settings, main, (*order, "]", *helper))
 
 
 def _into_weights(loading: Loading) -> str:
@@ -99,8 +111,11 @@ def _line(setting: Setting) -> str:
     value = literal(setting.value)
     if name is None or setting.value is None or value is None:
         return open_setting(setting)
-    layers = "".join(f".get_layer({part!r})" for part in setting.layer.split("/"))
-    return f"model{layers}.{name} = {value}"
+    first, *inner = setting.layer.split("/")
+    layer = f"model.get_layer({first!r})"
+    if inner:  # what holds it may be a layer of the user's own, which has no get_layer
+        layer = f"inside({layer}, {', '.join(map(repr, inner))})"
+    return f"{layer}.{name} = {value}"
 
 
 SCRIPT = VariablesScript()
