@@ -74,7 +74,12 @@ def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agre
         notes.append(Note(text, fault=True, contradictions=found))
     quantized = any(weight.quantization is not None for _, weight in there.values())
     beyond = sorted(set(there) - {item.name for item in expected})
-    if beyond := [name for name in beyond if not _is_extra(name, there[name][0], known, quantized)]:
+    beyond = [name for name in beyond if not _is_extra(name, there[name][0], known, quantized)]
+    others = [] if lacking else [name for name in beyond if _is_of_another_part(name, expected, known)]
+    if others:
+        text = f"a {architecture} does not load {', '.join(others[:LISTED])}{_more(len(others))}: it has no "
+        notes.append(Note(f"{text}such {'layer' if len(others) == 1 else 'layers'}"))
+    if beyond := [name for name in beyond if name not in others]:
         found = _printed([_unexpected(name, there[name][1], known) for name in beyond], known)
         text = f"not among the weights of {architecture}: {', '.join(beyond[:LISTED])}{_more(len(beyond))}"
         notes.append(Note(text, fault=True, contradictions=found))
@@ -176,6 +181,17 @@ def _is_extra(name: str, layer: Layer, known: Known, quantized: bool) -> bool:
         return True
     # What a quantizer keeps beside the weight of a layer.
     return quantized and known.find(layer.path, "weight") is not None
+
+
+def _is_of_another_part(name: str, expected: Sequence[Expected], known: Known) -> bool:
+    """Tell whether a weight is of a layer outside of all blocks that the model does not have.
+
+    Such are another head and a pooling layer, which transformers leaves out with a warning.
+    """
+    path = name.rpartition(".")[0]
+    if _beyond_last(name, known) or any(part.isdecimal() for part in path.split(".")):
+        return False
+    return not any(item.name.startswith(f"{path}.") for item in expected)
 
 
 def _origin(item: Expected, known: Known) -> str:
