@@ -225,8 +225,9 @@ def test_a_folded_number_and_a_state_of_zeros_are_no_parameters() -> None:
 @pytest.mark.parametrize("bits", [TensorProto.INT4, TensorProto.UINT4])
 def test_blocks_of_4_bit_tensors_are_what_onnxruntime_dequantizes(bits: int) -> None:
     low, high = (-8, 8) if bits == TensorProto.INT4 else (0, 16)
-    codes = RANDOM.integers(low, high, (64, 10))
-    scales = RANDOM.random((4, 10)).astype(np.float32)
+    random = np.random.default_rng(3)
+    codes = random.integers(low, high, (64, 10))
+    scales = random.uniform(0.1, 1.0, (4, 10)).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("DequantizeLinear", ["w", "s"], ["d"], axis=0, block_size=16),
@@ -245,12 +246,14 @@ def test_blocks_of_4_bit_tensors_are_what_onnxruntime_dequantizes(bits: int) -> 
     weight = shapeinspect.inspect(model)["layer"].weights[0]
     assert weight.type == ("int4 g16" if bits == TensorProto.INT4 else "uint4 g16")
     assert weight.size == 640
-    np.testing.assert_allclose(weight.values()[: len(real)], real, rtol=1e-6)
+    # of 64 products of up to 15 onnxruntime's sum is off by 1e-6, and a wrong code by a tenth
+    np.testing.assert_allclose(weight.values()[: len(real)], real, rtol=0, atol=1e-4)
 
 
 def test_a_quantized_table_reads_what_onnxruntime_reads() -> None:
-    codes = RANDOM.integers(0, 256, (9, 32)).astype(np.uint8)
-    arrays = {"t": codes, "s": RANDOM.random((9, 4)).astype(np.float32)}
+    random = np.random.default_rng(4)
+    codes = random.integers(0, 256, (9, 32)).astype(np.uint8)
+    arrays = {"t": codes, "s": random.random((9, 4)).astype(np.float32)}
     node = helper.make_node(
         "GatherBlockQuantized", ["t", "ids", "s"], ["y"], "layer", domain="com.microsoft",
         gather_axis=0, quantize_axis=1, block_size=16, bits=4,

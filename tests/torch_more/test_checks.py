@@ -245,3 +245,27 @@ def test_a_file_of_the_index_that_is_missing(shards: Callable[..., list[Row]]) -
     one, other = UP.format(0), UP.format(1)
     found = shards({one: torch.zeros(40, 24)}, None, {one: "1", other: "2"})
     assert found == [("model-00002-of-00002.safetensors", "a file", "missing", "the index: 1 weight")]
+
+
+def test_weights_of_another_head_are_no_fault_and_those_of_a_renamed_layer_are(tmp_path: Path) -> None:
+    from shapeinspect_torch.recognition.families.family import family
+
+    config = {
+        "model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": 30, "hidden_size": 24,
+        "num_hidden_layers": 1, "num_attention_heads": 3, "intermediate_size": 40, "type_vocab_size": 2,
+        "max_position_embeddings": 20, "tie_word_embeddings": True,
+    }  # fmt: skip
+    rows_of = family("bert")
+    assert rows_of is not None
+    made = rows_of.expected(rows_of.settings(config))
+    assert made is not None
+    state = {item.name: torch.zeros([int(str(length)) for length in item.shape]) for item in made}
+    others = {"qa_outputs.weight": torch.zeros(2, 24), "bert.dropped.norm.bias": torch.zeros(24)}
+    found = checked(write(tmp_path, {**state, **others}, config=config))
+    assert found.data.get("faults", []) == []
+    said = " ".join(found.text.split())
+    assert "does not load bert.dropped.norm.bias, qa_outputs.weight: it has no such layers" in said
+    inside = "bert.encoder.layer.0.attention.gate.weight"
+    assert [row[0] for row in rows(write(tmp_path, {**state, inside: torch.zeros(3)}, config=config))] == [
+        inside
+    ]

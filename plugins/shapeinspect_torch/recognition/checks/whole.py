@@ -78,7 +78,7 @@ def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agre
     others = [] if lacking else [name for name in beyond if _is_of_another_part(name, expected, known)]
     if others:
         text = f"a {architecture} does not load {', '.join(others[:LISTED])}{_more(len(others))}: it has no "
-        notes.append(Note(f"{text}such {'layer' if len(others) == 1 else 'layers'}"))
+        notes.append(Note(f"{text}such {'layer' if len(others) == 1 else 'layers'}", held=True))
     if beyond := [name for name in beyond if name not in others]:
         found = _printed([_unexpected(name, there[name][1], known) for name in beyond], known)
         text = f"not among the weights of {architecture}: {', '.join(beyond[:LISTED])}{_more(len(beyond))}"
