@@ -47,7 +47,7 @@ def layouts_of(kind: str | None) -> list[dict[str, Any]]:
     if inside is not None:
         raise UsageError(
             f"{kind} stores what the layers in it store",
-            expected="the name of one of these layers, such as Dense or nn.Linear",
+            expected="the name of one of these layers",
         )
     every = reference(tables)
     kinds = dict.fromkeys(row["kind"] for row in every)

@@ -186,9 +186,10 @@ def _known(name: str) -> str:
     inside = layers_inside(name)
     if inside is not None:
         some = [*dict.fromkeys(layer for layers in inside.values() for layer in layers)][:2]
+        such = f", such as {' or '.join(some)}" if some else ""
         raise UsageError(
             f"{name} consists of other layers, which are explained one by one",
-            expected=f"one of these, such as {' or '.join(some or ['Dense', 'nn.Conv2d'])}, or a model",
+            expected=f"one of these{such}, or a model",
         )
     close = get_close_matches(name, [*kinds, *class_names()], 3, 0.5)
     raise UsageError(

@@ -61,7 +61,7 @@ class InputSpec:
         if len(parts) > _MOST_AXES:
             raise UsageError(
                 f"invalid value {_cut(text)!r} for '--input'",
-                expected=f"at most {_MOST_AXES} axes, as arrays of NumPy and PyTorch have",
+                expected=f"at most {_MOST_AXES} axes, which is as many as an array has",
                 got=f"{len(parts):,} axes",
             )
         for part in parts:

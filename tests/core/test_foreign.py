@@ -109,7 +109,6 @@ def test_a_title_cannot_reach_the_terminal(tmp_path: Path) -> None:
 def test_a_directory_of_models_names_them(tmp_path: Path) -> None:
     for place in ("unet", "runs/one/checkpoints"):
         (tmp_path / place).mkdir(parents=True)
-    (tmp_path / "model_index.json").write_text("{}")
     (tmp_path / "unet" / "model.safetensors").write_bytes(bytes(8))
     (tmp_path / "runs" / "one" / "checkpoints" / "last.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(UnreadableFileError, match="itself is not a model") as caught:

@@ -162,7 +162,8 @@ def check_whole(module: Any) -> None:
         UsageError: if it is one.
     """
     for part in module.modules():
-        if any(tuple(w.shape) != tuple(getattr(w, "ds_shape", w.shape)) for w in _own(part)):
+        # the weights of a lazy layer have no shape at all
+        if any(tuple(w.ds_shape) != tuple(w.shape) for w in _own(part) if hasattr(w, "ds_shape")):
             raise _in_pieces("DeepSpeed", "deepspeed.zero.GatheredParameters(model.parameters())")
         flat = getattr(getattr(part, "_handle", None), "flat_param", None)
         if type(part).__name__ != "FullyShardedDataParallel" or wrapper_of(part) is None or flat is None:

@@ -144,6 +144,7 @@ class Machine:
             TruncatedPickleError: if fewer are left.
         """
         if size > self.end - self.pos:
+            self.end = len(self.data)  # to read more is of no use
             raise self.truncated()
         blob = Blob(self.base + self.pos, size)
         self.pos += size

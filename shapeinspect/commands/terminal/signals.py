@@ -27,24 +27,22 @@ def ended_in_order() -> Iterator[None]:
 
     Example:
         >>> with ended_in_order():
-        ...     signal.raise_signal(signal.SIGTERM)
-        Traceback (most recent call last):
-        ...
-        SystemExit: 143
+        ...     signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        False
     """
     if threading.current_thread() is not threading.main_thread():  # only there signals can be handled
         yield
         return
     numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        if before[number] == signal.SIG_DFL:  # nohup ignores SIGHUP, and is left to
-            signal.signal(number, _end)
+    # nohup ignores SIGHUP, and is left to; a library may have handlers of its own
+    plain = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in plain:
+        signal.signal(number, _end)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in plain:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -56,7 +56,7 @@ MEANINGS: dict[str, Field] = {
         "The same weights in the common convention; empty where that is not proven.", (str,), "weights.common"
     ),
     "params": Field(
-        "How many parameters it has. Buffers, such as running statistics of PyTorch, are none.",
+        "How many parameters it has. Buffers, such as running statistics, are none.",
         (int, _NONE),
         "params",
     ),

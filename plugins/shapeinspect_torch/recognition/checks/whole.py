@@ -34,7 +34,8 @@ def weight_name(layer: Layer, weight: Weight) -> str:
         weight: the weight.
     """
     role = plain_role(weight.role, weight)
-    return weight.name if role == weight.role else f"{layer.path}.{role}"
+    packed = weight.quantization is not None and not weight.name.endswith(f".{role}")
+    return f"{layer.path}.{role}" if packed or role != weight.role else weight.name
 
 
 def whole(layers: Sequence[Layer], known: Known, config: Mapping[str, Any], agrees: bool) -> list[Note]:

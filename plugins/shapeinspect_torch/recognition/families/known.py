@@ -50,15 +50,29 @@ class Known:
         )
 
     def find(self, path: str, role: str) -> tuple[Row, dict[str, int]] | None:
-        """Return the row of a layer's weight and the numbers in its name."""
+        """Return the row of a layer's weight and the numbers in its name.
+
+        Args:
+            path: the layer's path.
+            role: what the weight is in it, such as ``bias``.
+        """
         return self.find_name(f"{path}.{role}")
 
     def find_name(self, name: str) -> tuple[Row, dict[str, int]] | None:
-        """Return the row of a weight and the numbers in its name."""
+        """Return the row of a weight and the numbers in its name.
+
+        Args:
+            name: the weight's name.
+        """
         return self.family.find(f"{self.added}{name.removeprefix(self.removed)}")
 
     def shape(self, row: Row, indices: Mapping[str, int]) -> tuple[int | None, ...]:
-        """Return the lengths of a weight; those of a row whose weights are all alike are worked out once."""
+        """Return the lengths of a weight; those of a row whose weights are all alike are worked out once.
+
+        Args:
+            row: its row.
+            indices: the numbers in its name.
+        """
         if not row.same:
             return self.family.shape(row, self.settings, indices)
         if row.name not in self.shapes:
