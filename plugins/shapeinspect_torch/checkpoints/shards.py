@@ -168,8 +168,10 @@ def _gather(
         lost = many(len(homeless), "weight")
         one = len(missing) == 1
         text = f"{_list([*missing])} {'is' if one else 'are'} missing: nothing is known about {lost} in "
+        held = Counter(index.weight_map.values())
         found = [
-            Contradiction(name, "a file", "missing", _index_says(index, name)) for name in [*missing][:_MOST]
+            Contradiction(name, "a file", "missing", f"the index: {many(held[name], 'weight')}")
+            for name in [*missing][:_MOST]
         ]
         notes.append(Note(text + ("it" if one else "them"), fault=True, contradictions=tuple(found)))
     if absent:
@@ -215,10 +217,7 @@ def _gather(
 
 
 def _index_says(index: _Index, name: str) -> str:
-    """Say where the index has a weight, or how many weights it has in a file."""
-    if name in index.weight_map:
-        return f"the index: {index.weight_map[name]}"
-    return f"the index: {many(sum(file == name for file in index.weight_map.values()), 'weight')}"
+    return f"the index: {index.weight_map.get(name, 'no entry')}"
 
 
 def _holders(shards: Mapping[str, Mapping[str, Weight]], name: str) -> str:
