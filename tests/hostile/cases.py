@@ -41,7 +41,7 @@ WORK = {
     "variables of a checkpoint": 38,
     "convolutions of symbolic lengths": 450,
     "members of an archive": 24,
-    "groups of an HDF5 file": 30,
+    "groups of an HDF5 file": 40,
     "opcodes of a pickle": 0.2,
     "values of a msgpack file": 3,
     "nodes of an ONNX graph": 110,  # of which the inference takes a fifth
