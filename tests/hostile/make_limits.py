@@ -344,7 +344,8 @@ SIMPLE = {
         "m.onnx", lambda: onnx(endless), "a limit that grows with the file", Read(W, "gave up")),
     "onnx: an equation without end beside many nodes": replace(
         once("m.onnx", lambda: onnx(endless_beside_nodes), "a limit that grows with the file",
-             Read(W, "gave up")), forms=("table",), work={"nodes of an ONNX graph": 20_000, "seconds of onnx's inference": 2}),
+             Read(W, "gave up")), forms=("table",),
+        work={"nodes of an ONNX graph": 20_000, "seconds of onnx's inference": 2}),
     "tflite: operators that are one": once(
         "m.tflite", lambda: bytes(Lite(300_000, 2).data), "memory", Refused("tables")),
     "tflite: tensors that are one": once(
